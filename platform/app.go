@@ -1,0 +1,106 @@
+package platform
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// App is what a person deploys. Its id never changes and names everything that
+// belongs to it on the engine; its name is for people.
+type App struct {
+	ID             string   `gorm:"primaryKey"`
+	Name           string   `gorm:"uniqueIndex;not null"`
+	State          AppState `gorm:"not null"`
+	Plan           string   `gorm:"not null"`            // name of a plan, for each replica
+	Scale          Scale    `gorm:"serializer:json"`     // wanted replicas by process type; a missing "web" means 1, any other 0
+	DeployBranch   string   `gorm:"not null;default:''"` // "" means main, or master when only that exists
+	Health         Health   `gorm:"serializer:json"`     // for the next release
+	CurrentRelease int      `gorm:"not null;default:0"`  // number of the release that serves; 0 before the first
+	CreatedAt      time.Time
+	CreatedBy      string // the account's e-mail address
+}
+
+// AppState is where an app is in its life.
+type AppState string
+
+// The states of an app.
+const (
+	AppActive     AppState = "active"
+	AppDestroying AppState = "destroying" // being removed; no door may start anything for it
+)
+
+// Scale is the wanted number of replicas by process type.
+type Scale map[string]int
+
+// Of gives the wanted number of replicas: what was set, else 1 for web and 0 for all others.
+func (s Scale) Of(processType string) int {
+	if n, ok := s[processType]; ok {
+		return n
+	}
+	if processType == WebProcess {
+		return 1
+	}
+	return 0
+}
+
+// MaxReplicas bounds the replicas of one process type (an app's network has 60 addresses,
+// and a deployment needs both releases at once).
+const MaxReplicas = 20
+
+// Health says how a replica of the web process proves that it can serve.
+// The zero value means: an open TCP port, within 60 seconds.
+type Health struct {
+	Path           string `json:"path,omitempty"`            // "" means that an open port suffices; else 200–399 is healthy
+	TimeoutSeconds int    `json:"timeout_seconds,omitempty"` // time to become healthy; 0 means 60
+}
+
+// Timeout is the time that a replica has to become healthy.
+func (h Health) Timeout() time.Duration {
+	if h.TimeoutSeconds <= 0 {
+		return 60 * time.Second
+	}
+	return time.Duration(h.TimeoutSeconds) * time.Second
+}
+
+// Validate refuses a path that is not a plain absolute URL path and a time outside 1 to 900 seconds.
+func (h Health) Validate() error {
+	if h.Path != "" && !healthPath.MatchString(h.Path) {
+		return Errorf(Invalid, "health_path_invalid", "The health path must start with / and hold no spaces or control characters.").
+			WithHint("Give a path such as /health.")
+	}
+	if h.TimeoutSeconds < 0 || h.TimeoutSeconds > 900 {
+		return Errorf(Invalid, "health_timeout_invalid", "The health timeout must be between 1 and 900 seconds.")
+	}
+	return nil
+}
+
+var (
+	healthPath = regexp.MustCompile(`^/[!-~]{0,2047}$`)
+	appName    = regexp.MustCompile(`^[a-z](-?[a-z0-9]){1,38}$`)
+)
+
+// reservedNames would clash with a host name or a path that Lugsail itself uses.
+var reservedNames = []string{"console", "admin", "www", "api", "git", "lugsail", "localhost", "registry", "mail", "ns", "static", "assets"}
+
+// ValidateAppName holds the one rule for names, at every door: 2 to 39 lower-case letters,
+// digits and single hyphens, a letter first, no hyphen last, not reserved.
+func ValidateAppName(name string) error {
+	hint := "Use 2 to 39 lower-case letters, digits and hyphens, starting with a letter, for example my-shop."
+	if !appName.MatchString(name) || len(name) > 39 {
+		return Errorf(Invalid, "app_name_invalid", "%s cannot be the name of an app.", quoteShort(name)).WithHint("%s", hint)
+	}
+	if slices.Contains(reservedNames, name) {
+		return Errorf(Invalid, "app_name_reserved", "The name %q is reserved for Lugsail itself.", name).WithHint("Choose another name, for example my-%s.", name)
+	}
+	return nil
+}
+
+func quoteShort(s string) string {
+	if len(s) > 60 {
+		s = s[:60]
+		return fmt.Sprintf("%q…", s)
+	}
+	return fmt.Sprintf("%q", s)
+}

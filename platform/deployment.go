@@ -1,0 +1,105 @@
+package platform
+
+import "time"
+
+// Deployment is one attempt to bring a release live, and the record of its steps.
+type Deployment struct {
+	ID          string          `gorm:"primaryKey"`
+	AppID       string          `gorm:"uniqueIndex:deployment_number;not null"`
+	Number      int             `gorm:"uniqueIndex:deployment_number;not null"` // 1, 2 … for each app
+	Kind        DeploymentKind  `gorm:"not null"`
+	State       DeploymentState `gorm:"index;not null"`
+	Cause       string          // for people: "push of 1a2b3c4 by ada@example.com"
+	Source      Source          `gorm:"serializer:json"` // for pushes; the tree to build
+	FromRelease int             // for rollbacks: the release whose contents return
+	Release     int             // the release it made or used; 0 until then
+	FailureCode string
+	FailureText string // what happened
+	FailureHint string // what to do
+	Actor       string // who asked: an e-mail address, or "lugsail" for automatic ones
+	Via         string // the door: console, api, git, cli, system
+	CancelAsked bool
+	Attempts    int // how often a worker took it up; a restart of the server takes it up again
+	CreatedAt   time.Time
+	StartedAt   *time.Time
+	EndedAt     *time.Time // live, failed, cancelled or replaced
+	Steps       []Step     `gorm:"-"`
+}
+
+// DeploymentKind says where a deployment enters the line.
+type DeploymentKind string
+
+// The kinds of deployments, by the station where they enter.
+const (
+	DeployPush     DeploymentKind = "push"     // a new source: enters at build
+	DeployRollback DeploymentKind = "rollback" // an older release's contents: enters at release
+	DeployConfig   DeploymentKind = "config"   // new config vars, plan or health settings: enters at release
+	DeployScale    DeploymentKind = "scale"    // more or fewer replicas of the current release: enters at run
+	DeployDestroy  DeploymentKind = "destroy"  // the line backwards
+)
+
+// DeploymentState is where a deployment is.
+type DeploymentState string
+
+// The states of a deployment.
+const (
+	DeploymentWaiting   DeploymentState = "waiting"   // recorded; another one of the app runs first
+	DeploymentRunning   DeploymentState = "running"   // a worker walks its steps
+	DeploymentLive      DeploymentState = "live"      // switched: it serves, or has served
+	DeploymentFailed    DeploymentState = "failed"    // what served before still serves
+	DeploymentCancelled DeploymentState = "cancelled" // a person stopped it
+	DeploymentReplaced  DeploymentState = "replaced"  // a newer one came while it waited
+)
+
+// Ended reports whether nothing more will happen in the foreground.
+func (s DeploymentState) Ended() bool {
+	return s != DeploymentWaiting && s != DeploymentRunning
+}
+
+// Step is one recorded station of a deployment.
+type Step struct {
+	DeploymentID string    `gorm:"primaryKey"`
+	Name         StepName  `gorm:"primaryKey"`
+	Position     int       `gorm:"not null"`
+	State        StepState `gorm:"not null"`
+	Detail       string    // one line for people: "0.6 s · Node 24, npm cached"
+	StartedAt    *time.Time
+	EndedAt      *time.Time
+}
+
+// StepName names a station.
+type StepName string
+
+// The stations, in order. A deployment records those that its kind walks.
+const (
+	StepBuild   StepName = "build"
+	StepRelease StepName = "release"
+	StepStart   StepName = "start"
+	StepHealth  StepName = "health"
+	StepSwitch  StepName = "switch"
+	StepRetire  StepName = "retire" // in the background, after the deployment is live
+)
+
+// StepState is where a step is.
+type StepState string
+
+// The states of a step.
+const (
+	StepWaiting StepState = "waiting"
+	StepRunning StepState = "running"
+	StepDone    StepState = "done"
+	StepFailed  StepState = "failed"
+	StepSkipped StepState = "skipped"
+	StepUndone  StepState = "undone"
+)
+
+// Source is an immutable tree of files that was handed in.
+type Source struct {
+	Dir    string `json:"dir,omitempty"`    // where the tree lies on this server; removed after the build
+	Digest string `json:"digest,omitempty"` // of the tree: "sha256:…"
+	Files  int    `json:"files,omitempty"`
+	Bytes  int64  `json:"bytes,omitempty"`
+	Commit string `json:"commit,omitempty"` // full id; "" for uploads
+	Title  string `json:"title,omitempty"`  // first line of the commit message
+	Branch string `json:"branch,omitempty"`
+}

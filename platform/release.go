@@ -1,0 +1,57 @@
+package platform
+
+import "time"
+
+// Build is one run that turned a source into an image.
+type Build struct {
+	ID           string     `gorm:"primaryKey"`
+	AppID        string     `gorm:"index;not null"`
+	DeploymentID string     `gorm:"index;not null"`
+	State        BuildState `gorm:"not null"`
+	Builder      string     // "buildpacks", "dockerfile", "blueprint"
+	Detected     string     // what was seen and chosen, one line: "Node 24.1, npm, start script"
+	SourceDigest string     // of the tree: "sha256:…"
+	Image        string     // pullable, by digest; "" until built
+	ImageBytes   int64
+	Processes    []Process `gorm:"serializer:json"`
+	StartedAt    time.Time
+	EndedAt      *time.Time
+}
+
+// BuildState is where a build is.
+type BuildState string
+
+// The states of a build.
+const (
+	BuildRunning   BuildState = "running"
+	BuildSucceeded BuildState = "succeeded"
+	BuildFailed    BuildState = "failed"
+)
+
+// Release is what runs: an image, its process types, config vars, plan and health settings.
+// It never changes once it is numbered.
+type Release struct {
+	AppID        string            `gorm:"primaryKey"`
+	Number       int               `gorm:"primaryKey;autoIncrement:false"` // v1, v2 … for each app; 0 is none
+	DeploymentID string            `gorm:"index;not null"`
+	Cause        string            // for people: "push of 1a2b3c4", "rollback to v3", "config: SECRET changed"
+	Image        string            `gorm:"not null"`
+	Processes    []Process         `gorm:"serializer:json"`
+	ConfigVars   map[string]string `gorm:"-"` // sealed by the store
+	Plan         string            `gorm:"not null"`
+	Health       Health            `gorm:"serializer:json"`
+	Commit       string            // full id of the git commit; "" when there is none
+	CommitTitle  string            // the first line of its message, cut to 120 characters
+	CreatedAt    time.Time
+	CreatedBy    string
+}
+
+// Process finds a process type of the release.
+func (r Release) Process(processType string) (Process, bool) {
+	for _, p := range r.Processes {
+		if p.Type == processType {
+			return p, true
+		}
+	}
+	return Process{}, false
+}

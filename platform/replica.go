@@ -1,0 +1,76 @@
+package platform
+
+import "time"
+
+// Replica is one running copy of a process type, as the engine reports it.
+type Replica struct {
+	ID          string // the engine's id of the container
+	AppID       string
+	App         string // the name at the time of its start
+	Release     int
+	Deployment  string // id of the deployment that started it
+	Process     string // process type
+	Index       int    // 1, 2 … among the replicas of its type and release
+	State       ReplicaState
+	Kept        bool   // the engine starts it again by itself
+	Address     string // IP address on the app's network; "" when not running
+	Port        int    // the port it really listens on; 0 until known
+	ExitCode    int
+	OutOfMemory bool
+	Restarts    int
+	CreatedAt   time.Time
+	StartedAt   time.Time
+	EndedAt     time.Time
+}
+
+// ReplicaState is where a replica is.
+type ReplicaState string
+
+// The states of a replica.
+const (
+	ReplicaCreated    ReplicaState = "created"
+	ReplicaRunning    ReplicaState = "running"
+	ReplicaRestarting ReplicaState = "restarting"
+	ReplicaExited     ReplicaState = "exited"
+	ReplicaPaused     ReplicaState = "paused"
+)
+
+// ReplicaSpec is everything that the engine needs to start one replica.
+type ReplicaSpec struct {
+	AppID      string
+	App        string
+	Release    int
+	Deployment string
+	Process    string
+	Index      int
+	Image      string // pulled by digest already
+	Entrypoint []string
+	Args       []string
+	Env        map[string]string // config vars, PORT and LUGSAIL_*
+	Port       int               // what PORT says; recorded in the labels
+	Plan       Plan
+}
+
+// Listener is a TCP socket that a replica has open for connections.
+type Listener struct {
+	IP       string // "0.0.0.0", "::", "127.0.0.1" …
+	Port     int
+	Loopback bool // reachable from inside the replica only
+}
+
+// ReplicaChange says that a replica began or ended.
+type ReplicaChange struct {
+	ReplicaID string
+	AppID     string
+	Action    string // "start", "die", "oom", "destroy"; "resync" after a lost connection: look at everything
+	ExitCode  int
+}
+
+// LogLine is one line that a replica wrote.
+type LogLine struct {
+	At      time.Time `json:"at"`
+	Replica string    `json:"replica"` // "web.1"
+	Release int       `json:"release"`
+	Stream  string    `json:"stream"` // "stdout" or "stderr"
+	Text    string    `json:"text"`
+}

@@ -1,0 +1,64 @@
+package platform
+
+import "time"
+
+// RouteTable is all that the proxy knows: which host leads to which targets.
+// The control plane makes it from the store and the engine; the proxy keeps the last good one.
+type RouteTable struct {
+	Revision int64   `json:"revision"` // grows by one with each table; the proxy refuses an older one
+	BootID   string  `json:"boot_id"`  // of the machine when it was made; addresses of another boot mean nothing
+	Console  Console `json:"console"`
+	Routes   []Route `json:"routes"`
+}
+
+// Console is where Lugsail's own pages, API and git answer.
+type Console struct {
+	Hosts  []string `json:"hosts"`  // the first is the one that people are told
+	Socket string   `json:"socket"` // path of the control plane's unix socket
+}
+
+// Route leads the requests of one host name to an app's targets.
+type Route struct {
+	Host    string   `json:"host"` // lower case, no port
+	AppID   string   `json:"app_id"`
+	App     string   `json:"app"`
+	Release int      `json:"release"` // 0: the app has nothing live yet
+	Targets []Target `json:"targets"`
+	ACME    bool     `json:"acme"` // a public name whose certificate comes from ACME, where ACME is configured; else from the internal CA
+}
+
+// Target is an address that the proxy sends requests to.
+type Target struct {
+	ID      string `json:"id"`      // the replica's id
+	Address string `json:"address"` // "10.201.0.2:8080"
+}
+
+// Probe asks the proxy whether a target answers.
+type Probe struct {
+	Address string        `json:"address"`
+	Path    string        `json:"path"`    // "" means that an accepted TCP connection suffices
+	Timeout time.Duration `json:"timeout"` // 0 means 5 seconds
+}
+
+// ProbeResult is the proxy's answer.
+type ProbeResult struct {
+	OK     bool   `json:"ok"`
+	Status int    `json:"status"` // HTTP status; 0 for TCP or when nothing came
+	Reason string `json:"reason"` // for people, when not OK: "connection refused", "answered 500"
+}
+
+// ProxyStatus is what the proxy says of itself.
+type ProxyStatus struct {
+	Revision int64          `json:"revision"`
+	InFlight map[string]int `json:"in_flight"` // requests under way, by target id
+	Dead     []string       `json:"dead"`      // ids of targets that do not answer just now
+	Requests int64          `json:"requests"`  // served since the start
+}
+
+// Domain is a host name that a person added to an app.
+type Domain struct {
+	Host      string `gorm:"primaryKey"`
+	AppID     string `gorm:"index;not null"`
+	CreatedAt time.Time
+	CreatedBy string
+}
