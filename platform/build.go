@@ -1,0 +1,31 @@
+package platform
+
+import "time"
+
+// BuildRequest is all that a builder needs to turn a source into an image.
+type BuildRequest struct {
+	BuildID  string
+	AppID    string
+	App      string
+	Dir      string            // the source tree; the builder does not change it
+	Env      map[string]string // for the build only: never config vars of the running app, unless a person said so
+	Previous string            // image of the last good build, for reuse; "" when there is none
+	Limits   BuildLimits
+}
+
+// BuildLimits bound one build.
+type BuildLimits struct {
+	Memory  int64         // bytes; 0 means 1.5 GiB
+	PIDs    int64         // 0 means 4096
+	Timeout time.Duration // 0 means 15 minutes
+	Output  int64         // bytes of log; 0 means 20 MiB
+}
+
+// BuildResult is the image that came out. The engine has it already.
+type BuildResult struct {
+	Image     string // pullable, by digest
+	Bytes     int64
+	Builder   string // "buildpacks"
+	Detected  string // one line for people: "Node 24.1 · npm · start script"
+	Processes []Process
+}
