@@ -1,0 +1,74 @@
+# Targets for people: build, test, check, e2e, bench-deploy, dist, fuzz, clean.
+
+GO      ?= go
+VERSION ?= $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo dev)
+GOFLAGS := -buildvcs=false
+export GOFLAGS
+
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+PACKAGES = ./...
+# In a nested module, so that go.mod holds what the product needs and nothing else.
+TOOL     = $(GO) tool -modfile=internal/tools/go.mod
+
+.PHONY: build
+build: embedded ## the binary: bin/lugsail
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/lugsail ./cmd/lugsail
+
+# embedded: what the binary carries for builds (lifecycle, launcher, buildpacks).
+-include internal/cnb/embedded.mk
+ifeq ($(wildcard internal/cnb/embedded.mk),)
+.PHONY: embedded
+embedded:
+endif
+
+.PHONY: test
+test: ## every test, on a private Docker Engine; installs what it needs (root, apt)
+	sh internal/testenv/run $(MAKE) --no-print-directory test-all
+
+.PHONY: test-all
+test-all: build
+	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/testenv/summary $(GO) test -json -timeout 50m -p 2 $(PACKAGES)
+
+.PHONY: check
+check: ## formatting, vet, linters, the race detector, the import table
+	sh internal/testenv/run $(MAKE) --no-print-directory check-all
+
+.PHONY: check-all
+check-all: build lint
+	$(GO) test -race -timeout 50m -p 2 $(PACKAGES)
+
+.PHONY: lint
+lint:
+	@out=$$($(TOOL) gofumpt -l cmd internal platform ui blueprints 2>/dev/null); if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
+	$(GO) vet $(PACKAGES)
+	$(TOOL) golangci-lint run
+	$(GO) test ./internal/arch
+
+.PHONY: e2e
+e2e: ## the scripts against the installed binary, with real git, Docker and curl
+	sh internal/testenv/run $(MAKE) --no-print-directory e2e-all
+
+.PHONY: e2e-all
+e2e-all: build
+	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -v -count=1 -timeout 50m ./internal/e2e/...
+
+.PHONY: bench-deploy
+bench-deploy: ## how long a push takes, beside docker build and docker run
+	sh internal/testenv/run $(MAKE) --no-print-directory bench-deploy-all
+
+.PHONY: bench-deploy-all
+bench-deploy-all: build
+	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/e2e/bench
+
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz: ## each fuzz test for FUZZTIME
+	sh internal/testenv/fuzz '$(GO)' '$(FUZZTIME)'
+
+.PHONY: dist
+dist: build ## dist/lugsail-VERSION-linux-ARCH.tar.gz with its checksum
+	sh internal/testenv/dist '$(VERSION)' "$$($(GO) env GOARCH)"
+
+.PHONY: clean
+clean:
+	rm -rf bin dist internal/cnb/embedded/*.gz

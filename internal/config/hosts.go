@@ -1,0 +1,90 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Local is the name under which every server answers on the machine itself.
+const Local = "localhost"
+
+// ConsoleHosts are the names of the console, API and git; the first is the one that people are told.
+func (c Config) ConsoleHosts() []string { return c.hosts("console") }
+
+// AppHosts are the names that an app gets by itself; the first is the one that people are told.
+func (c Config) AppHosts(name string) []string { return c.hosts(name) }
+
+// hosts holds the one rule. With a domain: NAME.DOMAIN. Without one: NAME.a-b-c-d.SUFFIX,
+// which the world can resolve. NAME.localhost always, last — but first where the
+// address is private, because then the machine itself is where the visitor is most likely to be.
+func (c Config) hosts(name string) []string {
+	local := name + "." + Local
+	if c.Domain != "" {
+		return []string{name + "." + c.Domain, local}
+	}
+	if !c.ip.IsValid() || c.Suffix == "" {
+		return []string{local}
+	}
+	public := name + "." + dashed(c.ip) + "." + c.Suffix
+	if private(c.ip) {
+		return []string{local, public}
+	}
+	return []string{public, local}
+}
+
+// dashed writes an address as one label: 203-0-113-7, 2001-db8--7.
+func dashed(ip netip.Addr) string {
+	return strings.NewReplacer(".", "-", ":", "-").Replace(ip.String())
+}
+
+func private(ip netip.Addr) bool {
+	return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast()
+}
+
+// IP is the address that visitors reach this server at; invalid when it has none.
+func (c Config) IP() netip.Addr { return c.ip }
+
+// CanACME reports whether a public CA could give a certificate for the host: ACME is
+// on, and the name is neither local nor made from the address.
+func (c Config) CanACME(host string) bool {
+	if c.ACMEDirectory() == "" || host == Local || strings.HasSuffix(host, "."+Local) {
+		return false
+	}
+	return c.Suffix == "" || !strings.HasSuffix(host, "."+c.Suffix)
+}
+
+// URL is the https address of a host on this server.
+func (c Config) URL(host string) string {
+	if c.HTTPSPort != 443 {
+		host = net.JoinHostPort(host, strconv.Itoa(c.HTTPSPort))
+	}
+	return "https://" + host
+}
+
+// ConsoleURL is the address of the console that people are told.
+func (c Config) ConsoleURL() string { return c.URL(c.ConsoleHosts()[0]) }
+
+// GitURL is the address to push an app to.
+func (c Config) GitURL(app string) string { return c.ConsoleURL() + "/git/" + app + ".git" }
+
+// address is the configured address, or the one that packets to the world would leave
+// from. Connecting a UDP socket sends nothing.
+func address(configured string) netip.Addr {
+	if ip, err := netip.ParseAddr(configured); err == nil {
+		return ip
+	}
+	for _, far := range []string{"192.0.2.1:9", "[2001:db8::1]:9"} {
+		conn, err := net.Dial("udp", far)
+		if err != nil {
+			continue
+		}
+		local, err := netip.ParseAddrPort(conn.LocalAddr().String())
+		_ = conn.Close() // nothing was written
+		if err == nil {
+			return local.Addr().Unmap().WithZone("")
+		}
+	}
+	return netip.Addr{}
+}
