@@ -1,0 +1,80 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+func tooLarge(limit int64) error {
+	return platform.Errorf(platform.Invalid, "source_too_large", "The source is larger than the limit of %s.", size(limit)).
+		WithHint("Remove large files from the repository, and fetch data that the app needs when it starts or keep it outside the code.")
+}
+
+func tooMany(limit int) error {
+	return platform.Errorf(platform.Invalid, "source_too_many_files", "The source has more than %s files and directories, which is the limit.", thousands(limit)).
+		WithHint("Leave out what the build makes again, such as node_modules: add it to .gitignore and run git rm -r --cached on it.")
+}
+
+func tooDeep(name string, limit int) error {
+	return platform.Errorf(platform.Invalid, "source_too_deep", "%s lies deeper than %d directories, which is the limit.", quote(name), limit).
+		WithHint("Move it up or remove it.")
+}
+
+func nameTooLong(name string, limit int) error {
+	return platform.Errorf(platform.Invalid, "source_name_too_long", "The name %s is longer than %s bytes, which is the limit.", quote(name), thousands(limit)).
+		WithHint("Rename or remove it.")
+}
+
+func refused(name, why string) error {
+	return platform.Errorf(platform.Invalid, "source_entry_refused", "%s %s.", quote(name), why).
+		WithHint("Remove it from the source. Links may only lead to files inside the source.")
+}
+
+func unreadable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("unpacking a source: %w", ctx.Err())
+	}
+	return platform.Errorf(platform.Invalid, "source_unreadable", "The archive ends early or is damaged.").
+		WithHint("Send it again.").Because(err)
+}
+
+func writing(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return platform.Errorf(platform.NoRoom, "disk_full", "The server's disk is full.").
+			WithHint("Free some space on the server, then try again.").Because(err)
+	}
+	return fmt.Errorf("unpacking a source: %w", err)
+}
+
+func quote(name string) string {
+	if len(name) > 120 {
+		name = name[:60] + "…" + name[len(name)-50:]
+	}
+	return strconv.Quote(strings.ToValidUTF8(name, "?"))
+}
+
+func size(n int64) string {
+	switch {
+	case n >= 1<<30 && n%(1<<30) == 0:
+		return fmt.Sprintf("%d GiB", n>>30)
+	case n >= 1<<20:
+		return fmt.Sprintf("%.4g MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.4g KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,125 @@
+// Package source owns the tree of files that a person handed in: it unpacks a tar
+// stream into a directory that nobody changes afterwards, within limits, and names
+// the tree by a digest.
+//
+// The stream is hostile until proven otherwise. Limits count while the bytes arrive
+// and never trust a header, every write goes through os.Root, and the directory
+// appears under its name only when it is complete. Symbolic links that stay inside
+// the tree are kept as links; one that leads out refuses the whole tree, because
+// whatever reads the tree later might follow it. The check needs the finished tree:
+// a link that looks harmless can lead out through another link.
+//
+// The digest covers names, modes, contents and link targets in sorted order, and not
+// times or owners, so that the same files always have the same digest.
+package source
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Limits bound one tree. The zero value of each field means its default.
+type Limits struct {
+	Bytes int64 // of all contents together; 0 means 1 GiB
+	Files int   // files, links and directories together; 0 means 100,000
+	Depth int   // directories above a file; 0 means 100
+	Name  int   // bytes of a path; 0 means 1,024
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Bytes <= 0 {
+		l.Bytes = 1 << 30
+	}
+	if l.Files <= 0 {
+		l.Files = 100_000
+	}
+	if l.Depth <= 0 {
+		l.Depth = 100
+	}
+	if l.Name <= 0 {
+		l.Name = 1024
+	}
+	return l
+}
+
+// unfinished starts the names of directories that are not complete yet.
+const unfinished = ".unpack-"
+
+// Unpack writes the tree of a tar stream to dir, which must not exist; its parent must.
+// Dir, Digest, Files (regular files and links) and Bytes of the result are set.
+// Nothing stays behind on an error.
+//
+// Errors: Invalid source_too_large, source_too_many_files, source_too_deep,
+// source_name_too_long, source_entry_refused or source_unreadable; NoRoom disk_full;
+// the context's; else what the file system said.
+func Unpack(ctx context.Context, r io.Reader, dir string, limits Limits) (_ platform.Source, err error) {
+	if _, err := os.Lstat(dir); err == nil {
+		return platform.Source{}, fmt.Errorf("unpacking a source: %s exists already", dir)
+	}
+	temp, err := os.MkdirTemp(filepath.Dir(dir), unfinished)
+	if err != nil {
+		return platform.Source{}, fmt.Errorf("unpacking a source: %w", err)
+	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		if removeErr := os.RemoveAll(temp); removeErr != nil {
+			err = errors.Join(err, removeErr)
+		}
+	}()
+	src, err := unpackInto(ctx, r, temp, limits.withDefaults())
+	if err != nil {
+		return platform.Source{}, err
+	}
+	if err := os.Rename(temp, dir); err != nil {
+		return platform.Source{}, fmt.Errorf("unpacking a source: %w", err)
+	}
+	src.Dir = dir
+	return src, nil
+}
+
+// Clean removes what an interrupted Unpack left in parent. Nobody may be unpacking there.
+func Clean(parent string) error {
+	left, err := filepath.Glob(filepath.Join(parent, unfinished+"*"))
+	if err != nil {
+		return fmt.Errorf("cleaning %s: %w", parent, err)
+	}
+	for _, dir := range left {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("cleaning %s: %w", parent, err)
+		}
+	}
+	return nil
+}
+
+func unpackInto(ctx context.Context, r io.Reader, temp string, limits Limits) (src platform.Source, err error) {
+	root, err := os.OpenRoot(temp)
+	if err != nil {
+		return src, fmt.Errorf("unpacking a source: %w", err)
+	}
+	defer func() {
+		if closeErr := root.Close(); err == nil && closeErr != nil {
+			err = fmt.Errorf("unpacking a source: %w", closeErr)
+		}
+	}()
+	if err := root.Chmod(".", 0o755); err != nil {
+		return src, fmt.Errorf("unpacking a source: %w", err)
+	}
+	t := &tree{root: root, limits: limits, entries: map[string]entry{}, buf: make([]byte, 64<<10)}
+	if err := t.readAll(ctx, tar.NewReader(r)); err != nil {
+		return src, err
+	}
+	if err := t.checkLinks(); err != nil {
+		return src, err
+	}
+	src.Files, src.Bytes, src.Digest = t.files, t.bytes, digest(t.entries)
+	return src, nil
+}
