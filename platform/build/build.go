@@ -1,0 +1,110 @@
+// Package build owns a build's record, its place in the queue and its log.
+//
+// It does not know how images are made: a Builder does. Builds run one at a time
+// by default, because one build can need as much memory as a small server has; the
+// order is the order of arrival. What a build prints passes through a redactor that
+// knows the app's secret values.
+package build
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Builder turns a source into an image that the engine has.
+type Builder interface {
+	Build(ctx context.Context, req platform.BuildRequest, log io.Writer) (platform.BuildResult, error)
+	// Retain drops all of the app's images but these.
+	Retain(ctx context.Context, appID string, images []string) error
+	// Forget drops everything that builds have left of the app.
+	Forget(ctx context.Context, appID string) error
+}
+
+// Store keeps builds.
+type Store interface {
+	CreateBuild(ctx context.Context, b *platform.Build) error
+	UpdateBuild(ctx context.Context, b platform.Build) error
+	BuildsOf(ctx context.Context, appID string, limit int) ([]platform.Build, error)
+}
+
+// Service runs builds.
+type Service struct {
+	Builder Builder
+	Store   Store
+	Limits  platform.BuildLimits
+	Now     func() time.Time
+	slots   *queue
+}
+
+// New makes a Service that runs that many builds at once; 0 means 1.
+func New(builder Builder, store Store, slots int) *Service {
+	return &Service{Builder: builder, Store: store, Now: time.Now, slots: newQueue(max(1, slots))}
+}
+
+// Run builds a deployment's source, or gives the build that this deployment made before a restart.
+// Errors are a *platform.Error when the source is at fault.
+func (s *Service) Run(ctx context.Context, app platform.App, d platform.Deployment, log io.Writer) (platform.Build, error) {
+	earlier, err := s.Store.BuildsOf(ctx, app.ID, 50)
+	if err != nil {
+		return platform.Build{}, fmt.Errorf("reading builds: %w", err)
+	}
+	if done, ok := builtFor(earlier, d.ID); ok {
+		return done, nil
+	}
+	release, err := s.slots.wait(ctx, func(ahead int) {
+		_, _ = fmt.Fprintf(log, "Waiting for %d other build(s) to end\n", ahead) // a log that cannot be written must not stop a build
+	})
+	if err != nil {
+		return platform.Build{}, err
+	}
+	defer release()
+	return s.build(ctx, app, d, previousImage(earlier), log)
+}
+
+func (s *Service) build(ctx context.Context, app platform.App, d platform.Deployment, previous string, log io.Writer) (platform.Build, error) {
+	b := platform.Build{
+		ID: platform.NewID(), AppID: app.ID, DeploymentID: d.ID, State: platform.BuildRunning,
+		SourceDigest: d.Source.Digest, StartedAt: s.Now().UTC(),
+	}
+	if err := s.Store.CreateBuild(ctx, &b); err != nil {
+		return b, fmt.Errorf("recording the build: %w", err)
+	}
+	result, buildErr := s.Builder.Build(ctx, platform.BuildRequest{
+		BuildID: b.ID, AppID: app.ID, App: app.Name, Dir: d.Source.Dir, Previous: previous, Limits: s.Limits,
+	}, log)
+	b.Builder, b.Detected, b.Image, b.ImageBytes, b.Processes = result.Builder, result.Detected, result.Image, result.Bytes, result.Processes
+	b.State = platform.BuildSucceeded
+	if buildErr != nil {
+		b.State = platform.BuildFailed
+	}
+	ended := s.Now().UTC()
+	b.EndedAt = &ended
+	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := s.Store.UpdateBuild(record, b); err != nil && buildErr == nil {
+		return b, fmt.Errorf("recording the build: %w", err)
+	}
+	return b, buildErr
+}
+
+func builtFor(builds []platform.Build, deploymentID string) (platform.Build, bool) {
+	for _, b := range builds {
+		if b.DeploymentID == deploymentID && b.State == platform.BuildSucceeded {
+			return b, true
+		}
+	}
+	return platform.Build{}, false
+}
+
+func previousImage(newestFirst []platform.Build) string {
+	for _, b := range newestFirst {
+		if b.State == platform.BuildSucceeded {
+			return b.Image
+		}
+	}
+	return ""
+}

@@ -1,0 +1,67 @@
+// Package observe says how things are, in a colour, a word and a sentence.
+// It never changes what it looks at.
+package observe
+
+import (
+	"fmt"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Word is the state of an app for people.
+type Word struct {
+	Colour   string `json:"colour"`   // "ok", "warn", "bad", "pending"
+	Word     string `json:"word"`     // "Ok", "Degraded" …
+	Sentence string `json:"sentence"` // what it means
+}
+
+// Look is what a judgement rests on.
+type Look struct {
+	App      platform.App
+	Release  *platform.Release    // that serves; nil before the first
+	Latest   *platform.Deployment // newest; nil when there is none
+	Replicas []platform.Replica   // of the app, whatever release
+}
+
+// Judge finds the word for an app.
+func Judge(l Look) Word {
+	switch {
+	case l.App.State == platform.AppDestroying:
+		return Word{"pending", "Leaving", "This app is being removed."}
+	case l.Release == nil && l.Latest != nil && !l.Latest.State.Ended():
+		return Word{"pending", "Deploying", "The first deployment is under way."}
+	case l.Release == nil && l.Latest != nil && l.Latest.State == platform.DeploymentFailed:
+		return Word{"bad", "Failed", "The first deployment failed: " + l.Latest.FailureText}
+	case l.Release == nil:
+		return Word{"pending", "New", "Nothing is deployed yet. Push your code to start."}
+	}
+	return judgeRunning(l)
+}
+
+func judgeRunning(l Look) Word {
+	wanted, running, oom := 0, 0, false
+	for _, p := range l.Release.Processes {
+		wanted += l.App.Scale.Of(p.Type)
+	}
+	for _, r := range l.Replicas {
+		if r.Release == l.Release.Number && r.State == platform.ReplicaRunning {
+			running++
+		}
+		oom = oom || r.OutOfMemory
+	}
+	switch {
+	case wanted == 0:
+		return Word{"pending", "Stopped", "Scaled to 0 replicas; nothing runs."}
+	case running == 0:
+		return Word{"bad", "Down", "No replica is running. Lugsail keeps trying to start it; the log says why it stops."}
+	case oom:
+		return Word{"warn", "Warning", fmt.Sprintf("A replica ran out of the memory of plan %s. Choose a larger plan.", l.App.Plan)}
+	case running < wanted:
+		return Word{"warn", "Warning", fmt.Sprintf("%d of %d replicas are running.", running, wanted)}
+	case l.Latest != nil && !l.Latest.State.Ended():
+		return Word{"ok", "Updating", fmt.Sprintf("v%d serves while deployment %d is under way.", l.Release.Number, l.Latest.Number)}
+	case l.Latest != nil && l.Latest.State == platform.DeploymentFailed:
+		return Word{"ok", "Ok", fmt.Sprintf("v%d serves. The latest deployment failed: %s", l.Release.Number, l.Latest.FailureText)}
+	}
+	return Word{"ok", "Ok", fmt.Sprintf("v%d serves; %d of %d replicas are running.", l.Release.Number, running, wanted)}
+}

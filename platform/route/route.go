@@ -1,0 +1,203 @@
+// Package route owns which host leads to which app's targets.
+//
+// Targets are handed in by whoever has just looked at the live replicas; nothing
+// here is ever read from a stored address. Hosts come from the app's name and from
+// the domains that people added. Each change makes one whole table with a growing
+// revision, and the proxy swaps it in one move, so at any moment one release of an
+// app is routed. Before every app has been looked at once after a start, nothing is
+// published: the proxy goes on with its last good table.
+package route
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Publisher hands a table to the proxy.
+type Publisher interface {
+	Publish(ctx context.Context, table platform.RouteTable) error
+}
+
+// Store knows the names and counts the tables.
+type Store interface {
+	Apps(ctx context.Context) ([]platform.App, error)
+	Domains(ctx context.Context) ([]platform.Domain, error)
+	RouteRevision(ctx context.Context) (int64, error)
+}
+
+// Serving is what an app serves with just now.
+type Serving struct {
+	Release int
+	Targets []platform.Target
+}
+
+// Hosts gives the host names that an app has without anybody adding one, the main one first.
+type Hosts func(appName string) []string
+
+// Service keeps the table.
+type Service struct {
+	Publisher Publisher
+	Store     Store
+	Hosts     Hosts
+	Console   platform.Console
+	BootID    string
+	Public    func(host string) bool // may its certificate come from ACME?
+
+	mu      sync.Mutex // held while a table is made and published, so that tables leave in order
+	serving map[string]Serving
+	ready   bool
+	dirty   bool // the last table did not reach the proxy
+}
+
+// Serve notes what an app serves with and publishes. The error says that the proxy has not got it yet.
+func (s *Service) Serve(ctx context.Context, appID string, now Serving) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.serving == nil {
+		s.serving = map[string]Serving{}
+	}
+	if same(s.serving[appID], now) && !s.dirty && s.ready {
+		return nil
+	}
+	s.serving[appID] = now
+	return s.publish(ctx)
+}
+
+// Forget drops an app's targets and publishes.
+func (s *Service) Forget(ctx context.Context, appID string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.serving, appID)
+	return s.publish(ctx)
+}
+
+// Ready says that every app has been looked at, and publishes the first table.
+func (s *Service) Ready(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ready = true
+	return s.publish(ctx)
+}
+
+// Refresh publishes again: names or domains changed, or the proxy may have missed a table.
+func (s *Service) Refresh(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.publish(ctx)
+}
+
+// Dirty reports whether the proxy has not got the newest table.
+func (s *Service) Dirty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dirty
+}
+
+// Targets gives what an app is routed to just now.
+func (s *Service) Targets(appID string) Serving {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.serving[appID]
+}
+
+func (s *Service) publish(ctx context.Context) error {
+	if !s.ready {
+		return nil
+	}
+	s.dirty = true
+	table, err := s.table(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.Publisher.Publish(ctx, table); err != nil {
+		return fmt.Errorf("publishing route table %d: %w", table.Revision, err)
+	}
+	s.dirty = false
+	return nil
+}
+
+func (s *Service) table(ctx context.Context) (platform.RouteTable, error) {
+	apps, err := s.Store.Apps(ctx)
+	if err != nil {
+		return platform.RouteTable{}, fmt.Errorf("reading apps: %w", err)
+	}
+	domains, err := s.Store.Domains(ctx)
+	if err != nil {
+		return platform.RouteTable{}, fmt.Errorf("reading domains: %w", err)
+	}
+	revision, err := s.Store.RouteRevision(ctx)
+	if err != nil {
+		return platform.RouteTable{}, fmt.Errorf("numbering the route table: %w", err)
+	}
+	table := platform.RouteTable{Revision: revision, BootID: s.BootID, Console: s.Console}
+	for _, app := range apps {
+		for _, host := range s.hostsOf(app, domains) {
+			table.Routes = append(table.Routes, s.route(app, host))
+		}
+	}
+	return table, nil
+}
+
+func (s *Service) route(app platform.App, host string) platform.Route {
+	now := s.serving[app.ID]
+	return platform.Route{
+		Host: host, AppID: app.ID, App: app.Name, Release: now.Release,
+		Targets: now.Targets, ACME: s.Public != nil && s.Public(host),
+	}
+}
+
+func (s *Service) hostsOf(app platform.App, domains []platform.Domain) []string {
+	hosts := slices.Clone(s.Hosts(app.Name))
+	for _, d := range domains {
+		if d.AppID == app.ID {
+			hosts = append(hosts, d.Host)
+		}
+	}
+	return hosts
+}
+
+func same(a, b Serving) bool {
+	return a.Release == b.Release && slices.Equal(a.Targets, b.Targets)
+}
+
+// ValidateHost allows a full host name that a person may add: lower case letters, digits
+// and hyphens in labels joined by dots, no wildcard, no port, no address, not one of ours.
+func ValidateHost(host string, ours func(host string) bool) (string, error) {
+	host = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(host)), ".")
+	invalid := platform.Errorf(platform.Invalid, "domain_invalid", "%.80q is not a domain name that an app can have.", host).
+		WithHint("Give a full name without https:// and without a path, for example shop.example.com.")
+	if len(host) > 253 || !strings.Contains(host, ".") {
+		return "", invalid
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return "", invalid
+	}
+	for label := range strings.SplitSeq(host, ".") {
+		if !validLabel(label) {
+			return "", invalid
+		}
+	}
+	if ours(host) {
+		return "", platform.Errorf(platform.Conflict, "domain_taken", "%s belongs to Lugsail itself or to an app already.", host).
+			WithHint("Choose another name.")
+	}
+	return host, nil
+}
+
+func validLabel(label string) bool {
+	if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+		return false
+	}
+	for _, c := range label {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}

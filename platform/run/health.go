@@ -1,0 +1,197 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+const (
+	lookEvery     = 25 * time.Millisecond
+	probeTimeout  = 5 * time.Second
+	otherPortWait = 1500 * time.Millisecond // an app may open PORT last
+	loopbackWait  = 5 * time.Second         // an app that binds 127.0.0.1 does not change its mind
+	workerSettles = 1500 * time.Millisecond // a worker that lives that long has started
+)
+
+// WaitHealthy waits until a replica serves, and gives it back with its port and address.
+// The error is a *platform.Error that says what the replica did instead.
+func (s *Service) WaitHealthy(ctx context.Context, r platform.Replica, health platform.Health, log io.Writer) (platform.Replica, error) {
+	w := &wait{service: s, replica: r, health: health, log: log, name: Slot{r.Process, r.Index}.Name(), began: s.Now()}
+	ctx, cancel := context.WithTimeoutCause(ctx, health.Timeout(), errTooLate)
+	defer cancel()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		done, err := w.look(ctx)
+		if err != nil && ctx.Err() == nil {
+			return r, err
+		}
+		if done {
+			return w.replica, nil
+		}
+		select {
+		case <-ctx.Done():
+			return r, w.ended(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+var errTooLate = fmt.Errorf("the time to become healthy is over")
+
+// wait is one replica's way to health.
+type wait struct {
+	service   *Service
+	replica   platform.Replica
+	health    platform.Health
+	log       io.Writer
+	name      string
+	began     time.Time
+	otherAt   time.Time // when a port other than the wanted was first seen open
+	loopAt    time.Time // when only loopback was first seen
+	lookedAt  time.Time // when the state was last asked for
+	seen      []platform.Listener
+	lastProbe string
+	told      bool
+}
+
+// look takes one look; done means healthy, an error that the replica cannot become so.
+func (w *wait) look(ctx context.Context) (done bool, err error) {
+	if err := w.alive(ctx); err != nil {
+		return false, err
+	}
+	if w.replica.Process != platform.WebProcess {
+		return w.service.Now().Sub(w.began) >= workerSettles, nil
+	}
+	listeners, err := w.service.Inspector.Listeners(ctx, w.replica.ID)
+	if err != nil {
+		return false, nil // it may just have ended: the next look at its state tells
+	}
+	w.seen = listeners
+	port := ServingPort(listeners, DefaultPort)
+	if port == 0 {
+		return false, w.loopback(listeners)
+	}
+	if port != DefaultPort && !w.settled(&w.otherAt, otherPortWait) {
+		return false, nil
+	}
+	return w.probe(ctx, port), nil
+}
+
+// alive asks for the replica's state, at most every 200 ms.
+func (w *wait) alive(ctx context.Context) error {
+	now := w.service.Now()
+	if now.Sub(w.lookedAt) < 200*time.Millisecond {
+		return nil
+	}
+	w.lookedAt = now
+	r, err := w.service.Engine.Replica(ctx, w.replica.ID)
+	if platform.IsKind(err, platform.NotFound) {
+		return platform.Errorf(platform.Conflict, "replica_gone", "%s was removed before it was healthy.", w.name).
+			WithHint("Somebody or something outside of Lugsail removed its container. Deploy again.")
+	}
+	if err != nil {
+		return nil // the engine may be restarting; the time limit decides
+	}
+	if r.State == platform.ReplicaExited || r.Restarts > 0 {
+		return stopped(w.name, r)
+	}
+	if r.Address != "" {
+		w.replica = r
+	}
+	return nil
+}
+
+func stopped(name string, r platform.Replica) error {
+	if r.OutOfMemory {
+		return platform.Errorf(platform.Conflict, "replica_out_of_memory", "%s ran out of memory before it answered.", name).
+			WithHint("Choose a larger plan: lugsail scale --plan small. Or make the app need less memory at its start.")
+	}
+	return platform.Errorf(platform.Conflict, "replica_stopped", "%s stopped with exit code %d before it was healthy.", name, r.ExitCode).
+		WithHint("Its last lines in the log above say why. An app must keep running and answer on $PORT.")
+}
+
+func (w *wait) loopback(listeners []platform.Listener) error {
+	only := onlyLoopback(listeners, DefaultPort)
+	if len(only) == 0 {
+		w.loopAt = time.Time{}
+		return nil
+	}
+	if !w.settled(&w.loopAt, loopbackWait) {
+		return nil
+	}
+	return platform.Errorf(platform.Conflict, "listens_on_loopback",
+		"%s listens on %s only, where nothing outside of its container can reach it.", w.name, strings.Join(only, " and ")).
+		WithHint("Make it listen on 0.0.0.0 and the port in $PORT (%d).", DefaultPort)
+}
+
+// settled remembers in since when something was first seen and reports whether that is long ago.
+func (w *wait) settled(since *time.Time, long time.Duration) bool {
+	now := w.service.Now()
+	if since.IsZero() {
+		*since = now
+	}
+	return now.Sub(*since) >= long
+}
+
+func (w *wait) probe(ctx context.Context, port int) bool {
+	if w.replica.Address == "" {
+		return false
+	}
+	result, err := w.service.Prober.Probe(ctx, platform.Probe{
+		Address: joinPort(w.replica.Address, port), Path: w.health.Path, Timeout: probeTimeout,
+	})
+	if err != nil {
+		w.lastProbe = "the proxy does not answer"
+		return false
+	}
+	w.lastProbe = result.Reason
+	if !result.OK {
+		return false
+	}
+	w.replica.Port = port
+	w.tellPort(port)
+	return true
+}
+
+func (w *wait) tellPort(port int) {
+	if port == DefaultPort || w.told {
+		return
+	}
+	w.told = true
+	_, _ = fmt.Fprintf(w.log, "  %s listens on port %d, not on $PORT (%d); requests go to %d\n",
+		w.name, port, DefaultPort, port) // a log that cannot be written must not stop a deployment
+}
+
+// ended explains why the wait is over.
+func (w *wait) ended(ctx context.Context) error {
+	if context.Cause(ctx) != errTooLate {
+		return ctx.Err()
+	}
+	seconds := int(w.health.Timeout().Seconds())
+	if only := onlyLoopback(w.seen, DefaultPort); len(only) > 0 {
+		w.loopAt = w.began.Add(-loopbackWait)
+		return w.loopback(w.seen)
+	}
+	if w.lastProbe != "" {
+		return platform.Errorf(platform.Conflict, "health_check_failed", "%s was not healthy within %d seconds: %s.", w.name, seconds, w.lastProbe).
+			WithHint("%s", w.probeHint())
+	}
+	return platform.Errorf(platform.Conflict, "never_listened", "%s did not open a port within %d seconds.", w.name, seconds).
+		WithHint("A web app must listen on the port in $PORT (%d). If this app has no web part, name its process worker in the Procfile.", DefaultPort)
+}
+
+func (w *wait) probeHint() string {
+	if w.health.Path != "" {
+		return "GET " + w.health.Path + " must answer with a status from 200 to 399. Fix the app, or set another health path."
+	}
+	return "The app opened a port, but did not take a connection on it."
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,210 @@
+// Package run owns the wanted and the actual replicas of an app: it starts what is
+// missing, waits until it is healthy, and stops what is not wanted any more.
+//
+// A replica is healthy when the proxy reaches it. The port is not believed but
+// found: PORT is a wish, and many first apps ignore it, so the sockets that a
+// replica really listens on are looked at, and an app that listens where nobody
+// can reach it is told so by address and number.
+package run
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/plan"
+)
+
+// DefaultPort is what PORT says.
+const DefaultPort = 8080
+
+// Engine starts and stops replicas.
+type Engine interface {
+	Start(ctx context.Context, spec platform.ReplicaSpec) (platform.Replica, error)
+	Keep(ctx context.Context, id string) error
+	Stop(ctx context.Context, id string, grace time.Duration) error
+	Replica(ctx context.Context, id string) (platform.Replica, error)
+	Replicas(ctx context.Context, appID string) ([]platform.Replica, error)
+}
+
+// Inspector looks into a replica.
+type Inspector interface {
+	Listeners(ctx context.Context, id string) ([]platform.Listener, error)
+	Logs(ctx context.Context, id string, tail int, follow bool, fn func(platform.LogLine) error) error
+}
+
+// Images brings back an image that the engine has lost.
+type Images interface {
+	Ensure(ctx context.Context, image string) error
+}
+
+// Prober asks a target from the proxy's side.
+type Prober interface {
+	Probe(ctx context.Context, p platform.Probe) (platform.ProbeResult, error)
+}
+
+// Service runs replicas.
+type Service struct {
+	Engine    Engine
+	Inspector Inspector
+	Images    Images
+	Prober    Prober
+	Grace     time.Duration // between SIGTERM and SIGKILL
+	Now       func() time.Time
+}
+
+// New makes a Service with a grace of 10 seconds.
+func New(engine Engine, inspector Inspector, images Images, prober Prober) *Service {
+	return &Service{Engine: engine, Inspector: inspector, Images: images, Prober: prober, Grace: 10 * time.Second, Now: time.Now}
+}
+
+// Slot is the place of one wanted replica.
+type Slot struct {
+	Process string
+	Index   int // 1, 2 …
+}
+
+// Name is what people call it: "web.1".
+func (s Slot) Name() string { return fmt.Sprintf("%s.%d", s.Process, s.Index) }
+
+// Wanted gives the slots of a release at a scale, web first.
+func Wanted(r platform.Release, scale platform.Scale) []Slot {
+	var slots []Slot
+	for _, p := range webFirst(r.Processes) {
+		for i := 1; i <= scale.Of(p.Type); i++ {
+			slots = append(slots, Slot{p.Type, i})
+		}
+	}
+	return slots
+}
+
+func webFirst(processes []platform.Process) []platform.Process {
+	var web, rest []platform.Process
+	for _, p := range processes {
+		if p.Type == platform.WebProcess {
+			web = append(web, p)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	return append(web, rest...)
+}
+
+// Difference compares what is wanted of a release with what is there.
+type Difference struct {
+	Have    []platform.Replica // fill a wanted slot and run
+	Missing []Slot
+	Extra   []platform.Replica // other releases, surplus, doubles, and what has ended
+}
+
+// Compare finds the difference; it changes nothing.
+func Compare(r platform.Release, wanted []Slot, actual []platform.Replica) Difference {
+	var d Difference
+	filled := map[Slot]bool{}
+	want := map[Slot]bool{}
+	for _, s := range wanted {
+		want[s] = true
+	}
+	for _, a := range actual {
+		slot := Slot{a.Process, a.Index}
+		alive := a.State == platform.ReplicaRunning || a.State == platform.ReplicaRestarting
+		if a.Release == r.Number && want[slot] && alive && !filled[slot] {
+			filled[slot] = true
+			d.Have = append(d.Have, a)
+			continue
+		}
+		d.Extra = append(d.Extra, a)
+	}
+	for _, s := range wanted {
+		if !filled[s] {
+			d.Missing = append(d.Missing, s)
+		}
+	}
+	return d
+}
+
+// Start starts one replica of a release, bringing the image back when the engine has lost it.
+func (s *Service) Start(ctx context.Context, app platform.App, r platform.Release, deploymentID string, slot Slot) (platform.Replica, error) {
+	spec, err := specOf(app, r, deploymentID, slot)
+	if err != nil {
+		return platform.Replica{}, err
+	}
+	replica, err := s.Engine.Start(ctx, spec)
+	if e := platform.AsError(err); err != nil && e.Code == "image_missing" {
+		if err := s.Images.Ensure(ctx, r.Image); err != nil {
+			return platform.Replica{}, fmt.Errorf("bringing back the image of v%d: %w", r.Number, err)
+		}
+		replica, err = s.Engine.Start(ctx, spec)
+	}
+	if err != nil {
+		return platform.Replica{}, fmt.Errorf("starting %s: %w", slot.Name(), err)
+	}
+	return replica, nil
+}
+
+func specOf(app platform.App, r platform.Release, deploymentID string, slot Slot) (platform.ReplicaSpec, error) {
+	p, ok := r.Process(slot.Process)
+	if !ok {
+		return platform.ReplicaSpec{}, platform.Errorf(platform.Invalid, "process_unknown", "v%d has no process type %q.", r.Number, slot.Process)
+	}
+	limits, err := plan.ByName(r.Plan)
+	if err != nil {
+		return platform.ReplicaSpec{}, err
+	}
+	env := map[string]string{}
+	for name, value := range r.ConfigVars {
+		env[name] = value
+	}
+	env["PORT"] = fmt.Sprint(DefaultPort)
+	env["LUGSAIL_APP"] = app.Name
+	env["LUGSAIL_RELEASE"] = fmt.Sprintf("v%d", r.Number)
+	env["LUGSAIL_PROCESS"] = slot.Name()
+	env["LUGSAIL_COMMIT"] = r.Commit
+	return platform.ReplicaSpec{
+		AppID: app.ID, App: app.Name, Release: r.Number, Deployment: deploymentID, Process: slot.Process, Index: slot.Index,
+		Image: r.Image, Entrypoint: p.Entrypoint, Args: p.Args, Env: env, Port: DefaultPort, Plan: limits,
+	}, nil
+}
+
+// Keep makes the engine start the replicas again by itself from now on.
+func (s *Service) Keep(ctx context.Context, replicas []platform.Replica) {
+	for _, r := range replicas {
+		if r.Kept {
+			continue
+		}
+		if err := s.Engine.Keep(ctx, r.ID); err != nil {
+			// the keeper would start a new one; that is slower, not wrong
+			slog.WarnContext(ctx, "replica not kept by the engine", "replica", r.ID, "error", err)
+		}
+	}
+}
+
+// Stop ends replicas with grace, all at once, and waits for them.
+func (s *Service) Stop(ctx context.Context, replicas []platform.Replica) error {
+	errs := make(chan error, len(replicas))
+	for _, r := range replicas {
+		go func() { errs <- s.Engine.Stop(ctx, r.ID, s.Grace) }()
+	}
+	var first error
+	for range replicas {
+		if err := <-errs; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// LastWords writes the end of a replica's output to log.
+func (s *Service) LastWords(ctx context.Context, r platform.Replica, lines int, log io.Writer) {
+	name := Slot{r.Process, r.Index}.Name()
+	err := s.Inspector.Logs(ctx, r.ID, lines, false, func(line platform.LogLine) error {
+		_, err := fmt.Fprintf(log, "  %s | %s\n", name, line.Text)
+		return err
+	})
+	if err != nil {
+		slog.InfoContext(ctx, "last output of a replica not read", "replica", r.ID, "error", err)
+	}
+}
