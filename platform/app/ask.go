@@ -1,0 +1,297 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/plan"
+)
+
+// CreateRequest says what a new app shall be.
+type CreateRequest struct {
+	Name string
+	Plan string // "" means the default, or the largest below it that fits
+}
+
+// Create makes an app that has nothing to run yet.
+func (s *Service) Create(ctx context.Context, actor platform.Actor, ask CreateRequest) (Overview, error) {
+	if !platform.Can(actor, platform.ActionManage, "") {
+		return Overview{}, forbidden()
+	}
+	if err := platform.ValidateAppName(ask.Name); err != nil {
+		return Overview{}, err
+	}
+	s.admission.Lock()
+	defer s.admission.Unlock()
+	capacity, err := s.capacity(ctx)
+	if err != nil {
+		return Overview{}, err
+	}
+	if ask.Plan == "" {
+		ask.Plan = capacity.Largest(plan.Default).Name
+	}
+	if _, err := plan.ByName(ask.Plan); err != nil {
+		return Overview{}, err
+	}
+	app := platform.App{
+		ID: platform.NewID(), Name: ask.Name, State: platform.AppActive, Plan: ask.Plan,
+		Scale: platform.Scale{}, CreatedAt: s.Now().UTC(), CreatedBy: actor.Name,
+	}
+	if err := capacity.Admit(platform.App{State: platform.AppDestroying}, app); err != nil {
+		return Overview{}, err
+	}
+	if err := s.Apps.CreateApp(ctx, &app); err != nil {
+		return Overview{}, err
+	}
+	s.event(ctx, actor, app, "app.created", fmt.Sprintf("%s was created on plan %s", app.Name, app.Plan))
+	s.refreshRoutes(ctx)
+	return s.show(ctx, app)
+}
+
+// Settings are what Configure can change; nil leaves a thing as it is.
+type Settings struct {
+	Plan         *string
+	Health       *platform.Health
+	DeployBranch *string // "" means main or master
+}
+
+// Configure changes an app's settings. Plan and health settings need a deployment, which is
+// given; its Number is 0 when nothing is to deploy.
+func (s *Service) Configure(ctx context.Context, actor platform.Actor, name string, set Settings) (platform.Deployment, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionManage)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	if err := validateSettings(set); err != nil {
+		return platform.Deployment{}, err
+	}
+	var said []string
+	changed, err := s.change(ctx, app.ID, func(a *platform.App) error {
+		said = apply(a, set)
+		return nil
+	})
+	if err != nil || len(said) == 0 {
+		return platform.Deployment{}, err
+	}
+	text := strings.Join(said, ", ")
+	s.event(ctx, actor, changed, "app.configured", text)
+	if changed.CurrentRelease == 0 || (changed.Plan == app.Plan && changed.Health == app.Health) {
+		return platform.Deployment{}, nil
+	}
+	return s.begin(ctx, actor, changed, platform.Deployment{Kind: platform.DeployConfig, Cause: text})
+}
+
+func validateSettings(set Settings) error {
+	if set.Plan != nil {
+		if _, err := plan.ByName(*set.Plan); err != nil {
+			return err
+		}
+	}
+	if set.Health != nil {
+		if err := set.Health.Validate(); err != nil {
+			return err
+		}
+	}
+	if set.DeployBranch != nil {
+		return validateBranch(*set.DeployBranch)
+	}
+	return nil
+}
+
+func validateBranch(b string) error {
+	bad := strings.HasPrefix(b, "-") || strings.HasPrefix(b, "/") || strings.HasSuffix(b, "/") || strings.HasSuffix(b, ".lock") ||
+		strings.Contains(b, "..") || strings.Contains(b, "//") || strings.Contains(b, "@{") || len(b) > 200
+	for _, c := range b {
+		bad = bad || c <= ' ' || c == 0x7f || strings.ContainsRune(`~^:?*[\`, c)
+	}
+	if bad {
+		return platform.Errorf(platform.Invalid, "branch_invalid", "%.60q is not the name of a branch.", b).WithHint("Give a name such as main.")
+	}
+	return nil
+}
+
+func apply(a *platform.App, set Settings) []string {
+	var said []string
+	if set.Plan != nil && *set.Plan != a.Plan {
+		said = append(said, fmt.Sprintf("plan %s → %s", a.Plan, *set.Plan))
+		a.Plan = *set.Plan
+	}
+	if set.Health != nil && *set.Health != a.Health {
+		said = append(said, "health check changed")
+		a.Health = *set.Health
+	}
+	if set.DeployBranch != nil && *set.DeployBranch != a.DeployBranch {
+		said = append(said, fmt.Sprintf("deploy branch %s", *set.DeployBranch))
+		a.DeployBranch = *set.DeployBranch
+	}
+	return said
+}
+
+// Scale sets the wanted replicas of the named process types. Number 0 when nothing runs yet.
+func (s *Service) Scale(ctx context.Context, actor platform.Actor, name string, scale platform.Scale) (platform.Deployment, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionManage)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	if err := s.validateScale(ctx, app, scale); err != nil {
+		return platform.Deployment{}, err
+	}
+	before := maps.Clone(app.Scale)
+	changed, err := s.change(ctx, app.ID, func(a *platform.App) error {
+		if a.Scale == nil {
+			a.Scale = platform.Scale{}
+		}
+		maps.Copy(a.Scale, scale)
+		return nil
+	})
+	if err != nil || sameScale(before, changed.Scale) {
+		return platform.Deployment{}, err
+	}
+	text := "scale " + scaleText(scale)
+	s.event(ctx, actor, changed, "app.scaled", text)
+	if changed.CurrentRelease == 0 {
+		return platform.Deployment{}, nil
+	}
+	return s.begin(ctx, actor, changed, platform.Deployment{Kind: platform.DeployScale, Cause: text})
+}
+
+func (s *Service) validateScale(ctx context.Context, app platform.App, scale platform.Scale) error {
+	if len(scale) == 0 {
+		return platform.Errorf(platform.Invalid, "scale_empty", "Nothing to scale was named.").WithHint("For example: lugsail scale web=2")
+	}
+	var release platform.Release
+	if app.CurrentRelease > 0 {
+		var err error
+		if release, err = s.History.ReleaseByNumber(ctx, app.ID, app.CurrentRelease); err != nil {
+			return fmt.Errorf("reading release %d: %w", app.CurrentRelease, err)
+		}
+	}
+	for t, n := range scale {
+		if err := platform.ValidateProcessType(t); err != nil {
+			return err
+		}
+		if n < 0 || n > platform.MaxReplicas {
+			return platform.Errorf(platform.Invalid, "scale_out_of_range", "%s cannot have %d replicas.", t, n).
+				WithHint("Choose a number from 0 to %d.", platform.MaxReplicas)
+		}
+		if _, ok := release.Process(t); !ok && app.CurrentRelease > 0 {
+			return platform.Errorf(platform.Invalid, "process_unknown", "%s has no process type %q.", app.Name, t).
+				WithHint("It has %s. More can be named in the Procfile.", processTypes(release))
+		}
+	}
+	return nil
+}
+
+func processTypes(r platform.Release) string {
+	var types []string
+	for _, p := range r.Processes {
+		types = append(types, p.Type)
+	}
+	return strings.Join(types, ", ")
+}
+
+func sameScale(a, b platform.Scale) bool {
+	for _, t := range append(slices.Collect(maps.Keys(a)), slices.Collect(maps.Keys(b))...) {
+		if a.Of(t) != b.Of(t) {
+			return false
+		}
+	}
+	return true
+}
+
+func scaleText(scale platform.Scale) string {
+	var parts []string
+	for _, t := range slices.Sorted(maps.Keys(scale)) {
+		parts = append(parts, fmt.Sprintf("%s=%d", t, scale[t]))
+	}
+	return strings.Join(parts, " ")
+}
+
+// change updates an app when the machine's memory allows what it becomes.
+func (s *Service) change(ctx context.Context, id string, change func(*platform.App) error) (platform.App, error) {
+	s.admission.Lock()
+	defer s.admission.Unlock()
+	capacity, err := s.capacity(ctx)
+	if err != nil {
+		return platform.App{}, err
+	}
+	return s.Apps.UpdateApp(ctx, id, func(a *platform.App) error {
+		was := *a
+		was.Scale = maps.Clone(a.Scale)
+		if err := change(a); err != nil {
+			return err
+		}
+		return capacity.Admit(was, *a)
+	})
+}
+
+// ConfigVars gives names and values.
+func (s *Service) ConfigVars(ctx context.Context, actor platform.Actor, name string) (map[string]string, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionSecrets)
+	if err != nil {
+		return nil, err
+	}
+	return s.Apps.ConfigVars(ctx, app.ID)
+}
+
+// ConfigNames gives the sorted names alone.
+func (s *Service) ConfigNames(ctx context.Context, actor platform.Actor, name string) ([]string, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionRead)
+	if err != nil {
+		return nil, err
+	}
+	vars, err := s.Apps.ConfigVars(ctx, app.ID)
+	return slices.Sorted(maps.Keys(vars)), err
+}
+
+// SetConfigVars sets and removes config vars. Number 0 when nothing runs yet or nothing changed.
+func (s *Service) SetConfigVars(ctx context.Context, actor platform.Actor, name string, set map[string]string, unset []string) (platform.Deployment, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionManage)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	changed, err := s.Apps.ReplaceConfigVars(ctx, app.ID, func(vars map[string]string) error {
+		for _, n := range unset {
+			delete(vars, n)
+		}
+		maps.Copy(vars, set)
+		return platform.ValidateConfigVars(vars)
+	})
+	if err != nil || len(changed) == 0 {
+		return platform.Deployment{}, err
+	}
+	text := "config vars " + strings.Join(changed, ", ")
+	s.event(ctx, actor, app, "config.changed", text)
+	if app.CurrentRelease == 0 {
+		return platform.Deployment{}, nil
+	}
+	return s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployConfig, Cause: text})
+}
+
+// Destroy removes an app with everything that is its own. confirm must be its name.
+func (s *Service) Destroy(ctx context.Context, actor platform.Actor, name, confirm string) (platform.Deployment, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionManage)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	if confirm != app.Name {
+		return platform.Deployment{}, platform.Errorf(platform.Invalid, "not_confirmed", "To destroy %s, its name must be given once more.", app.Name).
+			WithHint("This cannot be undone: type %s to go on.", app.Name)
+	}
+	if _, err := s.Apps.UpdateApp(ctx, app.ID, func(a *platform.App) error {
+		a.State = platform.AppDestroying
+		return nil
+	}); err != nil {
+		return platform.Deployment{}, fmt.Errorf("marking the app: %w", err)
+	}
+	s.event(ctx, actor, app, "app.destroy", fmt.Sprintf("%s is being destroyed", app.Name))
+	d, err := s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployDestroy, Cause: "destroy"})
+	if err != nil {
+		return d, err
+	}
+	return d, s.Conductor.CancelAll(ctx, app.ID)
+}

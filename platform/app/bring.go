@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Deploy brings a source live. It is recorded and answered at once.
+func (s *Service) Deploy(ctx context.Context, actor platform.Actor, name string, src platform.Source) (platform.Deployment, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionDeploy)
+	if err != nil {
+		dropTree(src)
+		return platform.Deployment{}, err
+	}
+	return s.deploy(ctx, actor, app, src, "push of "+commitName(src))
+}
+
+// Redeploy builds and deploys the newest commit of the deploy branch once more.
+func (s *Service) Redeploy(ctx context.Context, actor platform.Actor, name string) (platform.Deployment, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionDeploy)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	src, err := s.Sources.Export(ctx, app)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	return s.deploy(ctx, actor, app, src, "deploy of "+commitName(src))
+}
+
+func (s *Service) deploy(ctx context.Context, actor platform.Actor, app platform.App, src platform.Source, cause string) (platform.Deployment, error) {
+	d, err := s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployPush, Cause: cause, Source: src})
+	if err != nil {
+		dropTree(src)
+	}
+	return d, err
+}
+
+func dropTree(src platform.Source) {
+	if src.Dir == "" {
+		return
+	}
+	if err := os.RemoveAll(src.Dir); err != nil {
+		slog.Error("source tree not removed", "dir", src.Dir, "error", err)
+	}
+}
+
+func commitName(src platform.Source) string {
+	switch {
+	case len(src.Commit) >= 7:
+		return src.Commit[:7]
+	case len(src.Digest) >= 19:
+		return src.Digest[7:19]
+	}
+	return "a source"
+}
+
+// Rollback makes a new release from an older one; release 0 means the one that served before.
+func (s *Service) Rollback(ctx context.Context, actor platform.Actor, name string, release int) (platform.Deployment, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionDeploy)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	if release == 0 {
+		if release, err = s.Conductor.Before(ctx, app); err != nil {
+			return platform.Deployment{}, err
+		}
+	}
+	if release == 0 {
+		return platform.Deployment{}, platform.Errorf(platform.Conflict, "nothing_before", "%s has no earlier release to go back to.", app.Name)
+	}
+	if release == app.CurrentRelease {
+		return platform.Deployment{}, platform.Errorf(platform.Conflict, "release_serves", "v%d is what serves now.", release).
+			WithHint("See the others with: lugsail releases")
+	}
+	old, err := s.History.ReleaseByNumber(ctx, app.ID, release)
+	if err != nil {
+		return platform.Deployment{}, platform.Errorf(platform.NotFound, "release_not_found", "%s has no release v%d.", app.Name, release).
+			WithHint("See what there is with: lugsail releases").Because(err)
+	}
+	return s.begin(ctx, actor, app, platform.Deployment{
+		Kind: platform.DeployRollback, FromRelease: old.Number, Cause: fmt.Sprintf("rollback to v%d", old.Number),
+	})
+}
+
+// Cancel stops a deployment that is not live yet.
+func (s *Service) Cancel(ctx context.Context, actor platform.Actor, name string, number int) (platform.Deployment, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionDeploy)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	d, err := s.History.DeploymentByNumber(ctx, app.ID, number)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	if d, err = s.Conductor.Cancel(ctx, d); err != nil {
+		return d, err
+	}
+	s.event(ctx, actor, app, "deployment.cancel", fmt.Sprintf("deployment %d was asked to stop", number))
+	return d, nil
+}
+
+// begin records a deployment in the actor's name.
+func (s *Service) begin(ctx context.Context, actor platform.Actor, app platform.App, d platform.Deployment) (platform.Deployment, error) {
+	d.AppID, d.Actor, d.Via = app.ID, actor.Name, actor.Via
+	return s.Conductor.Start(ctx, d)
+}
+
+func (s *Service) event(ctx context.Context, actor platform.Actor, app platform.App, action, text string) {
+	err := s.History.AppendEvent(context.WithoutCancel(ctx), platform.Event{
+		At: s.Now().UTC(), Actor: actor.Name, Via: actor.Via, Source: actor.Source, Action: action, AppID: app.ID, App: app.Name, Text: text,
+	})
+	if err != nil {
+		slog.ErrorContext(ctx, "event not recorded", "action", action, "app", app.ID, "error", err)
+	}
+}
+
+// refreshRoutes tells the proxy of new names; the conductor repeats it when the proxy is away.
+func (s *Service) refreshRoutes(ctx context.Context) {
+	if err := s.Routes.Refresh(context.WithoutCancel(ctx)); err != nil {
+		slog.WarnContext(ctx, "routes not published", "error", err)
+	}
+}

@@ -1,0 +1,151 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Progress is one thing that a deployment has written down: a line of its log, or a changed state.
+type Progress struct {
+	Offset     int64                // where the next line begins; resume from here
+	Line       string               // with its time in front; "" when Deployment is set
+	Deployment *platform.Deployment // with steps, after a change; nil for a line
+}
+
+// FollowDeployment gives the log from an offset on, and every change of state, until the deployment has ended.
+func (s *Service) FollowDeployment(ctx context.Context, actor platform.Actor, name string, number int, from int64, fn func(Progress) error) (platform.Deployment, error) {
+	d, err := s.Deployment(ctx, actor, name, number)
+	if err != nil {
+		return d, err
+	}
+	return s.follow(ctx, d, from, fn)
+}
+
+func (s *Service) follow(ctx context.Context, d platform.Deployment, from int64, fn func(Progress) error) (platform.Deployment, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var ended atomic.Bool
+	var mu sync.Mutex // fn is called by one at a time
+	tell := func(p Progress) error {
+		mu.Lock()
+		defer mu.Unlock()
+		return fn(p)
+	}
+	var tasks sync.WaitGroup
+	tasks.Go(func() {
+		err := s.followState(ctx, &d, tell)
+		ended.Store(true)
+		if err != nil {
+			cancel(err)
+		}
+	})
+	err := s.Progress.Follow(ctx, d.ID, from, func(offset int64, line string) error {
+		return tell(Progress{Offset: offset, Line: line})
+	}, ended.Load)
+	if err != nil {
+		cancel(err)
+	}
+	tasks.Wait()
+	if err == nil || context.Cause(ctx) != nil {
+		err = cmp.Or(context.Cause(ctx), err)
+	}
+	return d, err
+}
+
+// followState tells of each change until the deployment has ended or is gone with its app.
+func (s *Service) followState(ctx context.Context, d *platform.Deployment, tell func(Progress) error) error {
+	changed, stop := s.Progress.Changed(d.AppID)
+	defer stop()
+	for first := true; ; first = false {
+		now, err := s.History.DeploymentByNumber(ctx, d.AppID, d.Number)
+		if platform.IsKind(err, platform.NotFound) && d.Kind == platform.DeployDestroy {
+			d.State = platform.DeploymentLive // the app and its rows are gone: it has succeeded
+			return tell(Progress{Deployment: d})
+		}
+		if err != nil {
+			return fmt.Errorf("reading the deployment: %w", err)
+		}
+		if first || now.State != d.State || !slices.Equal(stepStates(now), stepStates(*d)) {
+			*d = now
+			if err := tell(Progress{Deployment: &now}); err != nil {
+				return err
+			}
+		}
+		if d.State.Ended() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+func stepStates(d platform.Deployment) []platform.StepState {
+	states := make([]platform.StepState, len(d.Steps))
+	for i, step := range d.Steps {
+		states[i] = step.State
+	}
+	return states
+}
+
+// LogOptions choose what of an app's output is wanted.
+type LogOptions struct {
+	Process string // "" means all types; "web" or "web.1" narrows
+	Tail    int    // lines of each replica to begin with
+	Follow  bool
+}
+
+// Logs gives what the app's replicas write. Following goes on with new replicas until ctx ends.
+func (s *Service) Logs(ctx context.Context, actor platform.Actor, name string, o LogOptions, fn func(platform.LogLine) error) error {
+	app, err := s.find(ctx, actor, name, platform.ActionRead)
+	if err != nil {
+		return err
+	}
+	if !o.Follow {
+		return s.readLogs(ctx, app, o, fn)
+	}
+	f := &logFollower{service: s, options: o, fn: fn, followed: map[string]bool{}}
+	return f.run(ctx, app)
+}
+
+func (s *Service) readLogs(ctx context.Context, app platform.App, o LogOptions, fn func(platform.LogLine) error) error {
+	replicas, err := s.Engine.Replicas(ctx, app.ID)
+	if err != nil {
+		return err
+	}
+	var lines []platform.LogLine
+	for _, r := range replicas {
+		if !o.wants(r) {
+			continue
+		}
+		err := s.Engine.Logs(ctx, r.ID, o.Tail, false, func(l platform.LogLine) error {
+			lines = append(lines, l)
+			return nil
+		})
+		if err != nil && !platform.IsKind(err, platform.NotFound) {
+			return err
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b platform.LogLine) int { return a.At.Compare(b.At) })
+	if o.Tail > 0 && len(lines) > o.Tail {
+		lines = lines[len(lines)-o.Tail:]
+	}
+	for _, l := range lines {
+		if err := fn(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o LogOptions) wants(r platform.Replica) bool {
+	return o.Process == "" || o.Process == r.Process || o.Process == fmt.Sprintf("%s.%d", r.Process, r.Index)
+}

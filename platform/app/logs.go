@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// logFollower follows all replicas of an app, those that come later too.
+type logFollower struct {
+	service  *Service
+	options  LogOptions
+	fn       func(platform.LogLine) error
+	mu       sync.Mutex // fn is called by one at a time
+	followed map[string]bool
+	tasks    sync.WaitGroup
+	failed   error
+}
+
+func (f *logFollower) run(ctx context.Context, app platform.App) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer f.tasks.Wait()
+	defer cancel()
+	changed, stop := f.service.Progress.Changed(app.ID)
+	defer stop()
+	again := time.NewTicker(2 * time.Second) // replicas that come back without a deployment
+	defer again.Stop()
+	tail := f.options.Tail
+	for {
+		if err := f.join(ctx, cancel, app.ID, tail); err != nil {
+			return err
+		}
+		tail = 1000 // a new replica is followed from its beginning
+		select {
+		case <-ctx.Done():
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return f.failed
+		case <-changed:
+		case <-again.C:
+		}
+	}
+}
+
+// join begins to follow the replicas that are not followed yet.
+func (f *logFollower) join(ctx context.Context, cancel func(), appID string, tail int) error {
+	replicas, err := f.service.Engine.Replicas(ctx, appID)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	for _, r := range replicas {
+		if f.followed[r.ID] || !f.options.wants(r) {
+			continue
+		}
+		f.followed[r.ID] = true
+		f.tasks.Go(func() {
+			if err := f.service.Engine.Logs(ctx, r.ID, tail, true, f.tell); err != nil && ctx.Err() == nil {
+				slog.InfoContext(ctx, "log of a replica ended", "replica", r.ID, "error", err)
+			}
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if f.failed != nil {
+				cancel()
+			}
+		})
+	}
+	return nil
+}
+
+func (f *logFollower) tell(line platform.LogLine) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failed == nil {
+		f.failed = f.fn(line)
+	}
+	return f.failed
+}

@@ -1,0 +1,213 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/observe"
+	"github.com/lugsail/lugsail/platform/plan"
+)
+
+// Overview is one app with what people want to know of it at first sight.
+type Overview struct {
+	App     platform.App
+	Release *platform.Release    // that serves, without config vars; nil before the first
+	Latest  *platform.Deployment // the newest; nil when there is none
+	Hosts   []string             // without scheme, the main one first
+	URL     string
+	GitURL  string
+	Health  observe.Word
+}
+
+// List gives the apps that the actor sees, by name.
+func (s *Service) List(ctx context.Context, actor platform.Actor) ([]Overview, error) {
+	apps, err := s.Apps.Apps(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading apps: %w", err)
+	}
+	replicas, engineErr := s.Engine.Replicas(ctx, "")
+	list := []Overview{}
+	for _, app := range apps {
+		if !platform.Sees(actor, app.ID) {
+			continue
+		}
+		o, err := s.overview(ctx, app, of(replicas, app.ID), engineErr)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, o)
+	}
+	return list, nil
+}
+
+// Show gives one app.
+func (s *Service) Show(ctx context.Context, actor platform.Actor, name string) (Overview, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionRead)
+	if err != nil {
+		return Overview{}, err
+	}
+	return s.show(ctx, app)
+}
+
+func (s *Service) show(ctx context.Context, app platform.App) (Overview, error) {
+	replicas, engineErr := s.Engine.Replicas(ctx, app.ID)
+	return s.overview(ctx, app, replicas, engineErr)
+}
+
+func (s *Service) overview(ctx context.Context, app platform.App, replicas []platform.Replica, engineErr error) (Overview, error) {
+	domains, err := s.Domains.DomainsOf(ctx, app.ID)
+	if err != nil {
+		return Overview{}, fmt.Errorf("reading domains: %w", err)
+	}
+	o := Overview{App: app, GitURL: s.Addresses.URL(s.Addresses.Console) + "/git/" + app.Name + ".git"}
+	for _, d := range domains {
+		o.Hosts = append(o.Hosts, d.Host)
+	}
+	o.Hosts = append(o.Hosts, s.Addresses.Hosts(app.Name)...)
+	o.URL = s.Addresses.URL(o.Hosts[0])
+	if err := s.latest(ctx, &o); err != nil {
+		return Overview{}, err
+	}
+	if engineErr != nil {
+		o.Health = observe.Word{Colour: "warn", Word: "Unknown", Sentence: "Docker is not answering, so the replicas cannot be seen. What runs goes on running."}
+		return o, nil
+	}
+	o.Health = observe.Judge(observe.Look{App: app, Release: o.Release, Latest: o.Latest, Replicas: replicas})
+	return o, nil
+}
+
+func (s *Service) latest(ctx context.Context, o *Overview) error {
+	deployments, err := s.History.DeploymentsOf(ctx, o.App.ID, 1)
+	if err != nil {
+		return fmt.Errorf("reading deployments: %w", err)
+	}
+	if len(deployments) > 0 {
+		o.Latest = &deployments[0]
+	}
+	if o.App.CurrentRelease == 0 {
+		return nil
+	}
+	r, err := s.History.ReleaseByNumber(ctx, o.App.ID, o.App.CurrentRelease)
+	if err != nil {
+		return fmt.Errorf("reading release %d: %w", o.App.CurrentRelease, err)
+	}
+	r.ConfigVars = nil
+	o.Release = &r
+	return nil
+}
+
+func of(replicas []platform.Replica, appID string) []platform.Replica {
+	var own []platform.Replica
+	for _, r := range replicas {
+		if r.AppID == appID {
+			own = append(own, r)
+		}
+	}
+	return own
+}
+
+// Deployments gives the newest deployments with their steps.
+func (s *Service) Deployments(ctx context.Context, actor platform.Actor, name string, limit int) ([]platform.Deployment, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionRead)
+	if err != nil {
+		return nil, err
+	}
+	return s.History.DeploymentsOf(ctx, app.ID, limit)
+}
+
+// Deployment gives one deployment with its steps.
+func (s *Service) Deployment(ctx context.Context, actor platform.Actor, name string, number int) (platform.Deployment, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionRead)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	return s.History.DeploymentByNumber(ctx, app.ID, number)
+}
+
+// Releases gives the newest releases, without config vars.
+func (s *Service) Releases(ctx context.Context, actor platform.Actor, name string, limit int) ([]platform.Release, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionRead)
+	if err != nil {
+		return nil, err
+	}
+	releases, err := s.History.ReleasesOf(ctx, app.ID, limit)
+	for i := range releases {
+		releases[i].ConfigVars = nil
+	}
+	return releases, err
+}
+
+// Replicas gives what runs of the app.
+func (s *Service) Replicas(ctx context.Context, actor platform.Actor, name string) ([]platform.Replica, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionRead)
+	if err != nil {
+		return nil, err
+	}
+	return s.Engine.Replicas(ctx, app.ID)
+}
+
+// Plans gives the catalogue with what still fits, and the machine's capacity.
+func (s *Service) Plans(ctx context.Context, actor platform.Actor) ([]plan.Offer, plan.Capacity, error) {
+	if !platform.Can(actor, platform.ActionRead, actor.AppID) {
+		return nil, plan.Capacity{}, forbidden()
+	}
+	capacity, err := s.capacity(ctx)
+	return capacity.Offers(), capacity, err
+}
+
+func (s *Service) capacity(ctx context.Context) (plan.Capacity, error) {
+	memory, cpus, err := s.Engine.Capacity(ctx)
+	if err != nil {
+		return plan.Capacity{}, err
+	}
+	apps, err := s.Apps.Apps(ctx)
+	if err != nil {
+		return plan.Capacity{}, fmt.Errorf("reading apps: %w", err)
+	}
+	return plan.Measure(memory, cpus, apps), nil
+}
+
+// Events gives what happened, newest first; name "" means to all apps the actor sees.
+func (s *Service) Events(ctx context.Context, actor platform.Actor, name string, before int64, limit int) ([]platform.Event, error) {
+	appID := actor.AppID
+	if name != "" {
+		app, err := s.find(ctx, actor, name, platform.ActionRead)
+		if err != nil {
+			return nil, err
+		}
+		appID = app.ID
+	}
+	if !platform.Can(actor, platform.ActionRead, appID) {
+		return nil, forbidden()
+	}
+	return s.History.Events(ctx, appID, before, limit)
+}
+
+// find gives an app that the actor sees and may do that with.
+func (s *Service) find(ctx context.Context, actor platform.Actor, name string, action platform.Action) (platform.App, error) {
+	missing := platform.Errorf(platform.NotFound, "app_not_found", "There is no app called %.60q.", name).
+		WithHint("See your apps with: lugsail apps")
+	if platform.ValidateAppName(name) != nil {
+		return platform.App{}, missing
+	}
+	app, err := s.Apps.AppByName(ctx, name)
+	if platform.IsKind(err, platform.NotFound) || err == nil && !platform.Sees(actor, app.ID) {
+		return platform.App{}, missing
+	}
+	if err != nil {
+		return platform.App{}, fmt.Errorf("reading the app: %w", err)
+	}
+	if !platform.Can(actor, action, app.ID) {
+		return platform.App{}, forbidden()
+	}
+	if app.State == platform.AppDestroying && action != platform.ActionRead {
+		return platform.App{}, platform.Errorf(platform.Conflict, "app_destroying", "%s is being removed.", app.Name)
+	}
+	return app, nil
+}
+
+func forbidden() error {
+	return platform.Errorf(platform.Forbidden, "forbidden", "Your account or token may not do this.").
+		WithHint("Ask the owner of this server, or use a token with more scopes.")
+}

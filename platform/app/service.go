@@ -1,0 +1,95 @@
+// Package app owns what a person may ask for: create, configure, scale, deploy, roll
+// back, delete. Every door (console, API, command line, git) comes through here, and
+// here alone it is decided whether an actor may. It knows nothing of HTTP.
+//
+// What surprises: an app that is out of the actor's sight is not found, never forbidden.
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/deploy"
+	"github.com/lugsail/lugsail/platform/route"
+)
+
+// Apps keeps apps and their config vars.
+type Apps interface {
+	CreateApp(ctx context.Context, app *platform.App) error
+	AppByName(ctx context.Context, name string) (platform.App, error)
+	Apps(ctx context.Context) ([]platform.App, error)
+	UpdateApp(ctx context.Context, id string, change func(*platform.App) error) (platform.App, error)
+	ConfigVars(ctx context.Context, appID string) (map[string]string, error)
+	ReplaceConfigVars(ctx context.Context, appID string, change func(map[string]string) error) (changed []string, err error)
+}
+
+// History keeps releases, deployments and events.
+type History interface {
+	ReleaseByNumber(ctx context.Context, appID string, number int) (platform.Release, error)
+	ReleasesOf(ctx context.Context, appID string, limit int) ([]platform.Release, error)
+	DeploymentByNumber(ctx context.Context, appID string, number int) (platform.Deployment, error)
+	DeploymentsOf(ctx context.Context, appID string, limit int) ([]platform.Deployment, error)
+	AppendEvent(ctx context.Context, e platform.Event) error
+	Events(ctx context.Context, appID string, before int64, limit int) ([]platform.Event, error)
+}
+
+// Domains keeps the host names that people added.
+type Domains interface {
+	AddDomain(ctx context.Context, d *platform.Domain) error
+	RemoveDomain(ctx context.Context, appID, host string) error
+	DomainsOf(ctx context.Context, appID string) ([]platform.Domain, error)
+}
+
+// ProgressSource follows what a deployment writes down.
+type ProgressSource interface {
+	Follow(ctx context.Context, deploymentID string, from int64, fn func(offset int64, line string) error, done func() bool) error
+	Changed(appID string) (wait <-chan struct{}, stop func())
+}
+
+// Engine looks at replicas and the machine.
+type Engine interface {
+	Replicas(ctx context.Context, appID string) ([]platform.Replica, error)
+	Logs(ctx context.Context, id string, tail int, follow bool, fn func(platform.LogLine) error) error
+	Capacity(ctx context.Context) (memory int64, cpus int, err error)
+}
+
+// Sources gives the newest commit of an app's deploy branch as a tree.
+type Sources interface {
+	Export(ctx context.Context, app platform.App) (platform.Source, error)
+}
+
+// Addresses says under which names things answer.
+type Addresses struct {
+	Hosts     route.Hosts            // of an app, without those people added
+	Console   string                 // host name of the console
+	Port      int                    // of HTTPS; 443 is left out of URLs
+	PublicIPs []string               // of this server, for domain records
+	Ours      func(host string) bool // names that no app may claim
+}
+
+// URL joins a host with the port when that is not 443.
+func (a Addresses) URL(host string) string {
+	if a.Port == 443 {
+		return "https://" + host
+	}
+	return fmt.Sprintf("https://%s:%d", host, a.Port)
+}
+
+// Service answers what people ask for.
+type Service struct {
+	Apps      Apps
+	History   History
+	Domains   Domains
+	Progress  ProgressSource
+	Engine    Engine
+	Sources   Sources
+	Conductor *deploy.Conductor
+	Routes    *route.Service
+	Addresses Addresses
+	Now       func() time.Time
+
+	admission sync.Mutex // memory is measured and promised in one move
+}
