@@ -60,9 +60,8 @@ func (s *Service) follow(ctx context.Context, d platform.Deployment, from int64,
 
 // followState tells of each change until the deployment has ended or is gone with its app.
 func (s *Service) followState(ctx context.Context, d *platform.Deployment, tell func(Progress) error) error {
-	changed, stop := s.Progress.Changed(d.AppID)
-	defer stop()
 	for first := true; ; first = false {
+		changed := s.Changes.Changed(d.AppID)
 		now, err := s.History.DeploymentByNumber(ctx, d.AppID, d.Number)
 		if platform.IsKind(err, platform.NotFound) && d.Kind == platform.DeployDestroy {
 			d.State = platform.DeploymentLive // the app and its rows are gone: it has succeeded

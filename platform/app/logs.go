@@ -24,12 +24,11 @@ func (f *logFollower) run(ctx context.Context, app platform.App) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer f.tasks.Wait()
 	defer cancel()
-	changed, stop := f.service.Progress.Changed(app.ID)
-	defer stop()
 	again := time.NewTicker(2 * time.Second) // replicas that come back without a deployment
 	defer again.Stop()
 	tail := f.options.Tail
 	for {
+		changed := f.service.Changes.Changed(app.ID)
 		if err := f.join(ctx, cancel, app.ID, tail); err != nil {
 			return err
 		}

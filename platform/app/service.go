@@ -43,10 +43,14 @@ type Domains interface {
 	DomainsOf(ctx context.Context, appID string) ([]platform.Domain, error)
 }
 
-// ProgressSource follows what a deployment writes down.
-type ProgressSource interface {
+// DeploymentLogs follows what a deployment writes down.
+type DeploymentLogs interface {
 	Follow(ctx context.Context, deploymentID string, from int64, fn func(offset int64, line string) error, done func() bool) error
-	Changed(appID string) (wait <-chan struct{}, stop func())
+}
+
+// Changes tells of the next change of an app; the channel is closed by it. Take it before reading.
+type Changes interface {
+	Changed(appID string) <-chan struct{}
 }
 
 // Engine looks at replicas and the machine.
@@ -83,7 +87,8 @@ type Service struct {
 	Apps      Apps
 	History   History
 	Domains   Domains
-	Progress  ProgressSource
+	Progress  DeploymentLogs
+	Changes   Changes
 	Engine    Engine
 	Sources   Sources
 	Conductor *deploy.Conductor
