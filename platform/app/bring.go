@@ -111,7 +111,7 @@ func (s *Service) begin(ctx context.Context, actor platform.Actor, app platform.
 }
 
 func (s *Service) event(ctx context.Context, actor platform.Actor, app platform.App, action, text string) {
-	err := s.History.AppendEvent(context.WithoutCancel(ctx), platform.Event{
+	err := s.History.AppendEvent(context.WithoutCancel(ctx), &platform.Event{
 		At: s.Now().UTC(), Actor: actor.Name, Via: actor.Via, Source: actor.Source, Action: action, AppID: app.ID, App: app.Name, Text: text,
 	})
 	if err != nil {

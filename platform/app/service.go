@@ -32,7 +32,7 @@ type History interface {
 	ReleasesOf(ctx context.Context, appID string, limit int) ([]platform.Release, error)
 	DeploymentByNumber(ctx context.Context, appID string, number int) (platform.Deployment, error)
 	DeploymentsOf(ctx context.Context, appID string, limit int) ([]platform.Deployment, error)
-	AppendEvent(ctx context.Context, e platform.Event) error
+	AppendEvent(ctx context.Context, e *platform.Event) error
 	Events(ctx context.Context, appID string, before int64, limit int) ([]platform.Event, error)
 }
 

@@ -51,7 +51,7 @@ type Apps interface {
 // Journal keeps what a person can read later: a log for each deployment, and events.
 type Journal interface {
 	Writer(deploymentID string) (io.WriteCloser, error)
-	AppendEvent(ctx context.Context, e platform.Event) error
+	AppendEvent(ctx context.Context, e *platform.Event) error
 }
 
 // Drainer waits until no request is under way at targets.
@@ -265,7 +265,7 @@ func (c *Conductor) mutex(appID string) *sync.Mutex {
 func (c *Conductor) now() time.Time { return c.Now().UTC() }
 
 func (c *Conductor) event(ctx context.Context, app platform.App, d platform.Deployment, action, text string) {
-	err := c.Journal.AppendEvent(ctx, platform.Event{
+	err := c.Journal.AppendEvent(ctx, &platform.Event{
 		At: c.now(), Actor: d.Actor, Via: d.Via, Action: action, AppID: app.ID, App: app.Name, Text: text,
 	})
 	if err != nil {

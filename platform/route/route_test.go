@@ -1,0 +1,94 @@
+package route_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/route"
+)
+
+func TestA10_Hosts(t *testing.T) {
+	ours := func(host string) bool { return host == "console.example.com" }
+	for _, bad := range []string{"", "localhost", "*.example.com", "user@example.com", "a.b`id`", `a.b");}`, "example.com:80", "example.com/x", "1.2.3.4", "::1", "-a.com", "a..b", "a\n.b", "http://a.b"} {
+		if _, err := route.ValidateHost(bad, ours); !platform.IsKind(err, platform.Invalid) {
+			t.Errorf("%q: got %v, want Invalid", bad, err)
+		}
+	}
+	if _, err := route.ValidateHost("Console.Example.com.", ours); !platform.IsKind(err, platform.Conflict) {
+		t.Errorf("the console's own name: got %v, want Conflict", err)
+	}
+	if host, err := route.ValidateHost(" Shop.Example.COM. ", ours); err != nil || host != "shop.example.com" {
+		t.Errorf("got %q, %v", host, err)
+	}
+}
+
+type shelf struct{ revision int64 }
+
+func (s *shelf) Apps(context.Context) ([]platform.App, error) {
+	return []platform.App{{ID: "l1", Name: "one"}, {ID: "l2", Name: "two"}}, nil
+}
+
+func (s *shelf) Domains(context.Context) ([]platform.Domain, error) {
+	return []platform.Domain{{Host: "shop.example.com", AppID: "l2"}}, nil
+}
+
+func (s *shelf) RouteRevision(context.Context) (int64, error) {
+	s.revision++
+	return s.revision, nil
+}
+
+type proxy struct {
+	tables []platform.RouteTable
+	down   bool
+}
+
+func (p *proxy) Publish(_ context.Context, t platform.RouteTable) error {
+	if p.down {
+		return errors.New("away")
+	}
+	p.tables = append(p.tables, t)
+	return nil
+}
+
+func TestServe_NothingIsPublishedBeforeAllIsKnown(t *testing.T) {
+	p := &proxy{}
+	s := &route.Service{Publisher: p, Store: &shelf{}, Hosts: func(name string) []string { return []string{name + ".localhost"} }}
+	serving := route.Serving{Release: 3, Targets: []platform.Target{{ID: "r1", Address: "10.0.0.2:8080"}}}
+	if err := s.Serve(t.Context(), "l2", serving); err != nil || len(p.tables) != 0 {
+		t.Fatalf("published %d tables (%v) before being ready", len(p.tables), err)
+	}
+	if err := s.Ready(t.Context()); err != nil || len(p.tables) != 1 {
+		t.Fatalf("published %d tables, %v", len(p.tables), err)
+	}
+	got := map[string]int{}
+	for _, r := range p.tables[0].Routes {
+		got[r.Host] = r.Release
+	}
+	if got["one.localhost"] != 0 || got["two.localhost"] != 3 || got["shop.example.com"] != 3 || len(got) != 3 {
+		t.Errorf("routes %v", got)
+	}
+	if err := s.Serve(t.Context(), "l2", serving); err != nil || len(p.tables) != 1 {
+		t.Errorf("the same again was published again (%v)", err)
+	}
+}
+
+func TestServe_AMissedTableIsRepeated(t *testing.T) {
+	p := &proxy{}
+	s := &route.Service{Publisher: p, Store: &shelf{}, Hosts: func(name string) []string { return []string{name} }}
+	if err := s.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.down = true
+	if err := s.Serve(t.Context(), "l1", route.Serving{Release: 1}); err == nil || !s.Dirty() {
+		t.Fatalf("a lost table must be known: %v, dirty %v", err, s.Dirty())
+	}
+	p.down = false
+	if err := s.Refresh(t.Context()); err != nil || s.Dirty() || p.tables[len(p.tables)-1].Routes[0].Release != 1 {
+		t.Fatalf("not repeated: %v", err)
+	}
+	if p.tables[1].Revision <= p.tables[0].Revision {
+		t.Error("revisions must grow")
+	}
+}
