@@ -1,0 +1,259 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// CreateDeployment records a waiting deployment with its steps and gives it the next number of
+// its app. A new push replaces the app's other pushes that still wait; nothing else is touched.
+func (s *Store) CreateDeployment(ctx context.Context, d *platform.Deployment, steps []platform.StepName) error {
+	s.fresh(&d.ID, &d.CreatedAt)
+	if d.State == "" {
+		d.State = platform.DeploymentWaiting
+	}
+	var replaced []string
+	err := s.write(ctx, "recording the deployment", func(tx *gorm.DB) (err error) {
+		if _, err := appIn(tx, d.AppID); err != nil {
+			return err
+		}
+		number, err := highest(tx.Model(&platform.Deployment{}), d.AppID)
+		if err != nil {
+			return err
+		}
+		d.Number = number + 1
+		if replaced, err = s.replaceWaiting(tx, *d); err != nil {
+			return err
+		}
+		return createWithSteps(tx, d, steps)
+	})
+	s.changed(d.AppID, d.ID)
+	s.logs.waiter.wake(replaced...)
+	return err
+}
+
+func createWithSteps(tx *gorm.DB, d *platform.Deployment, names []platform.StepName) error {
+	if err := tx.Create(d).Error; err != nil {
+		return err
+	}
+	d.Steps = make([]platform.Step, 0, len(names))
+	for i, name := range names {
+		d.Steps = append(d.Steps, platform.Step{DeploymentID: d.ID, Name: name, Position: i + 1, State: platform.StepWaiting})
+	}
+	if len(d.Steps) == 0 {
+		return nil
+	}
+	return tx.Create(&d.Steps).Error
+}
+
+func (s *Store) replaceWaiting(tx *gorm.DB, d platform.Deployment) ([]string, error) {
+	if d.Kind != platform.DeployPush {
+		return nil, nil
+	}
+	var ids []string
+	waiting := tx.Model(&platform.Deployment{}).
+		Where("app_id = ? AND kind = ? AND state = ?", d.AppID, platform.DeployPush, platform.DeploymentWaiting)
+	if err := waiting.Pluck("id", &ids).Error; err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	err := tx.Model(&platform.Deployment{}).Where("id IN ?", ids).
+		Updates(map[string]any{"state": platform.DeploymentReplaced, "ended_at": s.stamp()}).Error
+	if err != nil {
+		return nil, err
+	}
+	err = tx.Model(&platform.Step{}).Where("deployment_id IN ? AND state = ?", ids, platform.StepWaiting).
+		Update("state", platform.StepSkipped).Error
+	return ids, err
+}
+
+// stamp is the time now, as columns hold it.
+func (s *Store) stamp() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+
+// ClaimDeployment takes up a waiting deployment: it runs from now on. Conflict when it does not
+// wait (code deployment_not_waiting) or another one of its app runs (code deployment_running).
+func (s *Store) ClaimDeployment(ctx context.Context, id string) (platform.Deployment, error) {
+	return s.editDeployment(ctx, "taking up the deployment", id, func(tx *gorm.DB, d *platform.Deployment) error {
+		if d.State != platform.DeploymentWaiting {
+			return platform.Errorf(platform.Conflict, "deployment_not_waiting", "Deployment %d is %s; it does not wait.", d.Number, d.State)
+		}
+		var running int64
+		err := tx.Model(&platform.Deployment{}).
+			Where("app_id = ? AND state = ?", d.AppID, platform.DeploymentRunning).Count(&running).Error
+		if err != nil {
+			return err
+		}
+		if running > 0 {
+			return platform.Errorf(platform.Conflict, "deployment_running", "Another deployment of the app is running.").
+				WithHint("Wait until it has ended, or cancel it.")
+		}
+		now := s.stamp()
+		d.State, d.StartedAt = platform.DeploymentRunning, &now
+		d.Attempts++
+		return nil
+	})
+}
+
+// UpdateDeployment reads the deployment with its steps, lets change edit it, and writes it back,
+// in one transaction. Its steps are written by SetStep only.
+func (s *Store) UpdateDeployment(ctx context.Context, id string, change func(*platform.Deployment) error) (platform.Deployment, error) {
+	return s.editDeployment(ctx, "changing the deployment", id, func(_ *gorm.DB, d *platform.Deployment) error { return change(d) })
+}
+
+// AskCancel notes that a person wants the deployment stopped; the worker that has it, or that
+// would take it up, does so. Conflict, code deployment_ended, when it has ended.
+func (s *Store) AskCancel(ctx context.Context, id string) (platform.Deployment, error) {
+	return s.editDeployment(ctx, "cancelling the deployment", id, func(_ *gorm.DB, d *platform.Deployment) error {
+		if d.State.Ended() {
+			return platform.Errorf(platform.Conflict, "deployment_ended", "Deployment %d has ended already: it is %s.", d.Number, d.State)
+		}
+		d.CancelAsked = true
+		return nil
+	})
+}
+
+func (s *Store) editDeployment(ctx context.Context, doing, id string, change func(*gorm.DB, *platform.Deployment) error) (platform.Deployment, error) {
+	var d platform.Deployment
+	err := s.write(ctx, doing, func(tx *gorm.DB) (err error) {
+		if d, err = deploymentIn(tx, "id = ?", id); err != nil {
+			return err
+		}
+		appID, number := d.AppID, d.Number
+		if err := change(tx, &d); err != nil {
+			return err
+		}
+		d.ID, d.AppID, d.Number = id, appID, number
+		return replace(tx, &d)
+	})
+	s.changed(d.AppID, id)
+	return d, err
+}
+
+// DeploymentByID finds a deployment with its steps; NotFound, code deployment_not_found, when there is none.
+func (s *Store) DeploymentByID(ctx context.Context, id string) (platform.Deployment, error) {
+	return s.findDeployment(ctx, "id = ?", id)
+}
+
+// DeploymentByNumber finds a deployment with its steps; NotFound, code deployment_not_found, when there is none.
+func (s *Store) DeploymentByNumber(ctx context.Context, appID string, number int) (platform.Deployment, error) {
+	return s.findDeployment(ctx, "app_id = ? AND number = ?", appID, number)
+}
+
+func (s *Store) findDeployment(ctx context.Context, where string, args ...any) (platform.Deployment, error) {
+	var d platform.Deployment
+	err := s.snapshot(ctx, "finding the deployment", func(tx *gorm.DB) (err error) {
+		d, err = deploymentIn(tx, where, args...)
+		return err
+	})
+	return d, err
+}
+
+func deploymentIn(tx *gorm.DB, where string, args ...any) (platform.Deployment, error) {
+	var d platform.Deployment
+	if err := tx.Where(where, args...).Take(&d).Error; err != nil {
+		return d, missing(err, "deployment_not_found", "There is no such deployment.")
+	}
+	err := tx.Where("deployment_id = ?", d.ID).Order("position").Find(&d.Steps).Error
+	return d, err
+}
+
+// DeploymentsOf lists the deployments of an app with their steps, newest first; a limit of 0 means all.
+func (s *Store) DeploymentsOf(ctx context.Context, appID string, limit int) ([]platform.Deployment, error) {
+	return s.listDeployments(ctx, func(tx *gorm.DB) *gorm.DB {
+		return newest(tx, limit).Where("app_id = ?", appID).Order("number DESC")
+	})
+}
+
+// UnfinishedDeployments lists what waits or runs, of all apps, with steps, oldest first.
+func (s *Store) UnfinishedDeployments(ctx context.Context) ([]platform.Deployment, error) {
+	return s.listDeployments(ctx, func(tx *gorm.DB) *gorm.DB {
+		states := []platform.DeploymentState{platform.DeploymentWaiting, platform.DeploymentRunning}
+		return tx.Where("state IN ?", states).Order("created_at, app_id, number")
+	})
+}
+
+// NextWaiting gives the oldest waiting deployment of the app; false when none waits.
+func (s *Store) NextWaiting(ctx context.Context, appID string) (platform.Deployment, bool, error) {
+	var d platform.Deployment
+	err := s.snapshot(ctx, "finding the next deployment", func(tx *gorm.DB) (err error) {
+		d, err = deploymentIn(tx.Order("number"), "app_id = ? AND state = ?", appID, platform.DeploymentWaiting)
+		return err
+	})
+	if platform.IsKind(err, platform.NotFound) {
+		return d, false, nil
+	}
+	return d, err == nil, err
+}
+
+func (s *Store) listDeployments(ctx context.Context, choose func(*gorm.DB) *gorm.DB) ([]platform.Deployment, error) {
+	var list []platform.Deployment
+	err := s.snapshot(ctx, "listing the deployments", func(tx *gorm.DB) error {
+		if err := choose(tx).Find(&list).Error; err != nil {
+			return err
+		}
+		return addSteps(tx, list)
+	})
+	return list, err
+}
+
+// addSteps reads the steps of all listed deployments, a few hundred deployments a query.
+func addSteps(tx *gorm.DB, list []platform.Deployment) error {
+	byID := make(map[string]*platform.Deployment, len(list))
+	ids := make([]string, 0, len(list))
+	for i := range list {
+		byID[list[i].ID] = &list[i]
+		ids = append(ids, list[i].ID)
+	}
+	for len(ids) > 0 {
+		part := ids[:min(len(ids), 500)]
+		ids = ids[len(part):]
+		var steps []platform.Step
+		if err := tx.Where("deployment_id IN ?", part).Order("position").Find(&steps).Error; err != nil {
+			return err
+		}
+		for _, step := range steps {
+			d := byID[step.DeploymentID]
+			d.Steps = append(d.Steps, step)
+		}
+	}
+	return nil
+}
+
+// CommitSwitch makes the release the one that serves, in one transaction: the app's current
+// release, the switch step and the deployment's end change together or not at all. Doing it
+// again is no error. Conflict, code deployment_not_running, when the deployment does not run.
+func (s *Store) CommitSwitch(ctx context.Context, appID string, release int, deploymentID string) error {
+	err := s.write(ctx, "switching the release", func(tx *gorm.DB) error {
+		d, err := deploymentIn(tx, "id = ? AND app_id = ?", deploymentID, appID)
+		if err != nil {
+			return err
+		}
+		if d.State == platform.DeploymentLive && d.Release == release {
+			return nil
+		}
+		if d.State != platform.DeploymentRunning {
+			return platform.Errorf(platform.Conflict, "deployment_not_running", "Deployment %d is %s; it cannot go live.", d.Number, d.State)
+		}
+		if _, err := releaseIn(tx, appID, release); err != nil {
+			return err
+		}
+		return s.commitSwitch(tx, appID, release, deploymentID)
+	})
+	s.changed(appID, deploymentID)
+	return err
+}
+
+func (s *Store) commitSwitch(tx *gorm.DB, appID string, release int, deploymentID string) error {
+	now := s.stamp()
+	return errors.Join(
+		tx.Model(&platform.App{}).Where("id = ?", appID).Update("current_release", release).Error,
+		tx.Model(&platform.Step{}).Where("deployment_id = ? AND name = ?", deploymentID, platform.StepSwitch).
+			Updates(map[string]any{"state": platform.StepDone, "ended_at": now}).Error,
+		tx.Model(&platform.Deployment{}).Where("id = ?", deploymentID).
+			Updates(map[string]any{"state": platform.DeploymentLive, "release": release, "ended_at": now}).Error,
+	)
+}

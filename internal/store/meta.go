@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// metaEntry is a value by name, for the few things that there is one of.
+type metaEntry struct {
+	Key   string `gorm:"primaryKey"`
+	Value string `gorm:"not null"`
+}
+
+// TableName names the table.
+func (metaEntry) TableName() string { return "meta" }
+
+const routeRevisionKey = "route_revision"
+
+// Meta gives the value kept under key; "" when there is none.
+func (s *Store) Meta(ctx context.Context, key string) (string, error) {
+	value, err := metaIn(s.read(ctx), key)
+	return value, s.explain(ctx, "reading "+key, err)
+}
+
+// SetMeta keeps a value under key.
+func (s *Store) SetMeta(ctx context.Context, key, value string) error {
+	return s.write(ctx, "keeping "+key, func(tx *gorm.DB) error { return setMetaIn(tx, key, value) })
+}
+
+// Instance gives the id of this installation, made at the first start.
+func (s *Store) Instance(ctx context.Context) (string, error) { return s.Meta(ctx, instanceKey) }
+
+// RouteRevision gives a number that is larger by one at each call, also across restarts.
+func (s *Store) RouteRevision(ctx context.Context) (int64, error) {
+	var revision int64
+	err := s.write(ctx, "numbering the routes", func(tx *gorm.DB) error {
+		value, err := metaIn(tx, routeRevisionKey)
+		if err != nil {
+			return err
+		}
+		if value != "" {
+			if revision, err = strconv.ParseInt(value, 10, 64); err != nil {
+				return fmt.Errorf("reading the revision %q: %w", value, err)
+			}
+		}
+		revision++
+		return setMetaIn(tx, routeRevisionKey, strconv.FormatInt(revision, 10))
+	})
+	return revision, err
+}
+
+func metaIn(tx *gorm.DB, key string) (string, error) {
+	var entry metaEntry
+	err := tx.Where(&metaEntry{Key: key}, "Key").Take(&entry).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return "", nil
+	}
+	return entry.Value, err
+}
+
+func setMetaIn(tx *gorm.DB, key, value string) error {
+	return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&metaEntry{Key: key, Value: value}).Error
+}
