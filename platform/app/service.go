@@ -20,6 +20,7 @@ import (
 type Apps interface {
 	CreateApp(ctx context.Context, app *platform.App) error
 	AppByName(ctx context.Context, name string) (platform.App, error)
+	AppByID(ctx context.Context, id string) (platform.App, error)
 	Apps(ctx context.Context) ([]platform.App, error)
 	UpdateApp(ctx context.Context, id string, change func(*platform.App) error) (platform.App, error)
 	ConfigVars(ctx context.Context, appID string) (map[string]string, error)
@@ -30,6 +31,7 @@ type Apps interface {
 type History interface {
 	ReleaseByNumber(ctx context.Context, appID string, number int) (platform.Release, error)
 	ReleasesOf(ctx context.Context, appID string, limit int) ([]platform.Release, error)
+	DeploymentByID(ctx context.Context, id string) (platform.Deployment, error)
 	DeploymentByNumber(ctx context.Context, appID string, number int) (platform.Deployment, error)
 	DeploymentsOf(ctx context.Context, appID string, limit int) ([]platform.Deployment, error)
 	AppendEvent(ctx context.Context, e *platform.Event) error

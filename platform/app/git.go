@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Authenticator knows who holds a token.
+type Authenticator interface {
+	Authenticate(ctx context.Context, token, via, source string) (platform.Actor, error)
+}
+
+// GitDoor is the application as the git server needs it.
+type GitDoor struct {
+	Service *Service
+	Tokens  Authenticator
+}
+
+// Authenticate finds who holds the token that came as the password.
+func (g GitDoor) Authenticate(ctx context.Context, password, source string) (platform.Actor, error) {
+	return g.Tokens.Authenticate(ctx, password, "git", source)
+}
+
+// App finds an app that the actor may fetch, or push to when write is set.
+func (g GitDoor) App(ctx context.Context, actor platform.Actor, name string, write bool) (platform.App, error) {
+	action := platform.ActionRead
+	if write {
+		action = platform.ActionDeploy
+	}
+	return g.Service.find(ctx, actor, name, action)
+}
+
+// Deploy records a deployment of what was pushed.
+func (g GitDoor) Deploy(ctx context.Context, actor platform.Actor, appID string, src platform.Source) (platform.Deployment, error) {
+	app, err := g.Service.Apps.AppByID(ctx, appID)
+	if err != nil {
+		dropTree(src)
+		return platform.Deployment{}, err
+	}
+	return g.Service.Deploy(ctx, actor, app.Name, src)
+}
+
+// Follow hands over the log's lines without their times, and returns the deployment when it has ended.
+func (g GitDoor) Follow(ctx context.Context, deploymentID string, line func(string) error) (platform.Deployment, error) {
+	d, err := g.Service.History.DeploymentByID(ctx, deploymentID)
+	if err != nil {
+		return d, err
+	}
+	return g.Service.follow(ctx, d, 0, func(p Progress) error {
+		if p.Deployment != nil {
+			return nil
+		}
+		_, text, _ := strings.Cut(p.Line, " ")
+		return line(text)
+	})
+}
+
+// Outcome tells the pusher how it ended: where the app answers, which release, how long each
+// step took; or what stood in the way. The log has said the reason already.
+func (g GitDoor) Outcome(ctx context.Context, d platform.Deployment) []string {
+	switch d.State {
+	case platform.DeploymentLive:
+		return g.success(ctx, d)
+	case platform.DeploymentReplaced:
+		return []string{fmt.Sprintf("Deployment %d was replaced by a newer push.", d.Number)}
+	}
+	lines := []string{fmt.Sprintf("Deployment %d is %s. %s", d.Number, d.State, d.FailureText)}
+	if d.FailureHint != "" {
+		lines = append(lines, "→ "+d.FailureHint)
+	}
+	return append(lines, "What served before is still serving.")
+}
+
+func (g GitDoor) success(ctx context.Context, d platform.Deployment) []string {
+	lines := []string{fmt.Sprintf("v%d is live (%s)", d.Release, StepTimes(d))}
+	app, err := g.Service.Apps.AppByID(ctx, d.AppID)
+	if err != nil {
+		return lines // removed in the same moment
+	}
+	if o, err := g.Service.show(ctx, app); err == nil {
+		lines = append(lines, "", "  "+o.URL, "")
+	}
+	return lines
+}
+
+// StepTimes says how long the steps of a deployment took: "1.8 s: build 0.7, start 0.6, health 0.3".
+func StepTimes(d platform.Deployment) string {
+	var parts []string
+	for _, step := range d.Steps {
+		if step.StartedAt == nil || step.EndedAt == nil || step.Name == platform.StepRetire {
+			continue
+		}
+		if took := step.EndedAt.Sub(*step.StartedAt); took >= 50*time.Millisecond {
+			parts = append(parts, fmt.Sprintf("%s %.1f", step.Name, took.Seconds()))
+		}
+	}
+	total := "just now"
+	if d.StartedAt != nil && d.EndedAt != nil {
+		total = fmt.Sprintf("%.1f s", d.EndedAt.Sub(*d.StartedAt).Seconds())
+	}
+	if len(parts) == 0 {
+		return total
+	}
+	return total + ": " + strings.Join(parts, ", ")
+}
