@@ -44,7 +44,7 @@ func (s *Service) Create(ctx context.Context, actor platform.Actor, ask CreateRe
 	if err := capacity.Admit(platform.App{State: platform.AppDestroying}, app); err != nil {
 		return Overview{}, err
 	}
-	if err := s.Apps.CreateApp(ctx, &app); err != nil {
+	if err := s.Store.CreateApp(ctx, &app); err != nil {
 		return Overview{}, err
 	}
 	s.event(ctx, actor, app, "app.created", fmt.Sprintf("%s was created on plan %s", app.Name, app.Plan))
@@ -219,7 +219,7 @@ func (s *Service) change(ctx context.Context, id string, change func(*platform.A
 	if err != nil {
 		return platform.App{}, err
 	}
-	return s.Apps.UpdateApp(ctx, id, func(a *platform.App) error {
+	return s.Store.UpdateApp(ctx, id, func(a *platform.App) error {
 		was := *a
 		was.Scale = maps.Clone(a.Scale)
 		if err := change(a); err != nil {
@@ -235,7 +235,7 @@ func (s *Service) ConfigVars(ctx context.Context, actor platform.Actor, name str
 	if err != nil {
 		return nil, err
 	}
-	return s.Apps.ConfigVars(ctx, app.ID)
+	return s.Store.ConfigVars(ctx, app.ID)
 }
 
 // ConfigNames gives the sorted names alone.
@@ -244,7 +244,7 @@ func (s *Service) ConfigNames(ctx context.Context, actor platform.Actor, name st
 	if err != nil {
 		return nil, err
 	}
-	vars, err := s.Apps.ConfigVars(ctx, app.ID)
+	vars, err := s.Store.ConfigVars(ctx, app.ID)
 	return slices.Sorted(maps.Keys(vars)), err
 }
 
@@ -254,7 +254,7 @@ func (s *Service) SetConfigVars(ctx context.Context, actor platform.Actor, name 
 	if err != nil {
 		return platform.Deployment{}, err
 	}
-	changed, err := s.Apps.ReplaceConfigVars(ctx, app.ID, func(vars map[string]string) error {
+	changed, err := s.Store.ReplaceConfigVars(ctx, app.ID, func(vars map[string]string) error {
 		for _, n := range unset {
 			delete(vars, n)
 		}
@@ -282,7 +282,7 @@ func (s *Service) Destroy(ctx context.Context, actor platform.Actor, name, confi
 		return platform.Deployment{}, platform.Errorf(platform.Invalid, "not_confirmed", "To destroy %s, its name must be given once more.", app.Name).
 			WithHint("This cannot be undone: type %s to go on.", app.Name)
 	}
-	if _, err := s.Apps.UpdateApp(ctx, app.ID, func(a *platform.App) error {
+	if _, err := s.Store.UpdateApp(ctx, app.ID, func(a *platform.App) error {
 		a.State = platform.AppDestroying
 		return nil
 	}); err != nil {

@@ -15,13 +15,13 @@ type DomainAdvice struct {
 	Sentence string
 }
 
-// DomainsOf gives the host names that people added to an app.
-func (s *Service) DomainsOf(ctx context.Context, actor platform.Actor, name string) ([]platform.Domain, error) {
+// Domains gives the host names that people added to an app.
+func (s *Service) Domains(ctx context.Context, actor platform.Actor, name string) ([]platform.Domain, error) {
 	app, err := s.find(ctx, actor, name, platform.ActionRead)
 	if err != nil {
 		return nil, err
 	}
-	return s.Domains.DomainsOf(ctx, app.ID)
+	return s.Names.DomainsOf(ctx, app.ID)
 }
 
 // AddDomain gives an app a host name; it answers as soon as its DNS record leads here.
@@ -34,7 +34,7 @@ func (s *Service) AddDomain(ctx context.Context, actor platform.Actor, name, hos
 		return platform.Domain{}, DomainAdvice{}, err
 	}
 	d := platform.Domain{Host: host, AppID: app.ID, CreatedAt: s.Now().UTC(), CreatedBy: actor.Name}
-	if err := s.Domains.AddDomain(ctx, &d); err != nil {
+	if err := s.Names.AddDomain(ctx, &d); err != nil {
 		return platform.Domain{}, DomainAdvice{}, err
 	}
 	s.event(ctx, actor, app, "domain.added", host)
@@ -57,7 +57,7 @@ func (s *Service) RemoveDomain(ctx context.Context, actor platform.Actor, name, 
 	if err != nil {
 		return err
 	}
-	if err := s.Domains.RemoveDomain(ctx, app.ID, host); err != nil {
+	if err := s.Names.RemoveDomain(ctx, app.ID, host); err != nil {
 		return err
 	}
 	s.event(ctx, actor, app, "domain.removed", host)

@@ -36,7 +36,7 @@ func (g GitDoor) App(ctx context.Context, actor platform.Actor, name string, wri
 
 // Deploy records a deployment of what was pushed.
 func (g GitDoor) Deploy(ctx context.Context, actor platform.Actor, appID string, src platform.Source) (platform.Deployment, error) {
-	app, err := g.Service.Apps.AppByID(ctx, appID)
+	app, err := g.Service.Store.AppByID(ctx, appID)
 	if err != nil {
 		dropTree(src)
 		return platform.Deployment{}, err
@@ -77,7 +77,7 @@ func (g GitDoor) Outcome(ctx context.Context, d platform.Deployment) []string {
 
 func (g GitDoor) success(ctx context.Context, d platform.Deployment) []string {
 	lines := []string{fmt.Sprintf("v%d is live (%s)", d.Release, StepTimes(d))}
-	app, err := g.Service.Apps.AppByID(ctx, d.AppID)
+	app, err := g.Service.Store.AppByID(ctx, d.AppID)
 	if err != nil {
 		return lines // removed in the same moment
 	}

@@ -20,9 +20,9 @@ type Overview struct {
 	Health  observe.Word
 }
 
-// List gives the apps that the actor sees, by name.
-func (s *Service) List(ctx context.Context, actor platform.Actor) ([]Overview, error) {
-	apps, err := s.Apps.Apps(ctx)
+// Apps gives the apps that the actor sees, by name.
+func (s *Service) Apps(ctx context.Context, actor platform.Actor) ([]Overview, error) {
+	apps, err := s.Store.Apps(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading apps: %w", err)
 	}
@@ -41,8 +41,8 @@ func (s *Service) List(ctx context.Context, actor platform.Actor) ([]Overview, e
 	return list, nil
 }
 
-// Show gives one app.
-func (s *Service) Show(ctx context.Context, actor platform.Actor, name string) (Overview, error) {
+// App gives one app.
+func (s *Service) App(ctx context.Context, actor platform.Actor, name string) (Overview, error) {
 	app, err := s.find(ctx, actor, name, platform.ActionRead)
 	if err != nil {
 		return Overview{}, err
@@ -56,7 +56,7 @@ func (s *Service) show(ctx context.Context, app platform.App) (Overview, error) 
 }
 
 func (s *Service) overview(ctx context.Context, app platform.App, replicas []platform.Replica, engineErr error) (Overview, error) {
-	domains, err := s.Domains.DomainsOf(ctx, app.ID)
+	domains, err := s.Names.DomainsOf(ctx, app.ID)
 	if err != nil {
 		return Overview{}, fmt.Errorf("reading domains: %w", err)
 	}
@@ -161,7 +161,7 @@ func (s *Service) capacity(ctx context.Context) (plan.Capacity, error) {
 	if err != nil {
 		return plan.Capacity{}, err
 	}
-	apps, err := s.Apps.Apps(ctx)
+	apps, err := s.Store.Apps(ctx)
 	if err != nil {
 		return plan.Capacity{}, fmt.Errorf("reading apps: %w", err)
 	}
@@ -191,7 +191,7 @@ func (s *Service) find(ctx context.Context, actor platform.Actor, name string, a
 	if platform.ValidateAppName(name) != nil {
 		return platform.App{}, missing
 	}
-	app, err := s.Apps.AppByName(ctx, name)
+	app, err := s.Store.AppByName(ctx, name)
 	if platform.IsKind(err, platform.NotFound) || err == nil && !platform.Sees(actor, app.ID) {
 		return platform.App{}, missing
 	}

@@ -86,9 +86,9 @@ func (a Addresses) URL(host string) string {
 
 // Service answers what people ask for.
 type Service struct {
-	Apps      Apps
+	Store     Apps
 	History   History
-	Domains   Domains
+	Names     Domains
 	Progress  DeploymentLogs
 	Changes   Changes
 	Engine    Engine
