@@ -37,6 +37,7 @@ type Target struct {
 type Probe struct {
 	Address string        `json:"address"`
 	Path    string        `json:"path"`    // "" means that an accepted TCP connection suffices
+	Host    string        `json:"host"`    // the Host header, for apps that refuse strange ones; "" means the address
 	Timeout time.Duration `json:"timeout"` // 0 means 5 seconds
 }
 

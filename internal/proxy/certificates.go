@@ -1,0 +1,157 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// neutralName is in the certificate for names that are not in the table.
+const neutralName = "lugsail.invalid"
+
+// maxAddresses bounds the certificates for bare IP addresses; a machine has few.
+const maxAddresses = 64
+
+// certificates chooses the certificate of each handshake.
+type certificates struct {
+	authority *authority
+	acme      *acme // nil when all names are the internal CA's
+
+	mu     sync.RWMutex
+	leaves map[string]*tls.Certificate // of the internal CA, by name or IP address
+}
+
+func newCertificates(c Config) (*certificates, error) {
+	a, err := openAuthority(filepath.Join(c.DataDir, "ca"))
+	if err != nil {
+		return nil, err
+	}
+	certs := &certificates{authority: a, leaves: make(map[string]*tls.Certificate)}
+	if c.ACMEDirectory != "" {
+		if certs.acme, err = newACME(c); err != nil {
+			return nil, err
+		}
+	}
+	return certs, nil
+}
+
+func (c *certificates) start(ctx context.Context, s sockets, t *table) {
+	if c.acme != nil {
+		c.acme.start(ctx, s)
+		c.acme.follow(t.acmeHosts())
+	}
+}
+
+func (c *certificates) stop() {
+	if c.acme != nil {
+		c.acme.stop()
+	}
+}
+
+// follow cares for the names of a new table and forgets those that left.
+func (c *certificates) follow(t *table) {
+	if c.acme != nil {
+		c.acme.follow(t.acmeHosts())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name := range c.leaves {
+		if t.hosts[name] == nil && name != neutralName && !isIP(name) {
+			delete(c.leaves, name)
+		}
+	}
+}
+
+func (c *certificates) answerChallenge(w http.ResponseWriter, r *http.Request, host string) bool {
+	return c.acme != nil && c.acme.answer(w, r, host)
+}
+
+// certificate answers a handshake from memory. See the package comment for unknown names.
+func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c, t := s.certs, s.table.Load()
+	if c.acme != nil && slices.Equal(hello.SupportedProtos, []string{"acme-tls/1"}) {
+		return c.acme.challenge(hello)
+	}
+	name := normalHost(hello.ServerName)
+	if name == "" || isIP(name) {
+		return c.forAddress(localIP(hello.Conn), t)
+	}
+	entry := t.hosts[name]
+	if entry == nil {
+		return c.leaf(neutralName, []string{neutralName}, nil)
+	}
+	if entry.acme && c.acme != nil {
+		if cert := c.acme.find(name); cert != nil {
+			return cert, nil
+		}
+	}
+	return c.leaf(name, []string{name}, nil)
+}
+
+// forAddress serves clients that name no host: the address they came to, and those of
+// the console, for a machine behind address translation does not know its public one.
+func (c *certificates) forAddress(ip net.IP, t *table) (*tls.Certificate, error) {
+	var ips []net.IP
+	var key strings.Builder
+	if ip != nil {
+		ips = append(ips, ip)
+	}
+	for _, h := range t.doc.Console.Hosts {
+		if other := net.ParseIP(normalHost(h)); other != nil && !other.Equal(ip) {
+			ips = append(ips, other)
+		}
+	}
+	for _, ip := range ips {
+		key.WriteString(ip.String() + " ")
+	}
+	c.mu.RLock()
+	full := len(c.leaves) > len(t.hosts)+maxAddresses
+	c.mu.RUnlock()
+	if len(ips) == 0 || full {
+		return c.leaf(neutralName, []string{neutralName}, nil)
+	}
+	return c.leaf(key.String(), nil, ips)
+}
+
+// leaf gives a certificate of the internal CA, a new one when the last one is old.
+func (c *certificates) leaf(key string, names []string, ips []net.IP) (*tls.Certificate, error) {
+	c.mu.RLock()
+	cert := c.leaves[key]
+	c.mu.RUnlock()
+	if fresh(cert) {
+		return cert, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cert = c.leaves[key]; fresh(cert) {
+		return cert, nil
+	}
+	cert, err := c.authority.issue(names, ips)
+	if err != nil {
+		return nil, err
+	}
+	c.leaves[key] = cert
+	return cert, nil
+}
+
+func fresh(cert *tls.Certificate) bool {
+	return cert != nil && time.Until(cert.Leaf.NotAfter) > leafRenew
+}
+
+func localIP(conn net.Conn) net.IP {
+	if conn == nil {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(conn.LocalAddr().String())
+	if err != nil {
+		return nil
+	}
+	host, _, _ = strings.Cut(host, "%")
+	return net.ParseIP(host)
+}

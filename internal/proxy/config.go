@@ -1,0 +1,84 @@
+package proxy
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"time"
+)
+
+// Config says where the proxy listens and keeps its files.
+type Config struct {
+	HTTPAddr        string // "" means :80; not used when a socket named "http" is handed over
+	HTTPSAddr       string // "" means :443; not used when a socket named "https" is handed over
+	PublicHTTPSPort int    // the port that people see; 0 means 443
+	ControlSocket   string // path of the unix socket; not used when a socket named "control" is handed over
+	DataDir         string // table.json, ca/ and acme/; must exist
+
+	ACMEDirectory string // "" means that all certificates come from the internal CA
+	ACMEEmail     string // may be empty
+	ACMERoots     string // file with the roots that sign the ACME server's own certificate; "" means the system's
+
+	BootID        func() string // nil means the kernel's
+	MaxConns      int           // connections at once; 0 means 10,000
+	MaxConnsPerIP int           // of them from one IPv4 address or IPv6 /64; 0 means 1,000
+
+	limits limits // shortened by tests
+}
+
+// limits are the times that a client, a target or the control plane may take.
+type limits struct {
+	header   time.Duration // to send the request's headers, and for the TLS handshake
+	idle     time.Duration // of a client's connection between two requests
+	stall    time.Duration // without progress in a body, either way
+	response time.Duration // for a target, from the end of the request to the headers of the answer
+	hold     time.Duration // that a request waits for a target that answers
+	console  time.Duration // that a request waits for the control plane
+	drain    time.Duration // for requests under way when the proxy ends
+	reprobe  time.Duration // between two looks at a dead target
+}
+
+func (c *Config) setDefaults() error {
+	if c.DataDir == "" {
+		return errors.New("the proxy needs a data directory")
+	}
+	c.HTTPAddr = orDefault(c.HTTPAddr, ":80")
+	c.HTTPSAddr = orDefault(c.HTTPSAddr, ":443")
+	c.PublicHTTPSPort = orDefault(c.PublicHTTPSPort, 443)
+	c.MaxConns = orDefault(c.MaxConns, 10_000)
+	c.MaxConnsPerIP = orDefault(c.MaxConnsPerIP, 1000)
+	if c.BootID == nil {
+		c.BootID = kernelBootID
+	}
+	c.limits.setDefaults()
+	return nil
+}
+
+func (l *limits) setDefaults() {
+	l.header = orDefault(l.header, 10*time.Second)
+	l.idle = orDefault(l.idle, 75*time.Second)
+	l.stall = orDefault(l.stall, 60*time.Second)
+	l.response = orDefault(l.response, 5*time.Minute)
+	l.hold = orDefault(l.hold, 5*time.Second)
+	l.console = orDefault(l.console, 10*time.Second)
+	l.drain = orDefault(l.drain, 30*time.Second)
+	l.reprobe = orDefault(l.reprobe, 250*time.Millisecond)
+}
+
+func orDefault[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// kernelBootID changes with every boot of the machine. It is "" where the kernel does
+// not tell; then no stored target is used, which is the safe side.
+func kernelBootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}

@@ -1,0 +1,246 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// exchange is one request on its way to a target, and its answer.
+type exchange struct {
+	server *Server
+	host   string
+	body   *watchedBody // nil when the request has none
+	target *target      // counts this exchange; nil for the console and while none is chosen
+	stream bool         // a WebSocket or an event stream: not waited for when the proxy ends
+	until  time.Time    // when waiting for a target ends; zero until it begins
+}
+
+var (
+	errNoTarget  = errors.New("no target answers")
+	errStarting  = errors.New("no routing table of this boot yet")
+	errNothing   = errors.New("no target in the table")
+	errUnrouted  = errors.New("host left the table")
+	errNoConsole = errors.New("the control plane does not answer")
+)
+
+// forward carries one request to where entry leads.
+func (s *Server) forward(w http.ResponseWriter, r *http.Request, entry *route) {
+	e := &exchange{server: s, host: entry.host}
+	s.ordinary.Add(1)
+	defer e.finish()
+	if r.ContentLength != 0 && r.Body != nil {
+		e.body = watchBody(w, r.Body, s.config.limits.stall)
+		defer e.body.watch.finish()
+		r.Body = e.body
+	}
+	proxy := httputil.ReverseProxy{
+		Transport:     e,
+		Rewrite:       func(pr *httputil.ProxyRequest) { s.rewrite(pr, e.host) },
+		FlushInterval: -1,
+		BufferPool:    buffers{},
+		ErrorHandler:  e.fail,
+		ErrorLog:      discard,
+		ModifyResponse: func(res *http.Response) error {
+			e.received(res, !entry.console)
+			return nil
+		},
+	}
+	if entry.console {
+		proxy.Transport = s.console
+		_ = http.NewResponseController(w).EnableFullDuplex() // git answers while it reads; HTTP/2 is so anyway
+	}
+	a := newAnswer(w, r, s.config.limits.stall)
+	defer a.finish()
+	proxy.ServeHTTP(a, r)
+}
+
+// received looks at an answer's headers.
+func (e *exchange) received(res *http.Response, fromApp bool) {
+	if fromApp {
+		dropForeignCookies(res.Header, e.server.table.Load().parents)
+	}
+	if res.StatusCode == http.StatusSwitchingProtocols || strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
+		e.stream = true
+		e.server.ordinary.Add(-1)
+	}
+}
+
+func (e *exchange) finish() {
+	if !e.stream {
+		e.server.ordinary.Add(-1)
+	}
+	if e.target != nil {
+		e.target.release()
+	}
+}
+
+// RoundTrip sends the request to a target; to another one at once when the first does
+// not accept a connection, for then nothing of the request has left. A request that
+// only reads is sent once more when its connection broke before an answer.
+func (e *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
+	var avoid *target
+	repeated := false
+	for odd := 0; ; {
+		if err := e.acquire(out.Context(), avoid); err != nil {
+			return nil, err
+		}
+		res, err := e.send(out)
+		switch {
+		case err == nil || out.Context().Err() != nil:
+			return res, err
+		case isDial(err) && isOurs(err):
+			if odd++; odd == 3 {
+				return nil, err
+			}
+		case isDial(err):
+			e.server.suspect(e.target)
+		case !repeated && repeatable(out) && !isTimeout(err):
+			repeated = true
+		default:
+			return nil, err
+		}
+		avoid = e.target
+		e.target.release()
+		e.target = nil
+	}
+}
+
+// acquire chooses a target and counts the exchange there. When none lives it waits for
+// a new table or a target that came back.
+func (e *exchange) acquire(ctx context.Context, avoid *target) error {
+	err := e.tryAcquire(avoid)
+	for mayChange(err) {
+		changed := e.server.changed.next()
+		if err = e.tryAcquire(avoid); !mayChange(err) {
+			break
+		}
+		if !e.wait(ctx, changed) {
+			return errors.Join(ctx.Err(), err)
+		}
+		err = e.tryAcquire(avoid)
+	}
+	return err
+}
+
+func mayChange(err error) bool { return err == errNoTarget || err == errStarting }
+
+// wait reports whether something changed before the time that an exchange may wait in all was over.
+func (e *exchange) wait(ctx context.Context, changed <-chan struct{}) bool {
+	if e.until.IsZero() {
+		e.until = time.Now().Add(e.server.config.limits.hold)
+	}
+	timer := time.NewTimer(time.Until(e.until))
+	defer timer.Stop()
+	select {
+	case <-changed:
+		return true
+	case <-timer.C:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (e *exchange) tryAcquire(avoid *target) error {
+	for {
+		t := e.server.table.Load()
+		entry := t.hosts[e.host]
+		switch {
+		case entry == nil || entry.console:
+			return errUnrouted
+		case entry.release == 0:
+			return errNothing
+		case !t.current:
+			return errStarting
+		case len(entry.targets) == 0:
+			return errNothing
+		}
+		chosen := entry.pick(avoid)
+		if chosen == nil {
+			return errNoTarget
+		}
+		chosen.inFlight.Add(1)
+		if e.server.table.Load() == t {
+			e.target = chosen
+			return nil
+		}
+		chosen.release() // switched in between: choose again
+	}
+}
+
+// send makes one attempt. The body is kept open: the transport closes it also when it
+// has read nothing of it.
+func (e *exchange) send(out *http.Request) (*http.Response, error) {
+	attempt := *out
+	address := *out.URL
+	address.Host = e.target.address
+	attempt.URL = &address
+	if out.Body != nil {
+		attempt.Body = io.NopCloser(out.Body)
+	}
+	if attempt.Header.Get("Upgrade") != "" {
+		return e.server.upgrade.RoundTrip(&attempt)
+	}
+	return e.target.transport.RoundTrip(&attempt)
+}
+
+// fail answers a request that got no answer from a target.
+func (e *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case errors.Is(err, errUnrouted):
+		pageUnknown.write(w, r)
+	case errors.Is(err, errNothing):
+		pageNothing.write(w, r)
+	case errors.Is(err, errStarting):
+		pageStarting.write(w, r)
+	case errors.Is(err, errNoConsole):
+		pageConsole.write(w, r)
+	case e.body != nil && e.body.readFailed():
+		pageSlow.write(w, r)
+	case errors.Is(err, context.Canceled):
+		w.WriteHeader(http.StatusBadGateway) // the client has gone; nobody reads it
+	default:
+		e.server.complain("target did not answer", "host", e.host, "error", err)
+		if isTimeout(err) {
+			pageTimeout.write(w, r)
+			return
+		}
+		pageDead.write(w, r)
+	}
+}
+
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+func isTimeout(err error) bool {
+	var t net.Error
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// repeatable reports whether a request can be sent twice: it asks only, and has no body.
+func repeatable(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions) &&
+		r.Body == nil && !httpguts.HeaderValuesContainsToken(r.Header["Connection"], "Upgrade")
+}
+
+// buffers lends the memory for copying bodies.
+type buffers struct{}
+
+var bufferPool = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// Get lends a buffer.
+func (buffers) Get() []byte { return bufferPool.Get().(*[32 << 10]byte)[:] }
+
+// Put takes it back.
+func (buffers) Put(b []byte) { bufferPool.Put((*[32 << 10]byte)(b)) }

@@ -1,0 +1,189 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// targetKey tells targets apart: a replica that came back under another address is another one.
+type targetKey struct{ id, address string }
+
+// signal wakes everyone who waits for a change of table or targets.
+type signal struct {
+	mu sync.Mutex
+	ch chan struct{}
+}
+
+// next is closed by the next broadcast.
+func (s *signal) next() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ch == nil {
+		s.ch = make(chan struct{})
+	}
+	return s.ch
+}
+
+func (s *signal) broadcast() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ch != nil {
+		close(s.ch)
+		s.ch = nil
+	}
+}
+
+// publish makes doc the table that serves. Counters and health of targets that stay are kept.
+func (s *Server) publish(doc platform.RouteTable) error {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	if now := s.table.Load().doc.Revision; doc.Revision < now {
+		return platform.Errorf(platform.Conflict, "table_outdated", "The routing table %d is older than %d, which serves now.", doc.Revision, now).
+			WithHint("Publish one with a revision of at least %d.", now)
+	}
+	if err := s.swap(doc); err != nil {
+		return err
+	}
+	if err := saveTable(s.tablePath(), doc); err != nil {
+		// It serves all the same. Only a restart before the next table would miss it,
+		// and the control plane publishes again when it sees the older revision.
+		slog.Error("routing table not stored", "error", err)
+	}
+	return nil
+}
+
+func (s *Server) swap(doc platform.RouteTable) error {
+	next, err := compile(doc, s.bootID, s.sharedTarget)
+	if err != nil {
+		s.retireUnused(s.table.Load())
+		return err
+	}
+	for _, r := range next.hosts {
+		for _, t := range r.targets {
+			t.retired.Store(false)
+		}
+	}
+	s.table.Store(next)
+	s.retireUnused(next)
+	s.certs.follow(next)
+	s.changed.broadcast()
+	return nil
+}
+
+func (s *Server) sharedTarget(t platform.Target) *target {
+	key := targetKey{t.ID, t.Address}
+	if s.targets[key] == nil {
+		s.targets[key] = newTarget(t, s.config.limits.response)
+	}
+	return s.targets[key]
+}
+
+// retireUnused retires the targets that now names no more, and forgets those without requests.
+func (s *Server) retireUnused(now *table) {
+	used := make(map[*target]bool)
+	for _, r := range now.hosts {
+		for _, t := range r.targets {
+			used[t] = true
+		}
+	}
+	for key, t := range s.targets {
+		if used[t] {
+			continue
+		}
+		t.retire()
+		if t.inFlight.Load() == 0 {
+			delete(s.targets, key)
+		}
+	}
+}
+
+// restore takes up the last good table from disk; without one every host is unknown.
+func (s *Server) restore() {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	doc, err := loadTable(s.tablePath())
+	switch {
+	case err == nil:
+		err = s.swap(doc)
+	case errors.Is(err, os.ErrNotExist):
+		return
+	}
+	if err != nil {
+		slog.Error("stored routing table not usable; waiting for a new one", "path", s.tablePath(), "error", err)
+		return
+	}
+	slog.Info("routing table loaded", "revision", doc.Revision, "routes", len(doc.Routes), "of_this_boot", doc.BootID == s.bootID)
+}
+
+func (s *Server) tablePath() string { return filepath.Join(s.config.DataDir, "table.json") }
+
+// drain waits until no request is under way on the targets, and tells how many are left.
+func (s *Server) drain(ctx context.Context, ids []string, timeout time.Duration) int {
+	deadline := time.NewTimer(timeout)
+	defer deadline.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		left := s.underWay(ids)
+		if left == 0 {
+			return 0
+		}
+		select {
+		case <-ctx.Done():
+			return left
+		case <-deadline.C:
+			return s.underWay(ids)
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Server) underWay(ids []string) int {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	n := 0
+	for key, t := range s.targets {
+		if slices.Contains(ids, key.id) {
+			n += int(t.inFlight.Load())
+		}
+	}
+	return n
+}
+
+func (s *Server) status() platform.ProxyStatus {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	st := platform.ProxyStatus{
+		Revision: s.table.Load().doc.Revision,
+		InFlight: make(map[string]int, len(s.targets)),
+		Dead:     []string{},
+		Requests: s.requests.Load(),
+	}
+	for key, t := range s.targets {
+		st.InFlight[key.id] += int(t.inFlight.Load())
+		if t.dead.Load() && !t.retired.Load() {
+			st.Dead = append(st.Dead, key.id)
+		}
+	}
+	slices.Sort(st.Dead)
+	return st
+}
+
+// suspect takes a target that refused a connection out of turn until it accepts one.
+func (s *Server) suspect(t *target) {
+	if !t.dead.CompareAndSwap(false, true) {
+		return
+	}
+	s.background.Go(func() {
+		t.revive(s.life, s.config.limits.reprobe)
+		s.changed.broadcast()
+	})
+}
