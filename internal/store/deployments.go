@@ -1,8 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -74,28 +75,44 @@ func (s *Store) replaceWaiting(tx *gorm.DB, d platform.Deployment) ([]string, er
 // stamp is the time now, as columns hold it.
 func (s *Store) stamp() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
-// ClaimDeployment takes up a waiting deployment: it runs from now on. Conflict when it does not
-// wait (code deployment_not_waiting) or another one of its app runs (code deployment_running).
+// ClaimDeployment takes up a waiting deployment, which runs from now on, or takes up a running
+// one again after a restart; both count as an attempt. Conflict when it has ended (code
+// deployment_ended) or another one of its app runs (code deployment_running).
 func (s *Store) ClaimDeployment(ctx context.Context, id string) (platform.Deployment, error) {
 	return s.editDeployment(ctx, "taking up the deployment", id, func(tx *gorm.DB, d *platform.Deployment) error {
-		if d.State != platform.DeploymentWaiting {
-			return platform.Errorf(platform.Conflict, "deployment_not_waiting", "Deployment %d is %s; it does not wait.", d.Number, d.State)
+		if d.State.Ended() {
+			return alreadyEnded(*d)
 		}
-		var running int64
-		err := tx.Model(&platform.Deployment{}).
-			Where("app_id = ? AND state = ?", d.AppID, platform.DeploymentRunning).Count(&running).Error
-		if err != nil {
+		if err := aloneIn(tx, *d); err != nil {
 			return err
 		}
-		if running > 0 {
-			return platform.Errorf(platform.Conflict, "deployment_running", "Another deployment of the app is running.").
-				WithHint("Wait until it has ended, or cancel it.")
-		}
-		now := s.stamp()
-		d.State, d.StartedAt = platform.DeploymentRunning, &now
+		d.State = platform.DeploymentRunning
 		d.Attempts++
+		if d.StartedAt == nil {
+			now := s.stamp()
+			d.StartedAt = &now
+		}
 		return nil
 	})
+}
+
+// aloneIn refuses a second running deployment of an app.
+func aloneIn(tx *gorm.DB, d platform.Deployment) error {
+	var running int64
+	err := tx.Model(&platform.Deployment{}).
+		Where("app_id = ? AND state = ? AND id <> ?", d.AppID, platform.DeploymentRunning, d.ID).Count(&running).Error
+	if err != nil {
+		return err
+	}
+	if running > 0 {
+		return platform.Errorf(platform.Conflict, "deployment_running", "Another deployment of the app is running.").
+			WithHint("Wait until it has ended, or cancel it.")
+	}
+	return nil
+}
+
+func alreadyEnded(d platform.Deployment) error {
+	return platform.Errorf(platform.Conflict, "deployment_ended", "Deployment %d has ended already: it is %s.", d.Number, d.State)
 }
 
 // UpdateDeployment reads the deployment with its steps, lets change edit it, and writes it back,
@@ -106,14 +123,15 @@ func (s *Store) UpdateDeployment(ctx context.Context, id string, change func(*pl
 
 // AskCancel notes that a person wants the deployment stopped; the worker that has it, or that
 // would take it up, does so. Conflict, code deployment_ended, when it has ended.
-func (s *Store) AskCancel(ctx context.Context, id string) (platform.Deployment, error) {
-	return s.editDeployment(ctx, "cancelling the deployment", id, func(_ *gorm.DB, d *platform.Deployment) error {
+func (s *Store) AskCancel(ctx context.Context, id string) error {
+	_, err := s.editDeployment(ctx, "cancelling the deployment", id, func(_ *gorm.DB, d *platform.Deployment) error {
 		if d.State.Ended() {
-			return platform.Errorf(platform.Conflict, "deployment_ended", "Deployment %d has ended already: it is %s.", d.Number, d.State)
+			return alreadyEnded(*d)
 		}
 		d.CancelAsked = true
 		return nil
 	})
+	return err
 }
 
 func (s *Store) editDeployment(ctx context.Context, doing, id string, change func(*gorm.DB, *platform.Deployment) error) (platform.Deployment, error) {
@@ -168,12 +186,23 @@ func (s *Store) DeploymentsOf(ctx context.Context, appID string, limit int) ([]p
 	})
 }
 
-// UnfinishedDeployments lists what waits or runs, of all apps, with steps, oldest first.
+// UnfinishedDeployments lists what waits or runs, with steps: app by app, the app with the oldest
+// one first, and within an app by number, whatever the clock did.
 func (s *Store) UnfinishedDeployments(ctx context.Context) ([]platform.Deployment, error) {
-	return s.listDeployments(ctx, func(tx *gorm.DB) *gorm.DB {
+	list, err := s.listDeployments(ctx, func(tx *gorm.DB) *gorm.DB {
 		states := []platform.DeploymentState{platform.DeploymentWaiting, platform.DeploymentRunning}
-		return tx.Where("state IN ?", states).Order("created_at, app_id, number")
+		return tx.Where("state IN ?", states).Order("app_id, number")
 	})
+	oldest := map[string]time.Time{}
+	for _, d := range list {
+		if _, ok := oldest[d.AppID]; !ok {
+			oldest[d.AppID] = d.CreatedAt
+		}
+	}
+	slices.SortStableFunc(list, func(a, b platform.Deployment) int {
+		return cmp.Or(oldest[a.AppID].Compare(oldest[b.AppID]), cmp.Compare(a.AppID, b.AppID))
+	})
+	return list, err
 }
 
 // NextWaiting gives the oldest waiting deployment of the app; false when none waits.
@@ -221,39 +250,4 @@ func addSteps(tx *gorm.DB, list []platform.Deployment) error {
 		}
 	}
 	return nil
-}
-
-// CommitSwitch makes the release the one that serves, in one transaction: the app's current
-// release, the switch step and the deployment's end change together or not at all. Doing it
-// again is no error. Conflict, code deployment_not_running, when the deployment does not run.
-func (s *Store) CommitSwitch(ctx context.Context, appID string, release int, deploymentID string) error {
-	err := s.write(ctx, "switching the release", func(tx *gorm.DB) error {
-		d, err := deploymentIn(tx, "id = ? AND app_id = ?", deploymentID, appID)
-		if err != nil {
-			return err
-		}
-		if d.State == platform.DeploymentLive && d.Release == release {
-			return nil
-		}
-		if d.State != platform.DeploymentRunning {
-			return platform.Errorf(platform.Conflict, "deployment_not_running", "Deployment %d is %s; it cannot go live.", d.Number, d.State)
-		}
-		if _, err := releaseIn(tx, appID, release); err != nil {
-			return err
-		}
-		return s.commitSwitch(tx, appID, release, deploymentID)
-	})
-	s.changed(appID, deploymentID)
-	return err
-}
-
-func (s *Store) commitSwitch(tx *gorm.DB, appID string, release int, deploymentID string) error {
-	now := s.stamp()
-	return errors.Join(
-		tx.Model(&platform.App{}).Where("id = ?", appID).Update("current_release", release).Error,
-		tx.Model(&platform.Step{}).Where("deployment_id = ? AND name = ?", deploymentID, platform.StepSwitch).
-			Updates(map[string]any{"state": platform.StepDone, "ended_at": now}).Error,
-		tx.Model(&platform.Deployment{}).Where("id = ?", deploymentID).
-			Updates(map[string]any{"state": platform.DeploymentLive, "release": release, "ended_at": now}).Error,
-	)
 }

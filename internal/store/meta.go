@@ -35,6 +35,15 @@ func (s *Store) SetMeta(ctx context.Context, key, value string) error {
 // Instance gives the id of this installation, made at the first start.
 func (s *Store) Instance(ctx context.Context) (string, error) { return s.Meta(ctx, instanceKey) }
 
+// Ping reports whether the database answers and takes changes.
+func (s *Store) Ping(ctx context.Context) error {
+	if s.broken.Load() {
+		return errBroken
+	}
+	_, err := s.Instance(ctx)
+	return err
+}
+
 // RouteRevision gives a number that is larger by one at each call, also across restarts.
 func (s *Store) RouteRevision(ctx context.Context) (int64, error) {
 	var revision int64

@@ -167,7 +167,7 @@ func TestDeleteApp_TakesAllButEvents(t *testing.T) {
 			t.Errorf("%s has %d rows, want those of the other app only", table, n)
 		}
 	}
-	events, err := s.Events(ctx, EventFilter{AppID: gone.ID})
+	events, err := s.Events(ctx, gone.ID, 0, 0)
 	must(t, err)
 	if len(events) != 1 {
 		t.Errorf("got %d events", len(events))
