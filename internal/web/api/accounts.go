@@ -1,0 +1,131 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Accounts is what the API asks of the account service.
+type Accounts interface {
+	Claim(ctx context.Context, token, email, password, source, userAgent string) (session string, err error)
+	Login(ctx context.Context, email, password, source, userAgent string) (session string, err error)
+	Session(ctx context.Context, secret, source string) (platform.Actor, platform.Account, error)
+	Logout(ctx context.Context, secret string) error
+	CreateToken(ctx context.Context, actor platform.Actor, name string, scopes []platform.Scope, appID string, life time.Duration) (secret string, token platform.Token, err error)
+	Tokens(ctx context.Context, actor platform.Actor) ([]platform.Token, error)
+	RevokeToken(ctx context.Context, actor platform.Actor, id string) error
+}
+
+// Account is who asks, as the API shows it.
+type Account struct {
+	Email  string           `json:"email"`
+	Role   platform.Role    `json:"role"`
+	Scopes []platform.Scope `json:"scopes"` // null: all that the role allows
+	App    string           `json:"app"`    // "": every app
+	Via    string           `json:"via"`
+}
+
+// AccountGet answers GET /account.
+func (a *API) AccountGet(c echo.Context) error {
+	actor := request.Actor(c)
+	app, err := a.appName(c.Request().Context(), actor, actor.AppID)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"account": Account{
+		Email: actor.Name, Role: actor.Role, Scopes: actor.Scopes, App: app, Via: actor.Via,
+	}})
+}
+
+// appName finds the name of an app that the actor sees; "" for none.
+func (a *API) appName(ctx context.Context, actor platform.Actor, id string) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	all, err := a.Apps.List(ctx, actor)
+	for _, o := range all {
+		if o.App.ID == id {
+			return o.App.Name, nil
+		}
+	}
+	return "", err
+}
+
+// AccountSetup answers POST /setup: the first account, and a token for the client that made it.
+func (a *API) AccountSetup(c echo.Context) error {
+	var body struct {
+		Token    string `json:"token"`
+		Email    string `json:"email"`
+		Password string `json:"password"`
+		Name     string `json:"name"` // of the API token
+	}
+	if err := request.Decode(c, &body); err != nil {
+		return err
+	}
+	session, err := a.Accounts.Claim(c.Request().Context(), body.Token, body.Email, body.Password, request.Source(c), request.UserAgent(c))
+	if err != nil {
+		return err
+	}
+	return a.tokenFor(c, session, body.Name)
+}
+
+// AccountLogin answers POST /login: a token named after the client.
+func (a *API) AccountLogin(c echo.Context) error {
+	var body struct {
+		Email    string `json:"email"`
+		Password string `json:"password"`
+		Name     string `json:"name"`
+	}
+	if err := request.Decode(c, &body); err != nil {
+		return err
+	}
+	session, err := a.Accounts.Login(c.Request().Context(), body.Email, body.Password, request.Source(c), request.UserAgent(c))
+	if err != nil {
+		return err
+	}
+	return a.tokenFor(c, session, body.Name)
+}
+
+// tokenFor trades a session that was just opened for a token, since programs keep no cookies.
+func (a *API) tokenFor(c echo.Context, session, name string) error {
+	ctx := c.Request().Context()
+	actor, account, err := a.Accounts.Session(ctx, session, request.Source(c))
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		name = "API client"
+	}
+	secret, token, err := a.Accounts.CreateToken(ctx, actor, name, []platform.Scope{platform.ScopeAdmin}, "", 0)
+	if err != nil {
+		return err
+	}
+	if err := a.Accounts.Logout(ctx, session); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, map[string]any{
+		"secret": secret,
+		"token":  tokenBody(token, ""),
+		"account": Account{
+			Email: account.Email, Role: account.Role, Scopes: token.Scopes, Via: actor.Via,
+		},
+	})
+}
+
+// AccountLogout answers POST /logout: the token that asks ends itself.
+func (a *API) AccountLogout(c echo.Context) error {
+	if err := request.Decode(c, &struct{}{}); err != nil {
+		return err
+	}
+	actor := request.Actor(c)
+	if err := a.Accounts.RevokeToken(c.Request().Context(), actor, actor.SessionID); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}

@@ -1,0 +1,68 @@
+// Package api is /api/v1: JSON for programs, the command line among them.
+//
+// It has body types of its own, so that a change of a noun inside does not change what
+// programs see. Long work answers 202 with {"deployment": {…}}, or {"deployment": null}
+// when nothing needs to be deployed yet. Values of config vars leave through one handler only.
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Server is what the server says of itself.
+type Server struct {
+	Version       string   `json:"version"`
+	ConsoleURL    string   `json:"console_url"`
+	Hosts         []string `json:"hosts"`
+	CAFingerprint string   `json:"ca_fingerprint"` // SHA-256 of the root certificate, hex; "" when it cannot be had
+}
+
+// Apps is all that the API asks of the application service.
+type Apps interface {
+	apps
+	configs
+	deployments
+	releases
+	replicas
+	domains
+	plans
+	events
+}
+
+// API holds the handlers.
+type API struct {
+	Apps     Apps
+	Accounts Accounts
+	Server   func(context.Context) Server
+}
+
+// started answers 202 for work that goes on, or tells that there is none to do.
+func started(c echo.Context, d platform.Deployment) error {
+	if d.Number == 0 {
+		return c.JSON(http.StatusAccepted, map[string]any{"deployment": nil})
+	}
+	return c.JSON(http.StatusAccepted, map[string]any{"deployment": deploymentBody(d)})
+}
+
+func list[In, Out any](in []In, body func(In) Out) []Out {
+	out := make([]Out, 0, len(in))
+	for _, v := range in {
+		out = append(out, body(v))
+	}
+	return out
+}
+
+// ServerInfo answers GET /server.
+func (a *API) ServerInfo(c echo.Context) error {
+	return c.JSON(http.StatusOK, a.Server(c.Request().Context()))
+}
+
+func actorAnd(c echo.Context) (context.Context, platform.Actor, string) {
+	return c.Request().Context(), request.Actor(c), c.Param("app")
+}

@@ -1,0 +1,148 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
+	"github.com/lugsail/lugsail/platform/observe"
+)
+
+type apps interface {
+	Create(ctx context.Context, actor platform.Actor, r app.CreateRequest) (app.Overview, error)
+	List(ctx context.Context, actor platform.Actor) ([]app.Overview, error)
+	Show(ctx context.Context, actor platform.Actor, name string) (app.Overview, error)
+	Destroy(ctx context.Context, actor platform.Actor, name, confirm string) (platform.Deployment, error)
+	Configure(ctx context.Context, actor platform.Actor, name string, s app.Settings) (platform.Deployment, error)
+	Scale(ctx context.Context, actor platform.Actor, name string, scale platform.Scale) (platform.Deployment, error)
+}
+
+// App is an app as the API shows it.
+type App struct {
+	ID               string            `json:"id"`
+	Name             string            `json:"name"`
+	State            platform.AppState `json:"state"`
+	Plan             string            `json:"plan"`
+	Scale            platform.Scale    `json:"scale"`
+	DeployBranch     string            `json:"deploy_branch"`
+	Health           platform.Health   `json:"health"`
+	URL              string            `json:"url"`
+	GitURL           string            `json:"git_url"`
+	Hosts            []string          `json:"hosts"`
+	Status           observe.Word      `json:"status"`
+	Release          *Release          `json:"release"`
+	LatestDeployment *Deployment       `json:"latest_deployment"`
+	CreatedAt        time.Time         `json:"created_at"`
+	CreatedBy        string            `json:"created_by"`
+}
+
+func appBody(o app.Overview) App {
+	body := App{
+		ID: o.App.ID, Name: o.App.Name, State: o.App.State, Plan: o.App.Plan, Scale: o.App.Scale,
+		DeployBranch: o.App.DeployBranch, Health: o.App.Health, URL: o.URL, GitURL: o.GitURL,
+		Hosts: append([]string{}, o.Hosts...), Status: o.Health, CreatedAt: o.App.CreatedAt, CreatedBy: o.App.CreatedBy,
+	}
+	if body.Scale == nil {
+		body.Scale = platform.Scale{}
+	}
+	if o.Release != nil {
+		r := releaseBody(*o.Release)
+		r.Current = true
+		body.Release = &r
+	}
+	if o.Latest != nil {
+		d := deploymentBody(*o.Latest)
+		body.LatestDeployment = &d
+	}
+	return body
+}
+
+// AppsList answers GET /apps.
+func (a *API) AppsList(c echo.Context) error {
+	all, err := a.Apps.List(c.Request().Context(), request.Actor(c))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"apps": list(all, appBody)})
+}
+
+// AppCreate answers POST /apps.
+func (a *API) AppCreate(c echo.Context) error {
+	var body struct {
+		Name string `json:"name"`
+		Plan string `json:"plan"`
+	}
+	if err := request.Decode(c, &body); err != nil {
+		return err
+	}
+	o, err := a.Apps.Create(c.Request().Context(), request.Actor(c), app.CreateRequest{Name: body.Name, Plan: body.Plan})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, map[string]any{"app": appBody(o)})
+}
+
+// AppGet answers GET /apps/:app.
+func (a *API) AppGet(c echo.Context) error {
+	ctx, actor, name := actorAnd(c)
+	o, err := a.Apps.Show(ctx, actor, name)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"app": appBody(o)})
+}
+
+// AppConfigure answers PATCH /apps/:app.
+func (a *API) AppConfigure(c echo.Context) error {
+	var body struct {
+		Plan         *string          `json:"plan"`
+		Health       *platform.Health `json:"health"`
+		DeployBranch *string          `json:"deploy_branch"`
+	}
+	if err := request.Decode(c, &body); err != nil {
+		return err
+	}
+	ctx, actor, name := actorAnd(c)
+	d, err := a.Apps.Configure(ctx, actor, name, app.Settings{Plan: body.Plan, Health: body.Health, DeployBranch: body.DeployBranch})
+	if err != nil {
+		return err
+	}
+	return started(c, d)
+}
+
+// AppScale answers PUT /apps/:app/scale.
+func (a *API) AppScale(c echo.Context) error {
+	var body struct {
+		Scale platform.Scale `json:"scale"`
+	}
+	if err := request.Decode(c, &body); err != nil {
+		return err
+	}
+	ctx, actor, name := actorAnd(c)
+	d, err := a.Apps.Scale(ctx, actor, name, body.Scale)
+	if err != nil {
+		return err
+	}
+	return started(c, d)
+}
+
+// AppDestroy answers DELETE /apps/:app; the body repeats the name.
+func (a *API) AppDestroy(c echo.Context) error {
+	var body struct {
+		Confirm string `json:"confirm"`
+	}
+	if err := request.Decode(c, &body); err != nil {
+		return err
+	}
+	ctx, actor, name := actorAnd(c)
+	d, err := a.Apps.Destroy(ctx, actor, name, body.Confirm)
+	if err != nil {
+		return err
+	}
+	return started(c, d)
+}

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
+)
+
+type deployments interface {
+	Redeploy(ctx context.Context, actor platform.Actor, name string) (platform.Deployment, error)
+	Cancel(ctx context.Context, actor platform.Actor, name string, number int) (platform.Deployment, error)
+	Deployments(ctx context.Context, actor platform.Actor, name string, limit int) ([]platform.Deployment, error)
+	Deployment(ctx context.Context, actor platform.Actor, name string, number int) (platform.Deployment, error)
+	FollowDeployment(ctx context.Context, actor platform.Actor, name string, number int, from int64, fn func(app.Progress) error) (platform.Deployment, error)
+}
+
+// Deployment is a deployment as the API shows it.
+type Deployment struct {
+	Number      int                      `json:"number"`
+	Kind        platform.DeploymentKind  `json:"kind"`
+	State       platform.DeploymentState `json:"state"`
+	Cause       string                   `json:"cause"`
+	Commit      string                   `json:"commit"`
+	CommitTitle string                   `json:"commit_title"`
+	Branch      string                   `json:"branch"`
+	FromRelease int                      `json:"from_release"`
+	Release     int                      `json:"release"`
+	Failure     *Failure                 `json:"failure"`
+	Actor       string                   `json:"actor"`
+	Via         string                   `json:"via"`
+	CancelAsked bool                     `json:"cancel_asked"`
+	CreatedAt   time.Time                `json:"created_at"`
+	StartedAt   *time.Time               `json:"started_at"`
+	EndedAt     *time.Time               `json:"ended_at"`
+	Steps       []Step                   `json:"steps"`
+}
+
+// Failure says why a deployment failed and what to do.
+type Failure struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+}
+
+// Step is one station of a deployment.
+type Step struct {
+	Name      platform.StepName  `json:"name"`
+	State     platform.StepState `json:"state"`
+	Detail    string             `json:"detail"`
+	StartedAt *time.Time         `json:"started_at"`
+	EndedAt   *time.Time         `json:"ended_at"`
+}
+
+func deploymentBody(d platform.Deployment) Deployment {
+	body := Deployment{
+		Number: d.Number, Kind: d.Kind, State: d.State, Cause: d.Cause,
+		Commit: d.Source.Commit, CommitTitle: d.Source.Title, Branch: d.Source.Branch,
+		FromRelease: d.FromRelease, Release: d.Release, Actor: d.Actor, Via: d.Via, CancelAsked: d.CancelAsked,
+		CreatedAt: d.CreatedAt, StartedAt: d.StartedAt, EndedAt: d.EndedAt,
+		Steps: list(d.Steps, func(s platform.Step) Step {
+			return Step{Name: s.Name, State: s.State, Detail: s.Detail, StartedAt: s.StartedAt, EndedAt: s.EndedAt}
+		}),
+	}
+	if d.FailureText != "" || d.FailureCode != "" {
+		body.Failure = &Failure{Code: d.FailureCode, Message: d.FailureText, Hint: d.FailureHint}
+	}
+	return body
+}
+
+// DeploymentsList answers GET /apps/:app/deployments.
+func (a *API) DeploymentsList(c echo.Context) error {
+	limit, err := request.Limit(c)
+	if err != nil {
+		return err
+	}
+	ctx, actor, name := actorAnd(c)
+	all, err := a.Apps.Deployments(ctx, actor, name, limit)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"deployments": list(all, deploymentBody)})
+}
+
+// DeploymentGet answers GET /apps/:app/deployments/:number.
+func (a *API) DeploymentGet(c echo.Context) error {
+	ctx, actor, name := actorAnd(c)
+	number, err := request.Number(c, "number")
+	if err != nil {
+		return err
+	}
+	d, err := a.Apps.Deployment(ctx, actor, name, number)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"deployment": deploymentBody(d)})
+}
+
+// DeploymentCreate answers POST /apps/:app/deployments: the newest commit again.
+func (a *API) DeploymentCreate(c echo.Context) error {
+	if err := request.Decode(c, &struct{}{}); err != nil {
+		return err
+	}
+	d, err := a.Apps.Redeploy(actorAnd(c))
+	if err != nil {
+		return err
+	}
+	return started(c, d)
+}
+
+// DeploymentCancel answers POST /apps/:app/deployments/:number/cancel.
+func (a *API) DeploymentCancel(c echo.Context) error {
+	if err := request.Decode(c, &struct{}{}); err != nil {
+		return err
+	}
+	ctx, actor, name := actorAnd(c)
+	number, err := request.Number(c, "number")
+	if err != nil {
+		return err
+	}
+	d, err := a.Apps.Cancel(ctx, actor, name, number)
+	if err != nil {
+		return err
+	}
+	return started(c, d)
+}
+
+// logEvent is the data of an event "log". Its id is the place behind the line, where a
+// reader that lost the connection goes on.
+type logEvent struct {
+	Line string `json:"line"`
+}
+
+// DeploymentEvents answers GET /apps/:app/deployments/:number/events with server-sent
+// events: log, step (the deployment as it is now) and at last done.
+func (a *API) DeploymentEvents(c echo.Context) error {
+	_, actor, name := actorAnd(c)
+	number, err := request.Number(c, "number")
+	if err != nil {
+		return err
+	}
+	return request.Serve(c, func(ctx context.Context, s *request.Stream) error {
+		d, err := a.Apps.FollowDeployment(ctx, actor, name, number, request.LastEventID(c), func(p app.Progress) error {
+			return sendProgress(s, p)
+		})
+		if err != nil || !d.State.Ended() {
+			return err
+		}
+		return s.Send("done", 0, deploymentBody(d))
+	})
+}
+
+func sendProgress(s *request.Stream, p app.Progress) error {
+	if p.Deployment != nil {
+		return s.Send("step", 0, deploymentBody(*p.Deployment))
+	}
+	return s.Send("log", p.Offset, logEvent{Line: p.Line})
+}

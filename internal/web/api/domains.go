@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
+)
+
+type domains interface {
+	DomainsOf(ctx context.Context, actor platform.Actor, name string) ([]platform.Domain, error)
+	AddDomain(ctx context.Context, actor platform.Actor, name, host string) (platform.Domain, app.DomainAdvice, error)
+	RemoveDomain(ctx context.Context, actor platform.Actor, name, host string) error
+}
+
+// Domain is a host name that a person added.
+type Domain struct {
+	Host      string    `json:"host"`
+	CreatedAt time.Time `json:"created_at"`
+	CreatedBy string    `json:"created_by"`
+}
+
+// DomainAdvice says what to write into the DNS.
+type DomainAdvice struct {
+	Record   string `json:"record"`
+	Value    string `json:"value"`
+	Sentence string `json:"sentence"`
+}
+
+func domainBody(d platform.Domain) Domain {
+	return Domain{Host: d.Host, CreatedAt: d.CreatedAt, CreatedBy: d.CreatedBy}
+}
+
+// DomainsList answers GET /apps/:app/domains.
+func (a *API) DomainsList(c echo.Context) error {
+	all, err := a.Apps.DomainsOf(actorAnd(c))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"domains": list(all, domainBody)})
+}
+
+// DomainAdd answers POST /apps/:app/domains.
+func (a *API) DomainAdd(c echo.Context) error {
+	var body struct {
+		Host string `json:"host"`
+	}
+	if err := request.Decode(c, &body); err != nil {
+		return err
+	}
+	ctx, actor, name := actorAnd(c)
+	d, advice, err := a.Apps.AddDomain(ctx, actor, name, body.Host)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, map[string]any{
+		"domain": domainBody(d),
+		"advice": DomainAdvice{Record: advice.Type, Value: advice.Value, Sentence: advice.Sentence},
+	})
+}
+
+// DomainRemove answers DELETE /apps/:app/domains/:host.
+func (a *API) DomainRemove(c echo.Context) error {
+	ctx, actor, name := actorAnd(c)
+	if err := a.Apps.RemoveDomain(ctx, actor, name, c.Param("host")); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}

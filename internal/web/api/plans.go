@@ -1,0 +1,34 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/plan"
+)
+
+type plans interface {
+	Plans(ctx context.Context, actor platform.Actor) ([]plan.Offer, plan.Capacity, error)
+}
+
+// Plan is a plan and how often it still fits.
+type Plan struct {
+	platform.Plan
+	Fits int `json:"fits"`
+}
+
+// PlansList answers GET /plans.
+func (a *API) PlansList(c echo.Context) error {
+	offers, capacity, err := a.Apps.Plans(c.Request().Context(), request.Actor(c))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{
+		"plans":    list(offers, func(o plan.Offer) Plan { return Plan{Plan: o.Plan, Fits: o.Fits} }),
+		"capacity": capacity,
+	})
+}

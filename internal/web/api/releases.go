@@ -1,0 +1,84 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+)
+
+type releases interface {
+	Releases(ctx context.Context, actor platform.Actor, name string, limit int) ([]platform.Release, error)
+	Rollback(ctx context.Context, actor platform.Actor, name string, release int) (platform.Deployment, error)
+}
+
+// Release is a release as the API shows it: never with config vars.
+type Release struct {
+	Number      int             `json:"number"`
+	Current     bool            `json:"current"` // it serves
+	Cause       string          `json:"cause"`
+	Image       string          `json:"image"`
+	Processes   []Process       `json:"processes"`
+	Plan        string          `json:"plan"`
+	Health      platform.Health `json:"health"`
+	Commit      string          `json:"commit"`
+	CommitTitle string          `json:"commit_title"`
+	CreatedAt   time.Time       `json:"created_at"`
+	CreatedBy   string          `json:"created_by"`
+}
+
+// Process is a process type and its command.
+type Process struct {
+	Type    string `json:"type"`
+	Command string `json:"command"`
+}
+
+func releaseBody(r platform.Release) Release {
+	return Release{
+		Number: r.Number, Cause: r.Cause, Image: r.Image, Plan: r.Plan, Health: r.Health,
+		Commit: r.Commit, CommitTitle: r.CommitTitle, CreatedAt: r.CreatedAt, CreatedBy: r.CreatedBy,
+		Processes: list(r.Processes, func(p platform.Process) Process { return Process{Type: p.Type, Command: p.Command} }),
+	}
+}
+
+// ReleasesList answers GET /apps/:app/releases, the newest first.
+func (a *API) ReleasesList(c echo.Context) error {
+	limit, err := request.Limit(c)
+	if err != nil {
+		return err
+	}
+	ctx, actor, name := actorAnd(c)
+	o, err := a.Apps.Show(ctx, actor, name)
+	if err != nil {
+		return err
+	}
+	all, err := a.Apps.Releases(ctx, actor, name, limit)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"releases": list(all, func(r platform.Release) Release {
+		body := releaseBody(r)
+		body.Current = r.Number == o.App.CurrentRelease
+		return body
+	})})
+}
+
+// ReleaseRollback answers POST /apps/:app/rollback; release 0 is the one before.
+func (a *API) ReleaseRollback(c echo.Context) error {
+	var body struct {
+		Release int `json:"release"`
+	}
+	if err := request.Decode(c, &body); err != nil {
+		return err
+	}
+	ctx, actor, name := actorAnd(c)
+	d, err := a.Apps.Rollback(ctx, actor, name, body.Release)
+	if err != nil {
+		return err
+	}
+	return started(c, d)
+}

@@ -1,0 +1,80 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
+)
+
+type replicas interface {
+	Replicas(ctx context.Context, actor platform.Actor, name string) ([]platform.Replica, error)
+	Logs(ctx context.Context, actor platform.Actor, name string, o app.LogOptions, fn func(platform.LogLine) error) error
+}
+
+// Replica is a replica as the API shows it.
+type Replica struct {
+	Name        string                `json:"name"` // "web.1"
+	Process     string                `json:"process"`
+	Index       int                   `json:"index"`
+	Release     int                   `json:"release"`
+	State       platform.ReplicaState `json:"state"`
+	Port        int                   `json:"port"` // where it listens; 0 until known
+	ExitCode    int                   `json:"exit_code"`
+	OutOfMemory bool                  `json:"out_of_memory"`
+	Restarts    int                   `json:"restarts"`
+	CreatedAt   time.Time             `json:"created_at"`
+	StartedAt   *time.Time            `json:"started_at"`
+}
+
+func replicaBody(r platform.Replica) Replica {
+	body := Replica{
+		Name: fmt.Sprintf("%s.%d", r.Process, r.Index), Process: r.Process, Index: r.Index, Release: r.Release,
+		State: r.State, Port: r.Port, ExitCode: r.ExitCode, OutOfMemory: r.OutOfMemory, Restarts: r.Restarts,
+		CreatedAt: r.CreatedAt,
+	}
+	if !r.StartedAt.IsZero() {
+		body.StartedAt = &r.StartedAt
+	}
+	return body
+}
+
+// ReplicasList answers GET /apps/:app/replicas.
+func (a *API) ReplicasList(c echo.Context) error {
+	all, err := a.Apps.Replicas(actorAnd(c))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"replicas": list(all, replicaBody)})
+}
+
+// LogsList answers GET /apps/:app/logs: the newest lines as JSON, or with follow=true
+// the newest lines and all that come as server-sent events "log".
+func (a *API) LogsList(c echo.Context) error {
+	_, actor, name := actorAnd(c)
+	tail, err := request.Int(c, "tail", 100, 0, 10000)
+	if err != nil {
+		return err
+	}
+	o := app.LogOptions{Process: c.QueryParam("process"), Tail: int(tail), Follow: c.QueryParam("follow") == "true"}
+	if o.Follow {
+		return request.Serve(c, func(ctx context.Context, s *request.Stream) error {
+			return a.Apps.Logs(ctx, actor, name, o, func(l platform.LogLine) error { return s.Send("log", 0, l) })
+		})
+	}
+	lines := []platform.LogLine{}
+	err = a.Apps.Logs(c.Request().Context(), actor, name, o, func(l platform.LogLine) error {
+		lines = append(lines, l)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"lines": lines})
+}

@@ -1,0 +1,52 @@
+package request
+
+import (
+	"context"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+const (
+	actorKey = "lugsail.actor"
+	aliveKey = "lugsail.alive"
+)
+
+// SetActor keeps who asks for the rest of the request. alive tells later whether the
+// session or token is still good; streams ask it again and again.
+func SetActor(c echo.Context, actor platform.Actor, alive func(context.Context) error) {
+	c.Set(actorKey, actor)
+	c.Set(aliveKey, alive)
+}
+
+// Actor is who asks. It panics on a route that is open to nobody in particular,
+// since such a handler has no business with an actor.
+func Actor(c echo.Context) platform.Actor {
+	return c.Get(actorKey).(platform.Actor)
+}
+
+// SignedIn gives the actor of a route where nobody needs to be signed in.
+func SignedIn(c echo.Context) (platform.Actor, bool) {
+	actor, ok := c.Get(actorKey).(platform.Actor)
+	return actor, ok
+}
+
+func alive(c echo.Context) func(context.Context) error {
+	if f, ok := c.Get(aliveKey).(func(context.Context) error); ok {
+		return f
+	}
+	return func(context.Context) error { return nil }
+}
+
+// Source is the client's IP address as the proxy saw it.
+func Source(c echo.Context) string { return c.RealIP() }
+
+// UserAgent is what the client calls itself, cut to a sane length.
+func UserAgent(c echo.Context) string {
+	agent := c.Request().UserAgent()
+	if len(agent) > 200 {
+		agent = agent[:200]
+	}
+	return agent
+}
