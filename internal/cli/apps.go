@@ -1,0 +1,223 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lugsail/lugsail/internal/command"
+	"github.com/lugsail/lugsail/platform"
+)
+
+func path(name string, more ...any) string {
+	text := "/api/v1/apps/" + name
+	for _, m := range more {
+		text += fmt.Sprintf("/%v", m)
+	}
+	return text
+}
+
+func (p *program) create() *cobra.Command {
+	var size string
+	c := &cobra.Command{
+		Use: "create NAME", Short: "Create an app", Args: args(1, 1),
+		Example: "  lugsail create my-shop\n  git push lugsail main",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.client()
+			if err != nil {
+				return err
+			}
+			var answer struct{ App app }
+			raw, err := c.call(cmd.Context(), http.MethodPost, "/api/v1/apps", map[string]string{"name": args[0], "plan": size}, &answer)
+			if err != nil {
+				return err
+			}
+			added, worktree, err := p.addRemote(cmd.Context(), answer.App.GitURL)
+			if err != nil {
+				return err
+			}
+			return p.answer(raw, func() { p.created(answer.App, added, worktree) })
+		},
+	}
+	c.Flags().StringVar(&size, "plan", "", "plan of each replica (see lugsail plans)")
+	return c
+}
+
+func (p *program) created(a app, added, worktree bool) {
+	p.printf("Created %s on plan %s. It will answer at %s\n\n", a.Name, a.Plan, a.URL)
+	switch {
+	case added:
+		p.printf("Deploy it:  git push %s main\n", remote)
+	case worktree:
+		p.printf("This folder has a git remote named %s already. Deploy with:  git push %s main\n", remote, a.GitURL)
+	default:
+		p.printf("In the app's folder:\n  git init -b main && git add . && git commit -m \"First version\"\n  git remote add %s %s\n  git push %s main\n", remote, a.GitURL, remote)
+	}
+}
+
+func (p *program) apps() *cobra.Command {
+	return &cobra.Command{
+		Use: "apps", Short: "List the apps", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := p.client()
+			if err != nil {
+				return err
+			}
+			var answer struct{ Apps []app }
+			raw, err := c.call(cmd.Context(), http.MethodGet, "/api/v1/apps", nil, &answer)
+			if err != nil {
+				return err
+			}
+			return p.answer(raw, func() {
+				if len(answer.Apps) == 0 {
+					p.printf("There are no apps yet. Make the first one: lugsail create NAME\n")
+					return
+				}
+				rows := [][]string{{"NAME", "STATE", "RELEASE", "PLAN", "ADDRESS"}}
+				for _, a := range answer.Apps {
+					rows = append(rows, []string{a.Name, a.Status.Word, a.releaseText(), a.Plan, a.URL})
+				}
+				p.table(rows)
+			})
+		},
+	}
+}
+
+func (a app) releaseText() string {
+	if a.Release == nil {
+		return "-"
+	}
+	return fmt.Sprintf("v%d", a.Release.Number)
+}
+
+func (p *program) info() *cobra.Command {
+	return &cobra.Command{
+		Use: "info", Short: "Show an app", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, raw, err := p.fetch(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return p.answer(raw, func() { p.describe(a) })
+		},
+	}
+}
+
+func (p *program) fetch(ctx context.Context) (app, json.RawMessage, error) {
+	c, name, err := p.target(ctx)
+	if err != nil {
+		return app{}, nil, err
+	}
+	var answer struct{ App app }
+	raw, err := c.call(ctx, http.MethodGet, path(name), nil, &answer)
+	return answer.App, raw, err
+}
+
+func (p *program) describe(a app) {
+	rows := [][]string{
+		{"Name", a.Name}, {"State", a.Status.Word + ". " + a.Status.Sentence}, {"Address", a.URL},
+		{"Also at", strings.Join(others(a), ", ")}, {"Git", a.GitURL}, {"Plan", a.Plan}, {"Replicas", a.scaleText()},
+	}
+	if r := a.Release; r != nil {
+		rows = append(rows, []string{"Release", fmt.Sprintf("v%d, %s, %s", r.Number, r.Cause, ago(r.CreatedAt))})
+	}
+	if d := a.LatestDeployment; d != nil {
+		rows = append(rows, []string{"Deployment", fmt.Sprintf("#%d, %s, %s", d.Number, d.State, ago(d.CreatedAt))})
+	}
+	rows = append(rows, []string{"Created", fmt.Sprintf("%s by %s", ago(a.CreatedAt), a.CreatedBy)})
+	p.table(slices.DeleteFunc(rows, func(r []string) bool { return r[1] == "" }))
+}
+
+func others(a app) []string {
+	var hosts []string
+	for _, h := range a.Hosts {
+		if !strings.HasPrefix(strings.TrimPrefix(a.URL, "https://")+":", h+":") {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
+}
+
+func (a app) scaleText() string {
+	scale := maps.Clone(a.Scale)
+	if scale == nil {
+		scale = map[string]int{}
+	}
+	if _, ok := scale[platform.WebProcess]; !ok {
+		scale[platform.WebProcess] = 1
+	}
+	var parts []string
+	for _, t := range slices.Sorted(maps.Keys(scale)) {
+		parts = append(parts, fmt.Sprintf("%s=%d", t, scale[t]))
+	}
+	return strings.Join(parts, " ")
+}
+
+func (p *program) open() *cobra.Command {
+	return &cobra.Command{
+		Use: "open", Short: "Open an app in the browser", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, _, err := p.fetch(cmd.Context())
+			if err != nil {
+				return err
+			}
+			for _, opener := range []string{"xdg-open", "open"} {
+				if command.Find(opener) != "" && p.interactive() {
+					if (command.Command{Name: opener, Args: []string{a.URL}, Env: environ(p)}).Run(cmd.Context()) == nil {
+						break
+					}
+				}
+			}
+			return p.done(map[string]string{"url": a.URL}, "%s\n", a.URL)
+		},
+	}
+}
+
+func environ(p *program) []string {
+	var env []string
+	for _, name := range []string{"HOME", "PATH", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "BROWSER", "LANG"} {
+		if v := p.env(name); v != "" {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+func (p *program) destroy() *cobra.Command {
+	var confirm string
+	c := &cobra.Command{
+		Use: "destroy", Short: "Remove an app with everything that belongs to it", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, name, err := p.target(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if confirm == "" {
+				p.printf("This removes the app %s, its releases, its repository and its config vars for ever.\n", name)
+				if confirm, err = p.ask("Type its name to go on: "); err != nil {
+					return usagef("Give --confirm %s where nobody can be asked", name)
+				}
+			}
+			if confirm != name {
+				return platform.Errorf(platform.Invalid, "not_confirmed", "Nothing was removed: %q is not the app's name.", confirm)
+			}
+			var answer struct{ Deployment *deployment }
+			raw, err := c.call(cmd.Context(), http.MethodDelete, path(name), map[string]string{"confirm": confirm}, &answer)
+			if err != nil {
+				return err
+			}
+			if err := p.awaitGone(cmd.Context(), c, name); err != nil {
+				return err
+			}
+			return p.answer(raw, func() { p.printf("Removed %s.\n", name) })
+		},
+	}
+	c.Flags().StringVar(&confirm, "confirm", "", "the app's name, to go on without a question")
+	return c
+}

@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+func (p *program) deploy() *cobra.Command {
+	var detach bool
+	c := &cobra.Command{
+		Use: "deploy", Short: "Deploy the newest pushed commit again", Args: args(0, 0),
+		Long: "Deploy the newest commit that was pushed, once more.\n\nNew commits deploy by themselves when they are pushed: git push lugsail main",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, name, err := p.target(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return p.start(cmd.Context(), c, name, http.MethodPost, path(name, "deployments"), struct{}{}, "There is nothing to deploy yet.", detach)
+		},
+	}
+	detachFlag(c, &detach)
+	return c
+}
+
+func detachFlag(c *cobra.Command, detach *bool) {
+	c.Flags().BoolVarP(detach, "detach", "d", false, "do not wait for the deployment to end")
+}
+
+func (p *program) deployments() *cobra.Command {
+	return &cobra.Command{
+		Use: "deployments [NUMBER]", Short: "List deployments, or show one with its log", Args: args(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, name, err := p.target(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				n, err := number(args[0], "#")
+				if err != nil {
+					return err
+				}
+				return p.watch(cmd.Context(), c, name, n)
+			}
+			var answer struct{ Deployments []deployment }
+			raw, err := c.call(cmd.Context(), http.MethodGet, path(name, "deployments"), nil, &answer)
+			if err != nil {
+				return err
+			}
+			return p.answer(raw, func() {
+				rows := [][]string{{"NUMBER", "STATE", "RELEASE", "TOOK", "WHEN", "WHY"}}
+				for _, d := range answer.Deployments {
+					made := "-"
+					if d.Release > 0 {
+						made = fmt.Sprintf("v%d", d.Release)
+					}
+					rows = append(rows, []string{"#" + strconv.Itoa(d.Number), d.State, made, d.took(), ago(d.CreatedAt), d.Cause})
+				}
+				p.table(rows)
+			})
+		},
+	}
+}
+
+// number reads "7" as well as "#7" or "v7".
+func number(text, prefix string) (int, error) {
+	n, err := strconv.Atoi(strings.TrimPrefix(text, prefix))
+	if err != nil || n < 1 {
+		return 0, usagef("%q is not a number such as %s7", text, prefix)
+	}
+	return n, nil
+}
+
+func (p *program) cancel() *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel [NUMBER]", Short: "Cancel a deployment that runs or waits", Args: args(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, name, err := p.target(cmd.Context())
+			if err != nil {
+				return err
+			}
+			var n int
+			if len(args) == 1 {
+				n, err = number(args[0], "#")
+			} else {
+				n, err = p.underWay(cmd, c, name)
+			}
+			if err != nil {
+				return err
+			}
+			raw, err := c.call(cmd.Context(), http.MethodPost, path(name, "deployments", n, "cancel"), struct{}{}, nil)
+			if err != nil {
+				return err
+			}
+			return p.answer(raw, func() { p.printf("Cancelling deployment #%d. What serves now goes on serving.\n", n) })
+		},
+	}
+}
+
+func (p *program) underWay(cmd *cobra.Command, c *client, name string) (int, error) {
+	var answer struct{ Deployments []deployment }
+	if _, err := c.call(cmd.Context(), http.MethodGet, path(name, "deployments"), nil, &answer); err != nil {
+		return 0, err
+	}
+	for _, d := range answer.Deployments {
+		if !d.ended() {
+			return d.Number, nil
+		}
+	}
+	return 0, platform.Errorf(platform.NotFound, "nothing_to_cancel", "No deployment of %s is under way.", name)
+}
+
+func (p *program) releases() *cobra.Command {
+	return &cobra.Command{
+		Use: "releases", Short: "List the releases", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, name, err := p.target(cmd.Context())
+			if err != nil {
+				return err
+			}
+			var answer struct{ Releases []release }
+			raw, err := c.call(cmd.Context(), http.MethodGet, path(name, "releases"), nil, &answer)
+			if err != nil {
+				return err
+			}
+			return p.answer(raw, func() {
+				rows := [][]string{{"RELEASE", "", "COMMIT", "WHEN", "BY", "WHY"}}
+				for _, r := range answer.Releases {
+					serves := ""
+					if r.Current {
+						serves = "serves"
+					}
+					rows = append(rows, []string{fmt.Sprintf("v%d", r.Number), serves, short(r.Commit), ago(r.CreatedAt), r.CreatedBy, firstOf(r.CommitTitle, r.Cause)})
+				}
+				p.table(rows)
+			})
+		},
+	}
+}
+
+func (p *program) rollback() *cobra.Command {
+	var detach bool
+	c := &cobra.Command{
+		Use: "rollback [vNUMBER]", Short: "Return to an earlier release", Args: args(0, 1),
+		Long: "Return to the contents of an earlier release, by default the one before. That makes a new release; nothing is built.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, name, err := p.target(cmd.Context())
+			if err != nil {
+				return err
+			}
+			to := 0
+			if len(args) == 1 {
+				if to, err = number(args[0], "v"); err != nil {
+					return err
+				}
+			}
+			return p.start(cmd.Context(), c, name, http.MethodPost, path(name, "rollback"), map[string]int{"release": to}, "There is nothing to roll back to.", detach)
+		},
+	}
+	detachFlag(c, &detach)
+	return c
+}

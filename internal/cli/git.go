@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lugsail/lugsail/internal/command"
+	"github.com/lugsail/lugsail/platform"
+)
+
+// remote is the name of the git remote that leads to an app.
+const remote = "lugsail"
+
+func git(args ...string) command.Command {
+	return command.Command{Name: "git", Args: args, Env: os.Environ()}
+}
+
+// configureGit lets git find the token and trust the certificate, for this server
+// only. It reports whether it did: without git there is nothing to do.
+func (p *program) configureGit(ctx context.Context, s savedServer) (bool, error) {
+	if command.Find("git") == "" {
+		return false, nil
+	}
+	if err := p.forgetGit(ctx, s); err != nil {
+		return false, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return false, fmt.Errorf("finding this program: %w", err)
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return false, fmt.Errorf("reading the address: %w", err)
+	}
+	// An empty helper first keeps other helpers from storing the token somewhere else.
+	set := [][2]string{{"credential." + s.URL + ".helper", ""}, {"credential." + s.URL + ".helper", quoted(self) + " git-credential"}}
+	if s.CA != "" {
+		set = append(set, [2]string{"http." + s.URL + "/.sslCAInfo", s.CA})
+	}
+	if isLocal(u.Hostname()) {
+		port := u.Port()
+		if port == "" {
+			port = "443"
+		}
+		set = append(set, [2]string{"http." + s.URL + "/.curloptResolve", u.Hostname() + ":" + port + ":127.0.0.1"})
+	}
+	for _, kv := range set {
+		if err := git("config", "--global", "--add", kv[0], kv[1]).Run(ctx); err != nil {
+			return false, fmt.Errorf("telling git about the server: %w", err)
+		}
+	}
+	return true, nil
+}
+
+// quoted makes the path one word for the shell that git runs helpers with.
+func quoted(path string) string {
+	if !strings.ContainsAny(path, " '\"\\$&;()<>|*?[]#~`\t\n!") {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+func (p *program) forgetGit(ctx context.Context, s savedServer) error {
+	if command.Find("git") == "" {
+		return nil
+	}
+	for _, key := range []string{"credential." + s.URL + ".helper", "http." + s.URL + "/.sslCAInfo", "http." + s.URL + "/.curloptResolve"} {
+		err := git("config", "--global", "--unset-all", key).Run(ctx)
+		var exit *command.ExitError
+		if err != nil && (!errors.As(err, &exit) || exit.Code != 5) { // 5: it was not set
+			return fmt.Errorf("telling git about the server: %w", err)
+		}
+	}
+	return nil
+}
+
+// gitCredential speaks git's credential protocol: it gives the token for servers that one is signed in to.
+func (p *program) gitCredential() *cobra.Command {
+	return &cobra.Command{
+		Use: "git-credential get|store|erase", Hidden: true, Args: args(1, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if args[0] != "get" {
+				return nil // nothing to keep: login and logout do
+			}
+			asked := map[string]string{}
+			in := bufio.NewScanner(p.Stdin)
+			for in.Scan() && in.Text() != "" {
+				name, value, _ := strings.Cut(in.Text(), "=")
+				asked[name] = value
+			}
+			if err := in.Err(); err != nil {
+				return fmt.Errorf("reading git's question: %w", err)
+			}
+			base, err := cleanURL(asked["protocol"] + "://" + asked["host"])
+			if err != nil {
+				return nil //nolint:nilerr // not an address of ours: git asks elsewhere
+			}
+			token, err := p.tokenFor(base)
+			if err != nil || token == "" {
+				return err
+			}
+			p.printf("username=lugsail\npassword=%s\n", token)
+			return nil
+		},
+	}
+}
+
+func (p *program) tokenFor(base string) (string, error) {
+	s, err := p.readSaved()
+	if err != nil {
+		return "", err
+	}
+	return s.Servers[base].Token, nil
+}
+
+// remoteApp reads the app and its server from the git remote of the folder; "" when there is none.
+func (p *program) remoteApp(ctx context.Context) (base, name string) {
+	if command.Find("git") == "" {
+		return "", ""
+	}
+	out, err := git("remote", "get-url", remote).Output(ctx)
+	if err != nil {
+		return "", ""
+	}
+	u, err := url.Parse(strings.TrimSpace(string(out)))
+	if err != nil {
+		return "", ""
+	}
+	name, ok := strings.CutPrefix(strings.TrimSuffix(u.Path, ".git"), "/git/")
+	if !ok || platform.ValidateAppName(name) != nil {
+		return "", ""
+	}
+	return u.Scheme + "://" + u.Host, name
+}
+
+// target finds the app and the client to speak about it with.
+func (p *program) target(ctx context.Context) (*client, string, error) {
+	base, name := p.remoteApp(ctx)
+	if given := firstOf(p.app, p.env("LUGSAIL_APP")); given != "" {
+		base, name = "", given
+	}
+	if name == "" {
+		return nil, "", usagef("Which app? Give --app NAME, or run this in the app's folder, where the git remote %s tells it", remote)
+	}
+	if err := platform.ValidateAppName(name); err != nil {
+		return nil, "", err
+	}
+	if s, err := p.readSaved(); err == nil && base != "" && p.env("LUGSAIL_URL") == "" && s.Servers[base].Token != "" {
+		c, err := newClient(s.Servers[base], p.Version)
+		return c, name, err
+	}
+	c, err := p.client()
+	return c, name, err
+}
+
+func (p *program) client() (*client, error) {
+	server, err := p.server()
+	if err != nil {
+		return nil, err
+	}
+	return newClient(server, p.Version)
+}
+
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+func (p *program) env(name string) string { return p.Env(name) }
+
+// addRemote makes the git remote that leads to the app, where the folder is a git work tree and has none.
+func (p *program) addRemote(ctx context.Context, address string) (added, worktree bool, err error) {
+	if command.Find("git") == "" || git("rev-parse", "--is-inside-work-tree").Run(ctx) != nil {
+		return false, false, nil
+	}
+	if git("remote", "get-url", remote).Run(ctx) == nil {
+		return false, true, nil
+	}
+	return true, true, git("remote", "add", remote, address).Run(ctx)
+}

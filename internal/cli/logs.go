@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (p *program) logs() *cobra.Command {
+	var tail int
+	var process string
+	var follow bool
+	c := &cobra.Command{
+		Use: "logs", Short: "Show what an app writes", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, name, err := p.target(cmd.Context())
+			if err != nil {
+				return err
+			}
+			query := url.Values{"tail": {strconv.Itoa(tail)}}
+			if process != "" {
+				query.Set("process", process)
+			}
+			if !follow {
+				var answer struct{ Lines []logLine }
+				raw, err := c.call(cmd.Context(), http.MethodGet, path(name, "logs")+"?"+query.Encode(), nil, &answer)
+				if err != nil {
+					return err
+				}
+				return p.answer(raw, func() {
+					for _, l := range answer.Lines {
+						p.logLine(l)
+					}
+				})
+			}
+			return p.followLogs(cmd, c, name, query)
+		},
+	}
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes")
+	c.Flags().IntVarP(&tail, "tail", "n", 100, "how many of the newest lines")
+	c.Flags().StringVarP(&process, "process", "p", "", "only this process type")
+	return c
+}
+
+// followLogs goes on behind the newest line that was shown when the connection breaks.
+func (p *program) followLogs(cmd *cobra.Command, c *client, name string, query url.Values) error {
+	query.Set("follow", "true")
+	var newest time.Time
+	return c.follow(cmd.Context(), path(name, "logs")+"?"+query.Encode(), func(e event) error {
+		if e.name != "log" {
+			return nil
+		}
+		var l logLine
+		if err := json.Unmarshal([]byte(e.data), &l); err != nil {
+			return fmt.Errorf("reading an event: %w", err)
+		}
+		if l.At.Before(newest) {
+			return nil // shown before the connection broke
+		}
+		newest = l.At
+		if p.json {
+			return json.NewEncoder(p.Stdout).Encode(json.RawMessage(e.data))
+		}
+		p.logLine(l)
+		return nil
+	})
+}
+
+func (p *program) logLine(l logLine) {
+	p.printf("%s %s: %s\n", l.At.Local().Format("2006-01-02 15:04:05"), l.Replica, clean(l.Text))
+}

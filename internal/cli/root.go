@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Exit codes of the program.
+const (
+	ExitOK              = 0
+	ExitFailed          = 1
+	ExitUsage           = 2
+	ExitNotFound        = 3
+	ExitUnauthenticated = 4
+	ExitForbidden       = 5
+	ExitConflict        = 6 // it clashes with what is there, or does not fit
+	ExitUnavailable     = 7 // the server or a part of it does not answer; try again
+	ExitInterrupted     = 130
+)
+
+// Deps is what the command line needs of the program around it.
+type Deps struct {
+	Version string
+	Stdin   *os.File
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Env     func(string) string
+	// Local tells the console's address and the file of the CA's certificate, on a server itself; "" elsewhere.
+	Local func() (url, caFile string)
+}
+
+// program is one run of the command line.
+type program struct {
+	Deps
+	app  string
+	json bool
+}
+
+// usageError is a wrong use of the command line.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// New gives the command line with all commands that speak to a server.
+func New(d Deps) *cobra.Command {
+	p := &program{Deps: d}
+	root := &cobra.Command{
+		Use:   "lugsail",
+		Short: "Push an app, see it live",
+		Long: "Lugsail turns a server into a platform for apps: git push, and it is live over HTTPS.\n\n" +
+			"Sign in:    lugsail login https://console.example.com\n" +
+			"Create:     lugsail create my-shop\n" +
+			"Deploy:     git push lugsail main",
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return unknown(cmd, args) },
+	}
+	root.SetIn(d.Stdin)
+	root.SetOut(d.Stdout)
+	root.SetErr(d.Stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.PersistentFlags().BoolVar(&p.json, "json", false, "print the answer as JSON")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddGroup(&cobra.Group{ID: "apps", Title: "Apps:"}, &cobra.Group{ID: "account", Title: "Account:"}, &cobra.Group{ID: "server", Title: "On the server, as root:"})
+	for _, c := range p.appCommands() {
+		c.GroupID = "apps"
+		root.AddCommand(c)
+	}
+	for _, c := range p.accountCommands() {
+		c.GroupID = "account"
+		root.AddCommand(c)
+	}
+	root.AddCommand(p.version(), p.gitCredential())
+	return root
+}
+
+func (p *program) appCommands() []*cobra.Command {
+	named := []*cobra.Command{
+		p.info(), p.deploy(), p.logs(), p.open(), p.ps(), p.scale(), p.config(), p.releases(), p.rollback(),
+		p.deployments(), p.cancel(), p.domains(), p.destroy(),
+	}
+	for _, c := range named {
+		c.PersistentFlags().StringVarP(&p.app, "app", "a", "", "name of the app; otherwise the git remote lugsail tells it")
+	}
+	return append([]*cobra.Command{p.create(), p.apps(), p.plans()}, named...)
+}
+
+func (p *program) accountCommands() []*cobra.Command {
+	return []*cobra.Command{p.login(), p.logout(), p.tokens()}
+}
+
+// unknown is what runs when no command fits.
+func unknown(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	text := fmt.Sprintf("There is no command %q.", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += " Did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usagef("%s", text)
+}
+
+// args checks the number of arguments; a wrong one is an error of usage that shows the right form.
+func args(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || (most >= 0 && len(args) > most) {
+			return usagef("This command is used as: %s", cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// Execute runs the command line, shows what went wrong and gives the exit code.
+func Execute(ctx context.Context, root *cobra.Command, arguments []string) int {
+	root.SetArgs(arguments)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return ExitOK
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return ExitInterrupted
+	}
+	asJSON, _ := cmd.Flags().GetBool("json") // false where the flag does not exist
+	return Report(root.ErrOrStderr(), err, asJSON, cmd.CommandPath())
+}
+
+// Report shows an error to a person, or as JSON to a program, and gives the exit code.
+func Report(w io.Writer, err error, asJSON bool, command string) int {
+	if wrong := new(usageError); errors.As(err, &wrong) {
+		e := platform.Errorf(platform.Invalid, "usage", "%s", sentence(wrong.Error())).WithHint("%s --help", command)
+		show(w, e, asJSON)
+		return ExitUsage
+	}
+	known := new(platform.Error)
+	if !errors.As(err, &known) {
+		known = platform.Errorf(platform.Internal, "failed", "%s", sentence(err.Error()))
+	}
+	show(w, known, asJSON)
+	return exitCode(known.Kind)
+}
+
+func show(w io.Writer, e *platform.Error, asJSON bool) {
+	if asJSON {
+		_ = printJSON(w, map[string]any{"error": e}) // there is no further place to complain
+		return
+	}
+	red, dim, plain := "", "", ""
+	if colours(w) {
+		red, dim, plain = "\x1b[31m", "\x1b[2m", "\x1b[0m"
+	}
+	_, _ = fmt.Fprintf(w, "%sError:%s %s\n", red, plain, e.Message) // there is no further place to complain
+	if e.Err != nil && (e.Kind == platform.Internal || e.Kind == platform.Unavailable) {
+		_, _ = fmt.Fprintf(w, "%s       %v%s\n", dim, e.Err, plain)
+	}
+	if e.Hint != "" {
+		_, _ = fmt.Fprintf(w, "→ %s\n", e.Hint)
+	}
+}
+
+// sentence begins with a capital letter and ends with a full stop.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if !strings.ContainsAny(s[len(s)-1:], ".!?:") {
+		s += "."
+	}
+	return s
+}
+
+func exitCode(kind platform.Kind) int {
+	switch kind {
+	case platform.NotFound:
+		return ExitNotFound
+	case platform.Unauthenticated:
+		return ExitUnauthenticated
+	case platform.Forbidden:
+		return ExitForbidden
+	case platform.Conflict, platform.NoRoom:
+		return ExitConflict
+	case platform.Unavailable, platform.TooMany:
+		return ExitUnavailable
+	}
+	return ExitFailed
+}
+
+func colours(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}

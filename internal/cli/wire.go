@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+)
+
+// What the API answers, as far as it is shown here.
+
+type account struct {
+	Email string `json:"email"`
+	Role  string `json:"role"`
+}
+
+type app struct {
+	Name             string         `json:"name"`
+	State            string         `json:"state"`
+	Plan             string         `json:"plan"`
+	Scale            map[string]int `json:"scale"`
+	DeployBranch     string         `json:"deploy_branch"`
+	URL              string         `json:"url"`
+	GitURL           string         `json:"git_url"`
+	Hosts            []string       `json:"hosts"`
+	Status           word           `json:"status"`
+	Release          *release       `json:"release"`
+	LatestDeployment *deployment    `json:"latest_deployment"`
+	CreatedAt        time.Time      `json:"created_at"`
+	CreatedBy        string         `json:"created_by"`
+}
+
+type word struct {
+	Colour   string `json:"colour"`
+	Word     string `json:"word"`
+	Sentence string `json:"sentence"`
+}
+
+type release struct {
+	Number      int       `json:"number"`
+	Current     bool      `json:"current"`
+	Cause       string    `json:"cause"`
+	Plan        string    `json:"plan"`
+	Commit      string    `json:"commit"`
+	CommitTitle string    `json:"commit_title"`
+	CreatedAt   time.Time `json:"created_at"`
+	CreatedBy   string    `json:"created_by"`
+}
+
+type deployment struct {
+	Number    int        `json:"number"`
+	Kind      string     `json:"kind"`
+	State     string     `json:"state"`
+	Cause     string     `json:"cause"`
+	Release   int        `json:"release"`
+	Failure   *failure   `json:"failure"`
+	Actor     string     `json:"actor"`
+	CreatedAt time.Time  `json:"created_at"`
+	StartedAt *time.Time `json:"started_at"`
+	EndedAt   *time.Time `json:"ended_at"`
+	Steps     []step     `json:"steps"`
+}
+
+func (d deployment) ended() bool { return d.State != "waiting" && d.State != "running" }
+
+func (d deployment) took() string {
+	if d.StartedAt == nil || d.EndedAt == nil {
+		return ""
+	}
+	return seconds(d.EndedAt.Sub(*d.StartedAt))
+}
+
+type failure struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+}
+
+type step struct {
+	Name   string `json:"name"`
+	State  string `json:"state"`
+	Detail string `json:"detail"`
+}
+
+type replica struct {
+	Name        string     `json:"name"`
+	Release     int        `json:"release"`
+	State       string     `json:"state"`
+	Port        int        `json:"port"`
+	ExitCode    int        `json:"exit_code"`
+	OutOfMemory bool       `json:"out_of_memory"`
+	Restarts    int        `json:"restarts"`
+	StartedAt   *time.Time `json:"started_at"`
+}
+
+type logLine struct {
+	At      time.Time `json:"at"`
+	Replica string    `json:"replica"`
+	Stream  string    `json:"stream"`
+	Text    string    `json:"text"`
+}
+
+type domain struct {
+	Host      string    `json:"host"`
+	CreatedAt time.Time `json:"created_at"`
+	CreatedBy string    `json:"created_by"`
+}
+
+type plan struct {
+	Name          string  `json:"name"`
+	Memory        int64   `json:"memory"`
+	CPU           float64 `json:"cpu"`
+	CPUBurst      float64 `json:"cpu_burst"`
+	MonthlyDollar float64 `json:"monthly_dollar"`
+	Fits          int     `json:"fits"`
+}
+
+type token struct {
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Scopes     []string   `json:"scopes"`
+	App        string     `json:"app"`
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at"`
+	LastUsedAt *time.Time `json:"last_used_at"`
+}
+
+func seconds(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
