@@ -1,0 +1,43 @@
+package docker
+
+import (
+	"strconv"
+
+	"github.com/docker/docker/api/types/filters"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// The labels are all that is needed to adopt a replica again.
+const (
+	labelInstance   = "lugsail.instance"
+	labelApp        = "lugsail.app"
+	labelAppName    = "lugsail.app-name"
+	labelRelease    = "lugsail.release"
+	labelDeployment = "lugsail.deployment"
+	labelProcess    = "lugsail.process"
+	labelIndex      = "lugsail.index"
+	labelPort       = "lugsail.port"
+)
+
+func (e *Engine) labelsOf(s platform.ReplicaSpec) map[string]string {
+	return map[string]string{
+		labelInstance:   e.instance,
+		labelApp:        s.AppID,
+		labelAppName:    s.App,
+		labelRelease:    strconv.Itoa(s.Release),
+		labelDeployment: s.Deployment,
+		labelProcess:    s.Process,
+		labelIndex:      strconv.Itoa(s.Index),
+		labelPort:       strconv.Itoa(s.Port),
+	}
+}
+
+// ours selects what this instance made, for one app or for all of them.
+func (e *Engine) ours(appID string) filters.Args {
+	args := filters.NewArgs(filters.Arg("label", labelInstance+"="+e.instance))
+	if appID != "" {
+		args.Add("label", labelApp+"="+appID)
+	}
+	return args
+}
