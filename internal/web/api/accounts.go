@@ -17,6 +17,7 @@ type Accounts interface {
 	Login(ctx context.Context, email, password, source, userAgent string) (session string, err error)
 	Session(ctx context.Context, secret, source string) (platform.Actor, platform.Account, error)
 	Logout(ctx context.Context, secret string) error
+	RevokeSession(ctx context.Context, actor platform.Actor, id string) error
 	CreateToken(ctx context.Context, actor platform.Actor, name string, scopes []platform.Scope, appID string, life time.Duration) (secret string, token platform.Token, err error)
 	Tokens(ctx context.Context, actor platform.Actor) ([]platform.Token, error)
 	RevokeToken(ctx context.Context, actor platform.Actor, id string) error
@@ -118,13 +119,16 @@ func (a *API) tokenFor(c echo.Context, session, name string) error {
 	})
 }
 
-// AccountLogout answers POST /logout: the token that asks ends itself.
+// AccountLogout answers POST /logout: the token or session that asks ends itself.
 func (a *API) AccountLogout(c echo.Context) error {
 	if err := request.Decode(c, &struct{}{}); err != nil {
 		return err
 	}
-	actor := request.Actor(c)
-	if err := a.Accounts.RevokeToken(c.Request().Context(), actor, actor.SessionID); err != nil {
+	actor, end := request.Actor(c), a.Accounts.RevokeToken
+	if actor.Scopes == nil { // a session: it has no scopes
+		end = a.Accounts.RevokeSession
+	}
+	if err := end(c.Request().Context(), actor, actor.SessionID); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

@@ -1,0 +1,172 @@
+// Package console is the pages for people: rendered on the server, complete without a
+// script. One file per page; the templates lie in package ui.
+//
+// What surprises: a page that must stay fresh is simply asked for again, with part=live,
+// by the script; so there is one renderer, and everything shown went through
+// html/template. Answers to a form that failed show the form again, with what to do.
+package console
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Apps is all that the pages ask of the application service.
+type Apps interface {
+	overviews
+	creator
+	plans
+	deployments
+	releases
+	logs
+	configs
+	domains
+	settings
+	events
+}
+
+// Accounts is what the pages ask of the account service.
+type Accounts interface {
+	links
+	sessions
+	passwords
+	tokens
+}
+
+// Config is what the pages need.
+type Config struct {
+	Apps        Apps
+	Accounts    Accounts
+	ConsoleURL  string
+	Version     string
+	Fingerprint func(context.Context) string // of the internal CA, SHA-256 in hex; "" when unknown
+	Now         func() time.Time
+}
+
+// Console holds the page handlers.
+type Console struct {
+	apps        Apps
+	accounts    Accounts
+	consoleURL  string
+	version     string
+	fingerprint func(context.Context) string
+	now         func() time.Time
+	assets      *assets
+	pages       map[string]*template.Template
+}
+
+// New reads all templates; an error means that one is broken.
+func New(config Config) (*Console, error) {
+	c := &Console{
+		apps: config.Apps, accounts: config.Accounts, consoleURL: config.ConsoleURL, version: config.Version,
+		fingerprint: config.Fingerprint, now: config.Now,
+	}
+	var err error
+	if c.assets, err = loadAssets(); err != nil {
+		return nil, err
+	}
+	if c.pages, err = c.loadPages(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// frame is what every page has around its own content.
+type frame struct {
+	Title  string
+	Nav    string // which entry of the menu is current
+	Bare   bool   // without the menu: nobody is signed in
+	Actor  platform.Actor
+	Notice string
+	Wrong  *platform.Error // why the form was refused
+	App    *appFrame       // around the pages of one app
+	Data   any
+}
+
+// May tells whether the page may offer something.
+func (f frame) May(action string) bool {
+	id := ""
+	if f.App != nil {
+		id = f.App.Overview.App.ID
+	}
+	return platform.Can(f.Actor, platform.Action(action), id)
+}
+
+// show renders a page into memory first, so that a broken one is a clean error.
+func (c *Console) show(e echo.Context, status int, name string, f frame) error {
+	if actor, ok := request.SignedIn(e); ok {
+		f.Actor = actor
+	} else {
+		f.Bare = true
+	}
+	if f.Notice == "" {
+		f.Notice = notices[e.QueryParam("done")]
+	}
+	var page bytes.Buffer
+	if err := c.pages[name].ExecuteTemplate(&page, "layout", f); err != nil {
+		return fmt.Errorf("rendering page %s: %w", name, err)
+	}
+	e.Response().Header().Set("Cache-Control", "no-store")
+	return e.HTMLBlob(status, page.Bytes())
+}
+
+// refuse shows the form again with what was wrong. Our own faults are not the form's.
+func (c *Console) refuse(e echo.Context, err error, name string, f frame) error {
+	status, wrong := request.Explain(err)
+	if status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable {
+		return err
+	}
+	f.Wrong = wrong
+	return c.show(e, status, name, f)
+}
+
+// Trouble answers an error with a page; who is not signed in is sent to sign in.
+func (c *Console) Trouble(e echo.Context, status int, wrong *platform.Error) error {
+	if status == http.StatusUnauthorized {
+		return e.Redirect(http.StatusSeeOther, loginPath(e))
+	}
+	return c.show(e, status, "trouble", frame{Title: troubleTitle(status), Wrong: wrong})
+}
+
+func troubleTitle(status int) string {
+	switch {
+	case status == http.StatusNotFound:
+		return "Not here"
+	case status == http.StatusForbidden:
+		return "Not allowed"
+	case status >= http.StatusInternalServerError:
+		return "Something went wrong"
+	}
+	return "That did not work"
+}
+
+// notices are what a page may say after a redirect; the address carries the key alone.
+var notices = map[string]string{
+	"saved":      "Saved.",
+	"later":      "Saved. It takes effect with the first deployment.",
+	"unchanged":  "Nothing changed, so nothing was deployed.",
+	"added":      "The domain is added.",
+	"removed":    "Removed.",
+	"password":   "Your password is changed. All other browsers are signed out.",
+	"revoked":    "The token no longer works.",
+	"ended":      "That browser is signed out.",
+	"signed-out": "You are signed out.",
+	"destroyed":  "The app is being removed.",
+}
+
+// afterwards leads to the deployment that a change began, or back with a notice.
+func afterwards(e echo.Context, d platform.Deployment, back, notice string) error {
+	if d.Number == 0 {
+		return e.Redirect(http.StatusSeeOther, back+"?done="+notice)
+	}
+	return e.Redirect(http.StatusSeeOther, fmt.Sprintf("/apps/%s/deployments/%d", e.Param("app"), d.Number))
+}

@@ -1,0 +1,78 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
+)
+
+type domains interface {
+	DomainsOf(ctx context.Context, actor platform.Actor, name string) ([]platform.Domain, error)
+	AddDomain(ctx context.Context, actor platform.Actor, name, host string) (platform.Domain, app.DomainAdvice, error)
+	RemoveDomain(ctx context.Context, actor platform.Actor, name, host string) error
+	Advice(host string) app.DomainAdvice
+}
+
+type domainsPage struct {
+	Domains []domainRow
+	Own     []string // the names that every app has by itself
+	Host    string
+}
+
+type domainRow struct {
+	platform.Domain
+	Advice app.DomainAdvice
+}
+
+// Domains answers GET /apps/:app/domains.
+func (c *Console) Domains(e echo.Context) error { return c.domainsWith(e, "", nil) }
+
+func (c *Console) domainsWith(e echo.Context, host string, wrong error) error {
+	f, err := c.inApp(e, "domains", "Domains")
+	if err != nil {
+		return err
+	}
+	added, err := c.apps.DomainsOf(e.Request().Context(), f.Actor, f.App.App.Name)
+	if err != nil {
+		return err
+	}
+	page := domainsPage{Host: host}
+	mine := map[string]bool{}
+	for _, d := range added {
+		page.Domains = append(page.Domains, domainRow{Domain: d, Advice: c.apps.Advice(d.Host)})
+		mine[d.Host] = true
+	}
+	for _, h := range f.App.Hosts {
+		if !mine[h] {
+			page.Own = append(page.Own, strings.Replace(f.App.URL, f.App.Hosts[0], h, 1))
+		}
+	}
+	f.Data = page
+	if wrong != nil {
+		return c.refuse(e, wrong, "domains", f)
+	}
+	return c.show(e, http.StatusOK, "domains", f)
+}
+
+// DomainAdd answers POST /apps/:app/domains.
+func (c *Console) DomainAdd(e echo.Context) error {
+	host := strings.TrimSpace(e.FormValue("host"))
+	if _, _, err := c.apps.AddDomain(e.Request().Context(), request.Actor(e), e.Param("app"), host); err != nil {
+		return c.domainsWith(e, host, err)
+	}
+	return e.Redirect(http.StatusSeeOther, appPath(e, "/domains?done=added"))
+}
+
+// DomainRemove answers POST /apps/:app/domains/remove.
+func (c *Console) DomainRemove(e echo.Context) error {
+	if err := c.apps.RemoveDomain(e.Request().Context(), request.Actor(e), e.Param("app"), e.FormValue("host")); err != nil {
+		return c.domainsWith(e, "", err)
+	}
+	return e.Redirect(http.StatusSeeOther, appPath(e, "/domains?done=removed"))
+}

@@ -1,0 +1,92 @@
+package console
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+)
+
+type links interface {
+	CheckLink(ctx context.Context, token, purpose, source string) (email string, err error)
+	Claim(ctx context.Context, token, email, password, source, userAgent string) (session string, err error)
+	Recover(ctx context.Context, token, password, source, userAgent string) (session string, err error)
+}
+
+// linkForm is what the two pages behind a one-time link show.
+type linkForm struct {
+	Action string
+	Email  string
+	Open   bool // the link works, so the form is shown
+}
+
+// Setup answers GET /setup/:token. Looking does not use the link up.
+func (c *Console) Setup(e echo.Context) error {
+	return c.link(e, "setup", frame{Title: "Set up this server"})
+}
+
+// Recover answers GET /recover/:token.
+func (c *Console) Recover(e echo.Context) error {
+	return c.link(e, "recover", frame{Title: "Set a new password"})
+}
+
+func (c *Console) link(e echo.Context, purpose string, f frame) error {
+	token := e.Param("token")
+	email, err := c.accounts.CheckLink(e.Request().Context(), token, purpose, request.Source(e))
+	if err != nil {
+		f.Data = linkForm{}
+		return c.refuse(e, err, purpose, f)
+	}
+	f.Data = linkForm{Action: "/" + purpose + "/" + token, Email: email, Open: true}
+	return c.show(e, http.StatusOK, purpose, f)
+}
+
+// SetupClaim answers POST /setup/:token: the first account, signed in.
+func (c *Console) SetupClaim(e echo.Context) error {
+	email, password := e.FormValue("email"), e.FormValue("password")
+	err := samePassword(password, e.FormValue("again"))
+	session := ""
+	if err == nil {
+		session, err = c.accounts.Claim(e.Request().Context(), e.Param("token"), email, password, request.Source(e), request.UserAgent(e))
+	}
+	return c.enter(e, err, session, "setup", frame{Title: "Set up this server", Data: linkForm{Email: email}})
+}
+
+// RecoverSet answers POST /recover/:token: a new password, signed in.
+func (c *Console) RecoverSet(e echo.Context) error {
+	password := e.FormValue("password")
+	err := samePassword(password, e.FormValue("again"))
+	session := ""
+	if err == nil {
+		session, err = c.accounts.Recover(e.Request().Context(), e.Param("token"), password, request.Source(e), request.UserAgent(e))
+	}
+	return c.enter(e, err, session, "recover", frame{Title: "Set a new password", Data: linkForm{}})
+}
+
+// enter signs in, or shows the form again as long as the link still works.
+func (c *Console) enter(e echo.Context, err error, session, purpose string, f frame) error {
+	if err == nil {
+		request.KeepSession(e, session)
+		return e.Redirect(http.StatusSeeOther, "/")
+	}
+	form := f.Data.(linkForm)
+	email, linkErr := c.accounts.CheckLink(e.Request().Context(), e.Param("token"), purpose, request.Source(e))
+	if purpose == "recover" {
+		form.Email = email
+	}
+	form.Open = linkErr == nil
+	form.Action = "/" + purpose + "/" + e.Param("token")
+	f.Data = form
+	return c.refuse(e, err, purpose, f)
+}
+
+func samePassword(password, again string) error {
+	if password == again {
+		return nil
+	}
+	return platform.Errorf(platform.Invalid, "passwords_differ", "The two passwords differ.").
+		WithHint("Type the same password twice.")
+}

@@ -1,0 +1,131 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+)
+
+type releases interface {
+	Releases(ctx context.Context, actor platform.Actor, name string, limit int) ([]platform.Release, error)
+	Rollback(ctx context.Context, actor platform.Actor, name string, release int) (platform.Deployment, error)
+	Replicas(ctx context.Context, actor platform.Actor, name string) ([]platform.Replica, error)
+}
+
+type overviewPage struct {
+	Timeline []moment
+	Replicas []replicaRow
+	Branch   string
+}
+
+// moment is an entry of the timeline: a release, or a deployment that made none.
+type moment struct {
+	At         time.Time
+	Release    *platform.Release    // nil when the deployment made none
+	Deployment *platform.Deployment // nil when it is too long ago
+	Current    bool
+	Returnable bool // the person may go back to it
+}
+
+type replicaRow struct {
+	platform.Replica
+	Name   string
+	Colour string
+	Said   string
+}
+
+// Overview answers GET /apps/:app.
+func (c *Console) Overview(e echo.Context) error {
+	f, err := c.inApp(e, "overview", "")
+	if err != nil {
+		return err
+	}
+	ctx, actor, name := e.Request().Context(), f.Actor, f.App.App.Name
+	releases, err := c.apps.Releases(ctx, actor, name, 20)
+	if err != nil {
+		return err
+	}
+	deployments, err := c.apps.Deployments(ctx, actor, name, 30)
+	if err != nil {
+		return err
+	}
+	page := overviewPage{Timeline: timeline(f, releases, deployments), Branch: f.App.App.DeployBranch}
+	if page.Branch == "" {
+		page.Branch = "main"
+	}
+	if replicas, err := c.apps.Replicas(ctx, actor, name); err == nil { // the state's sentence tells when the engine is away
+		page.Replicas = replicaRows(replicas)
+	}
+	f.Data = page
+	return c.show(e, http.StatusOK, "overview", f)
+}
+
+// timeline joins releases with the deployments that made none, newest first, 12 at most.
+func timeline(f frame, releases []platform.Release, deployments []platform.Deployment) []moment {
+	var line []moment
+	byID := map[string]*platform.Deployment{}
+	made := map[string]bool{}
+	for i := range deployments {
+		byID[deployments[i].ID] = &deployments[i]
+	}
+	for i := range releases {
+		r := &releases[i]
+		made[r.DeploymentID] = true
+		current := r.Number == f.App.App.CurrentRelease
+		d := byID[r.DeploymentID]
+		went := d == nil || d.State == platform.DeploymentLive
+		line = append(line, moment{
+			At: r.CreatedAt, Release: r, Deployment: d, Current: current,
+			Returnable: !current && went && f.May("deploy"),
+		})
+	}
+	for i := range deployments {
+		if d := &deployments[i]; !made[d.ID] {
+			line = append(line, moment{At: d.CreatedAt, Deployment: d})
+		}
+	}
+	slices.SortStableFunc(line, func(a, b moment) int { return b.At.Compare(a.At) }) // the newest first
+	return line[:min(len(line), 12)]
+}
+
+func replicaRows(replicas []platform.Replica) []replicaRow {
+	var rows []replicaRow
+	for _, r := range replicas {
+		row := replicaRow{Replica: r, Name: r.Process + "." + strconv.Itoa(r.Index), Colour: "pending", Said: "starting"}
+		switch {
+		case r.OutOfMemory:
+			row.Colour, row.Said = "bad", "ran out of memory"
+		case r.State == platform.ReplicaRunning:
+			row.Colour, row.Said = "ok", "running"
+		case r.State == platform.ReplicaRestarting:
+			row.Colour, row.Said = "warn", "starting again"
+		case r.State == platform.ReplicaPaused:
+			row.Colour, row.Said = "asleep", "asleep"
+		case r.State == platform.ReplicaExited:
+			row.Colour, row.Said = "bad", "ended with code "+strconv.Itoa(r.ExitCode)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// Rollback answers POST /apps/:app/rollback.
+func (c *Console) Rollback(e echo.Context) error {
+	number, err := strconv.Atoi(e.FormValue("release"))
+	if err != nil || number < 0 {
+		return platform.Errorf(platform.Invalid, "release_invalid", "There is no such release.").
+			WithHint("Choose one from the list of releases.")
+	}
+	d, err := c.apps.Rollback(e.Request().Context(), request.Actor(e), e.Param("app"), number)
+	if err != nil {
+		return err
+	}
+	return afterwards(e, d, appPath(e, ""), "unchanged")
+}

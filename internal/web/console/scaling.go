@@ -1,0 +1,111 @@
+package console
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
+	"github.com/lugsail/lugsail/platform/plan"
+)
+
+type scalingPage struct {
+	Plans     []planCard
+	Processes []processRow
+	Max       int
+	Free      int64
+	Each      int64
+}
+
+type processRow struct {
+	Type    string
+	Command string
+	Count   int
+}
+
+// Scaling answers GET /apps/:app/scaling.
+func (c *Console) Scaling(e echo.Context) error { return c.scalingWith(e, nil) }
+
+func (c *Console) scalingWith(e echo.Context, wrong error) error {
+	f, err := c.inApp(e, "scaling", "Scaling")
+	if err != nil {
+		return err
+	}
+	offers, capacity, err := c.apps.Plans(e.Request().Context(), f.Actor)
+	if err != nil {
+		return err
+	}
+	a := f.App.App
+	f.Data = scalingPage{
+		Plans: planCards(a, offers, capacity), Processes: processRows(f.App.Overview),
+		Max: platform.MaxReplicas, Free: capacity.Free,
+	}
+	if wrong != nil {
+		return c.refuse(e, wrong, "scaling", f)
+	}
+	return c.show(e, http.StatusOK, "scaling", f)
+}
+
+// planCards says of each plan whether the app could change to it: its own memory counts as free.
+func planCards(a platform.App, offers []plan.Offer, capacity plan.Capacity) []planCard {
+	var cards []planCard
+	for _, o := range offers {
+		wanted := a
+		wanted.Plan = o.Plan.Name
+		short := plan.Promise(wanted) - plan.Promise(a) - capacity.Free
+		card := planCard{Plan: o.Plan, Chosen: o.Plan.Name == a.Plan, Note: "Fits"}
+		switch {
+		case card.Chosen:
+			card.Note = "The plan now"
+		case short > 0:
+			card.Disabled, card.Note = true, "Needs "+plan.Bytes(short)+" more than is free"
+		}
+		cards = append(cards, card)
+	}
+	return cards
+}
+
+func processRows(o app.Overview) []processRow {
+	if o.Release == nil || len(o.Release.Processes) == 0 {
+		return []processRow{{Type: platform.WebProcess, Count: o.App.Scale.Of(platform.WebProcess)}}
+	}
+	var rows []processRow
+	for _, p := range o.Release.Processes {
+		rows = append(rows, processRow{Type: p.Type, Command: p.Command, Count: o.App.Scale.Of(p.Type)})
+	}
+	return rows
+}
+
+// PlanSet answers POST /apps/:app/scaling/plan.
+func (c *Console) PlanSet(e echo.Context) error {
+	name := e.FormValue("plan")
+	d, err := c.apps.Configure(e.Request().Context(), request.Actor(e), e.Param("app"), app.Settings{Plan: &name})
+	if err != nil {
+		return c.scalingWith(e, err)
+	}
+	return afterwards(e, d, appPath(e, "/scaling"), "saved")
+}
+
+// ScaleSet answers POST /apps/:app/scaling/replicas: a number for each process type.
+func (c *Console) ScaleSet(e echo.Context) error {
+	form, err := e.FormParams()
+	if err != nil {
+		return platform.Errorf(platform.Invalid, "form_invalid", "The form cannot be read.").Because(err)
+	}
+	scale := platform.Scale{}
+	for process, values := range form {
+		n, err := strconv.Atoi(values[0])
+		if err != nil {
+			return c.scalingWith(e, platform.Errorf(platform.Invalid, "scale_invalid", "The number of replicas must be a whole number."))
+		}
+		scale[process] = n
+	}
+	d, err := c.apps.Scale(e.Request().Context(), request.Actor(e), e.Param("app"), scale)
+	if err != nil {
+		return c.scalingWith(e, err)
+	}
+	return afterwards(e, d, appPath(e, "/scaling"), "saved")
+}

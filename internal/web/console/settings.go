@@ -1,0 +1,62 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
+)
+
+type settings interface {
+	Configure(ctx context.Context, actor platform.Actor, name string, s app.Settings) (platform.Deployment, error)
+	Scale(ctx context.Context, actor platform.Actor, name string, scale platform.Scale) (platform.Deployment, error)
+	Destroy(ctx context.Context, actor platform.Actor, name, confirm string) (platform.Deployment, error)
+}
+
+// Settings answers GET /apps/:app/settings.
+func (c *Console) Settings(e echo.Context) error { return c.settingsWith(e, nil) }
+
+func (c *Console) settingsWith(e echo.Context, wrong error) error {
+	f, err := c.inApp(e, "settings", "Settings")
+	if err != nil {
+		return err
+	}
+	if wrong != nil {
+		return c.refuse(e, wrong, "settings", f)
+	}
+	return c.show(e, http.StatusOK, "settings", f)
+}
+
+// SettingsSave answers POST /apps/:app/settings: deploy branch and health check.
+func (c *Console) SettingsSave(e echo.Context) error {
+	branch := strings.TrimSpace(e.FormValue("branch"))
+	health := platform.Health{Path: strings.TrimSpace(e.FormValue("path"))}
+	if text := strings.TrimSpace(e.FormValue("timeout")); text != "" {
+		seconds, err := strconv.Atoi(text)
+		if err != nil || seconds < 1 {
+			return c.settingsWith(e, platform.Errorf(platform.Invalid, "health_timeout_invalid",
+				"The health timeout must be between 1 and 900 seconds."))
+		}
+		health.TimeoutSeconds = seconds
+	}
+	d, err := c.apps.Configure(e.Request().Context(), request.Actor(e), e.Param("app"), app.Settings{DeployBranch: &branch, Health: &health})
+	if err != nil {
+		return c.settingsWith(e, err)
+	}
+	return afterwards(e, d, appPath(e, "/settings"), "saved")
+}
+
+// Destroy answers POST /apps/:app/destroy; the form repeats the name.
+func (c *Console) Destroy(e echo.Context) error {
+	_, err := c.apps.Destroy(e.Request().Context(), request.Actor(e), e.Param("app"), strings.TrimSpace(e.FormValue("confirm")))
+	if err != nil {
+		return c.settingsWith(e, err)
+	}
+	return e.Redirect(http.StatusSeeOther, "/?done=destroyed")
+}

@@ -1,0 +1,143 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/plan"
+	"github.com/lugsail/lugsail/ui"
+)
+
+// shared are the templates that every page may use.
+var shared = []string{"layout.html", "icons.html", "parts.html"}
+
+func (c *Console) loadPages() (map[string]*template.Template, error) {
+	files, err := fs.Glob(ui.Files, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("listing templates: %w", err)
+	}
+	base := template.New("base").Funcs(c.functions()).Option("missingkey=error")
+	for _, name := range shared {
+		if base, err = base.ParseFS(ui.Files, "templates/"+name); err != nil {
+			return nil, fmt.Errorf("reading template %s: %w", name, err)
+		}
+	}
+	pages := map[string]*template.Template{}
+	for _, file := range files {
+		name := path.Base(file)
+		if slices.Contains(shared, name) {
+			continue
+		}
+		page, err := base.Clone()
+		if err == nil {
+			page, err = page.ParseFS(ui.Files, file)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading template %s: %w", name, err)
+		}
+		pages[strings.TrimSuffix(name, ".html")] = page
+	}
+	return pages, nil
+}
+
+func (c *Console) functions() template.FuncMap {
+	return template.FuncMap{
+		"asset":    func(name string) string { return c.assets.hashed[name] },
+		"ago":      func(t time.Time) string { return ago(c.now().Sub(t)) },
+		"left":     func(t time.Time) string { return left(t.Sub(c.now())) },
+		"stamp":    func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") },
+		"machine":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"bytes":    plan.Bytes,
+		"storage":  storage,
+		"short":    shortCommit,
+		"host":     func(url string) string { return strings.TrimPrefix(url, "https://") },
+		"dollars":  dollars,
+		"vcpu":     func(n float64) string { return fmt.Sprintf("%g vCPU", n) },
+		"took":     took,
+		"version":  func() string { return c.version },
+		"console":  func() string { return c.consoleURL },
+		"stepName": func(n platform.StepName) string { return stepNames[n] },
+		"list":     func(v ...any) []any { return v },
+		"plural":   plural,
+		"join":     strings.Join,
+	}
+}
+
+var stepNames = map[platform.StepName]string{
+	platform.StepBuild: "Build", platform.StepRelease: "Release", platform.StepStart: "Start",
+	platform.StepHealth: "Check", platform.StepSwitch: "Switch", platform.StepRetire: "Retire old",
+}
+
+// ago writes how long something is past, as people say it.
+func ago(d time.Duration) string {
+	switch {
+	case d < 5*time.Second:
+		return "just now"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	case d < 48*time.Hour:
+		return "yesterday"
+	}
+	return plural(int(d.Hours()/24), "day") + " ago"
+}
+
+func left(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "expired"
+	case d < 24*time.Hour:
+		return "ends today"
+	}
+	return "ends in " + plural(int(d.Hours()/24), "day")
+}
+
+// took writes a length of time: "0.6 s", "1 min 5 s". An unfinished or unknown one is "".
+func took(from, to *time.Time) string {
+	if from == nil || to == nil {
+		return ""
+	}
+	d := to.Sub(*from)
+	if d < time.Minute {
+		return fmt.Sprintf("%.1f s", max(0, d.Seconds()))
+	}
+	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// storage writes a size of disk or transfer, of 1000 as disks are sold.
+func storage(n int64) string {
+	if n >= 1e12 {
+		return fmt.Sprintf("%g TB", float64(n)/1e12)
+	}
+	return fmt.Sprintf("%g GB", float64(n)/1e9)
+}
+
+func dollars(n float64) string {
+	if n == float64(int(n)) {
+		return fmt.Sprintf("$%d", int(n))
+	}
+	return fmt.Sprintf("$%.2f", n)
+}
+
+func shortCommit(id string) string {
+	if len(id) > 7 {
+		return id[:7]
+	}
+	return id
+}

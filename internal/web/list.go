@@ -1,0 +1,138 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/api"
+	"github.com/lugsail/lugsail/internal/web/console"
+	"github.com/lugsail/lugsail/platform"
+)
+
+const (
+	get    = http.MethodGet
+	post   = http.MethodPost
+	put    = http.MethodPut
+	patch  = http.MethodPatch
+	remove = http.MethodDelete
+
+	read    = platform.ActionRead
+	deploy  = platform.ActionDeploy
+	manage  = platform.ActionManage
+	secrets = platform.ActionSecrets
+	account = platform.ActionAccount
+)
+
+// list is every route there is. A test walks it with every kind of actor.
+func (s *Server) list(a *api.API, p *console.Console, push http.Handler) []route {
+	routes := s.systemRoutes(p)
+	routes = append(routes, apiRoutes(a)...)
+	routes = append(routes, appRoutes(a)...)
+	routes = append(routes, pageRoutes(p)...)
+	routes = append(routes, appPageRoutes(p)...)
+	for _, method := range []string{get, post} {
+		routes = append(routes, route{method: method, path: "/git/*", kind: git, handler: echo.WrapHandler(push)})
+	}
+	return routes
+}
+
+func (s *Server) systemRoutes(p *console.Console) []route {
+	return []route{
+		{method: get, path: healthPath, setup: true, handler: s.health},
+		{method: get, path: "/ca.crt", setup: true, handler: s.certificate},
+		{method: get, path: "/robots.txt", setup: true, handler: robots},
+		{method: get, path: "/assets/:file", setup: true, handler: p.Asset},
+	}
+}
+
+func apiRoutes(a *api.API) []route {
+	return []route{
+		{method: post, path: "/api/v1/setup", setup: true, handler: a.AccountSetup},
+		{method: post, path: "/api/v1/login", handler: a.AccountLogin},
+		{method: post, path: "/api/v1/logout", kind: program, action: read, any: true, handler: a.AccountLogout},
+		{method: get, path: "/api/v1/account", kind: program, action: read, any: true, handler: a.AccountGet},
+		{method: get, path: "/api/v1/server", kind: program, action: read, any: true, handler: a.ServerInfo},
+		{method: get, path: "/api/v1/plans", kind: program, action: read, any: true, handler: a.PlansList},
+		{method: get, path: "/api/v1/events", kind: program, action: read, handler: a.EventsList},
+		{method: get, path: "/api/v1/tokens", kind: program, action: account, handler: a.TokensList},
+		{method: post, path: "/api/v1/tokens", kind: program, action: account, handler: a.TokenCreate},
+		{method: remove, path: "/api/v1/tokens/:id", kind: program, action: account, handler: a.TokenRevoke},
+		{method: get, path: "/api/v1/apps", kind: program, action: read, any: true, handler: a.AppsList},
+		{method: post, path: "/api/v1/apps", kind: program, action: manage, handler: a.AppCreate},
+	}
+}
+
+func appRoutes(a *api.API) []route {
+	const app = "/api/v1/apps/:app"
+	return []route{
+		{method: get, path: app, kind: program, action: read, handler: a.AppGet},
+		{method: patch, path: app, kind: program, action: manage, handler: a.AppConfigure},
+		{method: remove, path: app, kind: program, action: manage, handler: a.AppDestroy},
+		{method: put, path: app + "/scale", kind: program, action: manage, handler: a.AppScale},
+		{method: get, path: app + "/config", kind: program, action: read, handler: a.ConfigList},
+		{method: get, path: app + "/config/values", kind: program, action: secrets, handler: a.ConfigValues},
+		{method: patch, path: app + "/config", kind: program, action: manage, handler: a.ConfigChange},
+		{method: get, path: app + "/deployments", kind: program, action: read, handler: a.DeploymentsList},
+		{method: post, path: app + "/deployments", kind: program, action: deploy, handler: a.DeploymentCreate},
+		{method: get, path: app + "/deployments/:number", kind: program, action: read, handler: a.DeploymentGet},
+		{method: get, path: app + "/deployments/:number/events", kind: program, action: read, stream: true, handler: a.DeploymentEvents},
+		{method: post, path: app + "/deployments/:number/cancel", kind: program, action: deploy, handler: a.DeploymentCancel},
+		{method: get, path: app + "/releases", kind: program, action: read, handler: a.ReleasesList},
+		{method: post, path: app + "/rollback", kind: program, action: deploy, handler: a.ReleaseRollback},
+		{method: get, path: app + "/replicas", kind: program, action: read, handler: a.ReplicasList},
+		{method: get, path: app + "/logs", kind: program, action: read, stream: true, handler: a.LogsList},
+		{method: get, path: app + "/domains", kind: program, action: read, handler: a.DomainsList},
+		{method: post, path: app + "/domains", kind: program, action: manage, handler: a.DomainAdd},
+		{method: remove, path: app + "/domains/:host", kind: program, action: manage, handler: a.DomainRemove},
+		{method: get, path: app + "/events", kind: program, action: read, handler: a.EventsList},
+	}
+}
+
+func pageRoutes(p *console.Console) []route {
+	return []route{
+		{method: get, path: "/setup/:token", setup: true, handler: p.Setup},
+		{method: post, path: "/setup/:token", setup: true, handler: p.SetupClaim},
+		{method: get, path: "/recover/:token", handler: p.Recover},
+		{method: post, path: "/recover/:token", handler: p.RecoverSet},
+		{method: get, path: "/login", handler: p.Login},
+		{method: post, path: "/login", handler: p.LoginEnter},
+		{method: post, path: "/logout", kind: page, action: read, handler: p.Logout},
+		{method: get, path: "/", kind: page, action: read, handler: p.Home},
+		{method: get, path: "/create", kind: page, action: manage, handler: p.Create},
+		{method: post, path: "/create", kind: page, action: manage, handler: p.CreateApp},
+		{method: get, path: "/activity", kind: page, action: read, handler: p.Activity},
+		{method: get, path: "/server", kind: page, action: read, handler: p.Server},
+		{method: get, path: "/account", kind: page, action: account, handler: p.Account},
+		{method: post, path: "/account/password", kind: page, action: account, handler: p.AccountPassword},
+		{method: post, path: "/account/tokens", kind: page, action: account, handler: p.TokenCreate},
+		{method: post, path: "/account/tokens/:id/revoke", kind: page, action: account, handler: p.TokenRevoke},
+		{method: post, path: "/account/sessions/:id/end", kind: page, action: account, handler: p.SessionEnd},
+	}
+}
+
+func appPageRoutes(p *console.Console) []route {
+	const app = "/apps/:app"
+	return []route{
+		{method: get, path: app, kind: page, action: read, handler: p.Overview},
+		{method: get, path: app + "/deployments", kind: page, action: read, handler: p.Deployments},
+		{method: post, path: app + "/deployments", kind: page, action: deploy, handler: p.Redeploy},
+		{method: get, path: app + "/deployments/:number", kind: page, action: read, handler: p.Deployment},
+		{method: post, path: app + "/deployments/:number/cancel", kind: page, action: deploy, handler: p.DeploymentCancel},
+		{method: post, path: app + "/rollback", kind: page, action: deploy, handler: p.Rollback},
+		{method: get, path: app + "/logs", kind: page, action: read, handler: p.Logs},
+		{method: get, path: app + "/config", kind: page, action: read, handler: p.Config},
+		{method: post, path: app + "/config", kind: page, action: manage, handler: p.ConfigSet},
+		{method: post, path: app + "/config/remove", kind: page, action: manage, handler: p.ConfigRemove},
+		{method: post, path: app + "/config/reveal", kind: page, action: secrets, handler: p.ConfigReveal},
+		{method: get, path: app + "/domains", kind: page, action: read, handler: p.Domains},
+		{method: post, path: app + "/domains", kind: page, action: manage, handler: p.DomainAdd},
+		{method: post, path: app + "/domains/remove", kind: page, action: manage, handler: p.DomainRemove},
+		{method: get, path: app + "/scaling", kind: page, action: read, handler: p.Scaling},
+		{method: post, path: app + "/scaling/plan", kind: page, action: manage, handler: p.PlanSet},
+		{method: post, path: app + "/scaling/replicas", kind: page, action: manage, handler: p.ScaleSet},
+		{method: get, path: app + "/settings", kind: page, action: read, handler: p.Settings},
+		{method: post, path: app + "/settings", kind: page, action: manage, handler: p.SettingsSave},
+		{method: post, path: app + "/destroy", kind: page, action: manage, handler: p.Destroy},
+	}
+}
