@@ -1,0 +1,35 @@
+// Package gitserver owns the repositories of apps and the doors by which git reaches
+// them: smart HTTP at /git/APP.git, and the hooks that turn a push into a deployment.
+// Everything that touches a repository is done by the system's git, driven by lists
+// of arguments; what a pusher chose (refs, names, messages) is only ever data there.
+//
+// A push goes like this. receive-pack checks every object (fsck) and keeps them in
+// quarantine. Its pre-receive hook is the lugsail binary under another name; it asks the
+// server over a unix socket. The server exports the pushed commit within limits, asks
+// for a deployment and hands its log back line by line, so that the pusher watches the
+// build and sees a failed one rejected. Only then do the objects enter the repository,
+// and the proc-receive hook moves the branch.
+//
+// What surprises:
+//
+//   - The branch is moved by the server, not by receive-pack. receive-pack insists on the
+//     value that the branch had when the push began, so that of two pushes at once the
+//     second would go live and then end in "cannot lock ref". Here the branch follows the
+//     deployments: the highest number that went live wins.
+//   - A push that began while another one was under way may replace a commit that it does
+//     not contain, because the newest push wins; its pusher is told. A push that is stale
+//     when it arrives is refused before anything is built.
+//   - receive-pack belongs to the server, not to the connection. A pusher who presses
+//     Ctrl-C loses the log and nothing else: the deployment goes on and the branch follows.
+//     One who breaks off while sending has pushed nothing.
+//   - When the server stops, every waiting push is rejected with a sentence. Its deployment
+//     is recorded and goes on after the start, but the branch does not move, because the
+//     objects leave with the quarantine; pushing again brings them. When the server is
+//     killed, the kernel ends its git processes with it and Clean removes what they left.
+//   - A push of a commit that is being deployed already follows that deployment.
+//   - "Everything up-to-date" calls no hook. Export serves whoever wants to deploy again.
+//   - .gitattributes cannot leave files out of the export (export-ignore) or change them
+//     (export-subst): what was pushed is what is built.
+//   - Old harmless flaws in commits (a bad date, a missing e-mail address) are let
+//     through; what could harm a checkout (.git in a tree, broken order) is not.
+package gitserver

@@ -1,0 +1,161 @@
+package gitserver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/source"
+)
+
+// Gate says who may do what.
+type Gate interface {
+	// Authenticate finds who holds the token; source is the client's IP address.
+	Authenticate(ctx context.Context, password, source string) (platform.Actor, error)
+	// App finds the app of that name: NotFound when it is out of the actor's sight,
+	// Forbidden when the actor sees it but may not push.
+	App(ctx context.Context, actor platform.Actor, name string, write bool) (platform.App, error)
+}
+
+// Deployer brings a source live.
+type Deployer interface {
+	// Deploy records a deployment and answers at once.
+	Deploy(ctx context.Context, actor platform.Actor, appID string, src platform.Source) (platform.Deployment, error)
+	// Follow hands over the log line by line as it comes, and returns the deployment when it has ended.
+	Follow(ctx context.Context, deploymentID string, line func(string) error) (platform.Deployment, error)
+	// Outcome tells the pusher of an ended deployment: URL, release and times, or reason and hint.
+	Outcome(ctx context.Context, d platform.Deployment) []string
+}
+
+// Config is what the server has to know.
+type Config struct {
+	Dir        string // for the repositories, by app id; made when missing
+	SourcesDir string // for the exported trees; made when missing
+	HookBinary string // absolute path of the lugsail binary
+	HookSocket string // path of the unix socket between hooks and server
+	Limits     source.Limits
+	MaxPack    int64                      // bytes of one push; 0 means 1 GiB
+	Source     func(*http.Request) string // the client's IP address; nil means the connection's
+	Quiet      time.Duration              // silence after which the pusher hears that it goes on; 0 means 10 seconds
+	Log        *slog.Logger               // nil means slog.Default
+}
+
+// Server owns the repositories. It is an http.Handler for /git/; Run serves the hooks.
+type Server struct {
+	cfg   Config
+	gate  Gate
+	work  Deployer
+	slots chan struct{} // bounds git processes that serve clients
+
+	life context.Context // of the git processes
+	kill context.CancelFunc
+
+	mu       sync.Mutex // for what follows
+	pushes   map[string]*push
+	apps     map[string]*appState
+	stopping bool
+	active   sync.WaitGroup // requests that run git
+}
+
+// appState is what the server remembers of one app's pushes.
+type appState struct {
+	repo    sync.Mutex // held while the repository is made, removed or has its branch moved
+	applied int        // number of the deployment that the branch follows; guarded by repo
+	flights []*flight  // deployments that pushes wait for; guarded by Server.mu
+}
+
+// New makes the directories and hooks. Nothing runs before Run.
+func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
+	if cfg.MaxPack <= 0 {
+		cfg.MaxPack = 1 << 30
+	}
+	if cfg.Quiet <= 0 {
+		cfg.Quiet = 10 * time.Second
+	}
+	if cfg.Source == nil {
+		cfg.Source = remoteIP
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if err := prepare(&cfg); err != nil {
+		return nil, err
+	}
+	life, kill := context.WithCancel(context.Background())
+	return &Server{
+		cfg: cfg, gate: gate, work: deployer, slots: make(chan struct{}, 64),
+		life: life, kill: kill, pushes: map[string]*push{}, apps: map[string]*appState{},
+	}, nil
+}
+
+// prepare resolves links in Dir, because git reports its quarantine by the real path.
+func prepare(cfg *Config) error {
+	for _, dir := range []*string{&cfg.Dir, &cfg.SourcesDir} {
+		if err := os.MkdirAll(*dir, 0o700); err != nil {
+			return fmt.Errorf("preparing the git server: %w", err)
+		}
+		real, err := filepath.EvalSymlinks(*dir)
+		if err == nil {
+			*dir, err = filepath.Abs(real)
+		}
+		if err != nil {
+			return fmt.Errorf("preparing the git server: %w", err)
+		}
+	}
+	if err := writeHome(cfg.home()); err != nil {
+		return fmt.Errorf("preparing the git server: %w", err)
+	}
+	if err := linkHooks(cfg.hooks(), cfg.HookBinary); err != nil {
+		return fmt.Errorf("preparing the git server: %w", err)
+	}
+	return nil
+}
+
+func (c Config) home() string  { return filepath.Join(c.Dir, ".home") }
+func (c Config) hooks() string { return filepath.Join(c.Dir, ".hooks") }
+
+// state gives the app's memory, made on first use.
+func (s *Server) state(appID string) *appState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.apps[appID]
+	if st == nil {
+		st = &appState{}
+		s.apps[appID] = st
+	}
+	return st
+}
+
+// begin admits a request that runs git; the caller calls the returned function at its end.
+func (s *Server) begin() (end func(), err error) {
+	select {
+	case s.slots <- struct{}{}:
+	default:
+		return nil, platform.Errorf(platform.Unavailable, "git_busy", "Too many git transfers are under way.").
+			WithHint("Try again in a minute.")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		<-s.slots
+		return nil, platform.Errorf(platform.Unavailable, "restarting", "Lugsail is restarting.").
+			WithHint("Try again in a few seconds.")
+	}
+	s.active.Add(1)
+	return func() { s.active.Done(); <-s.slots }, nil
+}
+
+func remoteIP(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

@@ -1,0 +1,116 @@
+package gitserver
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// What a client asks for before a fetch is small, also when it has many branches.
+const maxFetchRequest = 32 << 20
+
+// advertise lists the refs. Version 2 of the protocol has no heading.
+func (s *Server) advertise(w http.ResponseWriter, r *http.Request, c call) {
+	protocol := ""
+	if c.service == uploadPack {
+		protocol = gitProtocol(r)
+	}
+	out, err := s.git("", protocolEnv(protocol), c.service[len("git-"):], "--stateless-rpc", "--advertise-refs", c.repo).Output(r.Context())
+	if err != nil {
+		s.deny(w, r, fmt.Errorf("listing refs: %w", err))
+		return
+	}
+	var heading bytes.Buffer
+	if protocol != "version=2" {
+		writePacket(&heading, "# service="+c.service+"\n")
+		heading.WriteString(flushPacket)
+	}
+	w.Header().Set("Content-Type", "application/x-"+c.service+"-advertisement")
+	_, _ = w.Write(append(heading.Bytes(), out...)) // the client may have gone
+}
+
+// upload serves a clone or fetch. It ends with its client.
+func (s *Server) upload(w http.ResponseWriter, r *http.Request, c call) {
+	in, out, err := open(w, r)
+	if err != nil {
+		s.deny(w, r, err)
+		return
+	}
+	defer out.close()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	w.Header().Set("Content-Type", "application/x-"+uploadPack+"-result")
+	git := s.git("", protocolEnv(gitProtocol(r)), "upload-pack", "--stateless-rpc", c.repo)
+	in.from = io.LimitReader(in.from, maxFetchRequest)
+	if err := stream(ctx, git, in, out); err != nil && ctx.Err() == nil {
+		s.cfg.Log.InfoContext(ctx, "a fetch ended early", "app", c.app.Name, "error", err)
+	}
+}
+
+// receive serves a push. The process belongs to the server: a client that goes away once
+// everything is sent changes nothing.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, c call) {
+	in, out, err := open(w, r)
+	if err != nil {
+		s.deny(w, r, err)
+		return
+	}
+	defer out.close()
+	out.swallow = true
+	p := s.register(c)
+	defer s.unregister(p)
+	w.Header().Set("Content-Type", "application/x-"+receivePack+"-result")
+	var args []string
+	for _, setting := range s.receiveSettings(p.own) {
+		args = append(args, "-c", setting)
+	}
+	git := s.git("", s.hookEnv(p), append(args, "receive-pack", "--stateless-rpc", c.repo)...)
+	if err := stream(s.life, git, in, out); err != nil {
+		s.cfg.Log.InfoContext(r.Context(), "a push ended early", "app", c.app.Name, "error", err)
+	}
+}
+
+// open makes both ends of the conversation; from here on both directions flow at once.
+func open(w http.ResponseWriter, r *http.Request) (*intake, *outlet, error) {
+	control := http.NewResponseController(w)
+	if err := control.EnableFullDuplex(); err != nil && r.ProtoMajor < 2 {
+		return nil, nil, fmt.Errorf("reading and writing at once: %w", err)
+	}
+	in := &intake{from: r.Body, control: control}
+	switch r.Header.Get("Content-Encoding") {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		if err := in.extend(); err != nil {
+			return nil, nil, err
+		}
+		unzip, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return nil, nil, platform.Errorf(platform.Invalid, "body_unreadable", "The body is not gzip data.").Because(err)
+		}
+		in.from = unzip
+	default:
+		return nil, nil, platform.Errorf(platform.Invalid, "encoding_unknown", "This content encoding is not known here.")
+	}
+	return in, &outlet{to: w, control: control}, nil
+}
+
+// gitProtocol takes the client's wish only in the forms that exist.
+func gitProtocol(r *http.Request) string {
+	if v := r.Header.Get("Git-Protocol"); protocolPattern.MatchString(v) {
+		return v
+	}
+	return ""
+}
+
+func protocolEnv(protocol string) []string {
+	if protocol == "" {
+		return nil
+	}
+	return []string{"GIT_PROTOCOL=" + protocol}
+}

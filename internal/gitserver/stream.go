@@ -1,0 +1,159 @@
+package gitserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/lugsail/lugsail/internal/command"
+)
+
+const (
+	patience   = 2 * time.Minute  // with a client that neither sends nor takes a byte
+	drainGrace = 20 * time.Second // for a client that still sends after git has ended: it reads the answer only then
+)
+
+// intake reads from the client. A client that sends nothing for a while has gone.
+type intake struct {
+	from    io.Reader
+	control *http.ResponseController
+
+	mu    sync.Mutex
+	until time.Time // no reading after that; zero: no end
+	over  bool      // nothing more to read
+}
+
+func (in *intake) Read(p []byte) (int, error) {
+	if err := in.extend(); err != nil {
+		return 0, err
+	}
+	n, err := in.from.Read(p)
+	if err != nil {
+		in.rest()
+	}
+	return n, err
+}
+
+// extend gives the client its time for the next bytes.
+func (in *intake) extend() error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	deadline := time.Now().Add(patience)
+	if !in.until.IsZero() && in.until.Before(deadline) {
+		deadline = in.until
+	}
+	return supported(in.control.SetReadDeadline(deadline))
+}
+
+// rest takes the deadline away once all is read. The HTTP server goes on watching the
+// connection, and a deadline would look to it as if the client had gone.
+func (in *intake) rest() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.over = true
+	_ = in.control.SetReadDeadline(time.Time{}) // a connection that refuses is broken anyway
+}
+
+// end lets reading go on for a while only, also a Read that waits already.
+func (in *intake) end(grace time.Duration) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.over {
+		return
+	}
+	in.until = time.Now().Add(grace)
+	_ = in.control.SetReadDeadline(in.until) // not supported: then the client ends it
+}
+
+func supported(err error) error {
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
+}
+
+// outlet writes to the client at once. A client that takes nothing for a while has gone.
+type outlet struct {
+	to      http.ResponseWriter
+	control *http.ResponseController
+	swallow bool // go on without a client
+	gone    bool
+}
+
+func (out *outlet) Write(p []byte) (int, error) {
+	if out.gone {
+		return len(p), nil
+	}
+	err := supported(out.control.SetWriteDeadline(time.Now().Add(patience)))
+	if err == nil {
+		if _, err = out.to.Write(p); err == nil {
+			err = out.control.Flush()
+		}
+	}
+	if err == nil {
+		return len(p), nil
+	}
+	if !out.swallow {
+		return 0, err
+	}
+	out.gone = true
+	return len(p), nil
+}
+
+// close gives the connection back without deadlines.
+func (out *outlet) close() {
+	_ = out.control.SetReadDeadline(time.Time{})  // matters to the connection's next request only
+	_ = out.control.SetWriteDeadline(time.Time{}) // likewise
+}
+
+// stream runs git between a client's two directions. It works on pipes of its own: the
+// process may have ended while a slow client still has megabytes to take, which os/exec
+// would cut off, and the other way round a client that still sends must not hold up its end.
+func stream(ctx context.Context, git command.Command, in *intake, out io.Writer) error {
+	inR, inW, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("opening a pipe: %w", err)
+	}
+	outR, outW, err := os.Pipe()
+	if err != nil {
+		return errors.Join(fmt.Errorf("opening a pipe: %w", err), inR.Close(), inW.Close())
+	}
+	git.Stdin, git.Stdout = inR, outW
+	var runErr, bodyErr error
+	var body, run sync.WaitGroup
+	body.Go(func() {
+		bodyErr = feed(inW, in)
+	})
+	run.Go(func() {
+		runErr = git.Run(ctx)
+		_ = inR.Close()  // a writer gets EPIPE
+		_ = outW.Close() // the reader gets EOF
+	})
+	_, outErr := io.Copy(out, outR)
+	_ = outR.Close() // after an error of the client: git gets SIGPIPE
+	run.Wait()
+	in.end(drainGrace)
+	body.Wait()
+	return errors.Join(runErr, outErr, bodyErr)
+}
+
+// feed hands the body to git. When git has had enough, the rest is read and dropped,
+// because most clients look at the answer only when they have sent everything.
+func feed(git *os.File, in *intake) error {
+	_, err := io.Copy(git, in)
+	closeErr := git.Close()
+	if errors.Is(err, syscall.EPIPE) {
+		_, _ = io.Copy(io.Discard, in) // ends by the deadline of end
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the client's data: %w", err)
+	}
+	return closeErr
+}
