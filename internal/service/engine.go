@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lugsail/lugsail/internal/command"
+	"github.com/lugsail/lugsail/platform"
 )
 
 // engineEvery is how often the engine's socket is asked.
@@ -51,16 +52,27 @@ func (s *Supervisor) dropEndedEngine() {
 }
 
 func (s *Supervisor) startEngine(ctx context.Context, socket string) error {
-	pid := enginePIDFile(socket)
-	if p := readPID(pid); p != 0 && isDockerd(p) {
-		return nil // it is starting, or stuck: not ours to end
-	}
-	if err := removeIfThere(pid); err != nil {
+	process, err := launchEngine(ctx, s.config, socket)
+	if err != nil || process == nil {
 		return err
 	}
-	log, err := os.OpenFile(s.config.log(Engine), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	slog.Info("part started", "part", Engine, "pid", process.Pid)
+	s.note(newChild(Engine, process), 0)
+	return nil
+}
+
+// launchEngine starts a dockerd that outlives this program; nil when one is there that does not answer yet.
+func launchEngine(ctx context.Context, c Config, socket string) (*os.Process, error) {
+	pid := enginePIDFile(socket)
+	if p := readPID(pid); p != 0 && isDockerd(p) {
+		return nil, nil // it is starting, or stuck: not ours to end
+	}
+	if err := removeIfThere(pid); err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(c.log(Engine), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
 	if err != nil {
-		return fmt.Errorf("opening the engine's log: %w", err)
+		return nil, fmt.Errorf("opening the engine's log: %w", err)
 	}
 	defer func() { _ = log.Close() }() // the engine has its own
 	cmd, err := command.Command{
@@ -68,11 +80,64 @@ func (s *Supervisor) startEngine(ctx context.Context, socket string) error {
 		Dir: "/", Env: childEnv(), Stdout: log, Stderr: log, Attr: &syscall.SysProcAttr{Setsid: true},
 	}.Start(context.WithoutCancel(ctx))
 	if err != nil {
+		return nil, err
+	}
+	return cmd.Process, nil
+}
+
+// EnsureEngine starts the engine where it does not answer, and waits until it does.
+func EnsureEngine(ctx context.Context, c Config, socket string) error {
+	if EngineAnswers(ctx, socket) {
+		return nil
+	}
+	if Systemd() {
+		if err := systemctl(ctx, "start", "docker.service"); err != nil {
+			return err
+		}
+	} else {
+		if err := makeDirs(c); err != nil {
+			return err
+		}
+		process, err := launchEngine(ctx, c, socket)
+		if err != nil {
+			return err
+		}
+		if process != nil {
+			go func() { _, _ = process.Wait() }() // it outlives this program; until then it must not become a zombie
+		}
+	}
+	for !EngineAnswers(ctx, socket) {
+		select {
+		case <-ctx.Done():
+			return platform.Errorf(platform.Unavailable, "engine_start", "The Docker Engine does not start.").
+				WithHint("Its last words are in %s.", c.log(Engine)).Because(ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// RestartEngine makes a running engine read its settings: by a restart, or by SIGHUP where that must do.
+func RestartEngine(ctx context.Context, c Config, socket string, reload bool) error {
+	if Systemd() {
+		verb := "restart"
+		if reload {
+			verb = "reload"
+		}
+		return systemctl(ctx, verb, "docker.service")
+	}
+	pid := readPID(enginePIDFile(socket))
+	if pid == 0 || !isDockerd(pid) {
+		return nil // not started from here: its owner knows how
+	}
+	p := processOf(pid)
+	if reload {
+		return syscall.Kill(pid, syscall.SIGHUP)
+	}
+	if err := endProcess(p, 30*time.Second); err != nil {
 		return err
 	}
-	slog.Info("part started", "part", Engine, "pid", cmd.Process.Pid)
-	s.note(newChild(Engine, cmd.Process), 0)
-	return nil
+	return EnsureEngine(ctx, c, socket)
 }
 
 func enginePIDFile(socket string) string {

@@ -32,7 +32,8 @@ func wanted(c Config) []socket {
 func openSockets(c Config, kept []socket) ([]socket, error) {
 	var open []socket
 	for _, w := range wanted(c) {
-		i := slices.IndexFunc(kept, func(k socket) bool { return k.Name == w.Name && k.Addr == w.Addr })
+		// A proxy that drains still takes commands; its successor gets a control socket of its own.
+		i := slices.IndexFunc(kept, func(k socket) bool { return k.Name == w.Name && k.Addr == w.Addr && k.Name != "control" })
 		if i >= 0 {
 			w.file = os.NewFile(uintptr(kept[i].FD), w.Name)
 			syscall.CloseOnExec(kept[i].FD)

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lugsail/lugsail/internal/config"
+	"github.com/lugsail/lugsail/internal/host"
+	"github.com/lugsail/lugsail/internal/service"
+	"github.com/lugsail/lugsail/platform"
+)
+
+func hostCommand() *cobra.Command {
+	var s settings
+	c := s.add(&cobra.Command{Use: "host", Short: "Prepare and look at this machine", Args: cobra.NoArgs})
+	c.AddCommand(
+		s.host("check", "Check whether Lugsail can run here", checkHost),
+		s.host("setup", "Make users, directories and the settings file", setupHost),
+		s.host("prepare-docker", "Merge sane defaults into the Docker Engine's settings, and start it", prepareDocker),
+		s.host("prepare", "Make the base image and the builder", prepareBuilds),
+		s.host("wait", "Wait until the console answers", waitForConsole),
+		s.host("fingerprint", "Show the fingerprint of this server's own CA", fingerprint),
+		s.host("settings", "Show every setting", showSettings),
+		s.host("summary", "Show where the console is and how to push", summary),
+		s.hostRemove(),
+	)
+	return c
+}
+
+// machine is what the commands about the host work with.
+type machine struct {
+	settings *settings
+	config   config.Config
+	service  service.Config
+	out      io.Writer
+}
+
+func (m machine) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(m.out, format, args...) // a closed pipe ends the program by signal
+}
+
+func (s *settings) host(use, short string, do func(context.Context, machine) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := asRoot("host " + use); err != nil {
+				return err
+			}
+			m, err := s.machine(cmd)
+			if err != nil {
+				return err
+			}
+			return do(cmd.Context(), m)
+		},
+	}
+}
+
+func (s *settings) machine(cmd *cobra.Command) (machine, error) {
+	c, err := s.load()
+	if err != nil {
+		return machine{}, err
+	}
+	logTo("warn")
+	sc, err := s.service(c)
+	return machine{s, c, sc, cmd.OutOrStdout()}, err
+}
+
+func dirOf(path string) string { return filepath.Dir(path) }
+
+func checkHost(_ context.Context, m machine) error {
+	state, err := service.ReadState(m.service)
+	if err != nil {
+		return err
+	}
+	own := func(pid int) bool {
+		if pid == 1 && service.Systemd() {
+			return true // a socket unit of ours, or one that systemctl reports better
+		}
+		for _, p := range state.Parts {
+			if p.PID == pid && p.Alive() {
+				return true
+			}
+		}
+		return pid == state.Supervisor.PID && state.Supervisor.Alive()
+	}
+	found := host.Check{DataDir: m.config.DataDir, Ports: []int{m.config.HTTPPort, m.config.HTTPSPort}, Own: own}.Run()
+	if len(found) == 0 {
+		return nil
+	}
+	for _, err := range found[:len(found)-1] {
+		e := platform.AsError(err)
+		m.printf("Error: %s\n→ %s\n", e.Message, e.Hint)
+	}
+	return found[len(found)-1]
+}
+
+func setupHost(ctx context.Context, m machine) error {
+	c := m.config
+	if err := host.MakeUser(ctx, service.ProxyUser); err != nil {
+		return err
+	}
+	repaired, err := host.MakeDirectories([]host.Directory{
+		{Path: dirOf(c.File()), Mode: 0o755},
+		{Path: dirOf(c.KeyFile), Mode: 0o755},
+		{Path: c.DataDir, Mode: 0o711}, // the proxy's user passes through to its own part
+		{Path: m.service.LogDir, Mode: 0o750},
+		{Path: c.ProxyDir(), Mode: 0o700, Owner: service.ProxyUser},
+		{Path: c.RunDir, Mode: 0o755},
+	})
+	for _, path := range repaired {
+		m.printf("Repaired the mode of %s.\n", path)
+	}
+	if err != nil {
+		return err
+	}
+	if fixed, err := host.Closed(c.KeyFile); err != nil || fixed {
+		m.printf("Repaired the mode of %s: others could read it.\n", c.KeyFile)
+		if err != nil {
+			return err
+		}
+	}
+	if c.Instance == "" {
+		c.Instance = platform.NewID()
+	}
+	return c.Write()
+}
+
+func prepareDocker(ctx context.Context, m machine) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	socket := strings.TrimPrefix(m.config.DockerHost, "unix://")
+	engine, err := host.AskEngine(ctx, socket)
+	if err != nil {
+		return err
+	}
+	added, err := host.MergeDaemon(host.DaemonFile, host.Defaults(engine))
+	if err != nil {
+		return err
+	}
+	if len(added) > 0 {
+		m.printf("Set in %s: %s\n", host.DaemonFile, strings.Join(added, ", "))
+		switch host.HowToRestart(engine) {
+		case host.RestartNow:
+			err = service.RestartEngine(ctx, m.service, socket, false)
+		case host.RestartReload:
+			m.printf("Containers run here, so the Docker Engine was not restarted: the settings count in full after its next restart.\n")
+			err = service.RestartEngine(ctx, m.service, socket, true)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return service.EnsureEngine(ctx, m.service, socket)
+}
+
+func fingerprint(_ context.Context, m machine) error {
+	data, err := os.ReadFile(filepath.Join(m.config.ProxyDir(), "ca", "ca.crt"))
+	block, _ := pem.Decode(data)
+	if err != nil || block == nil {
+		return platform.Errorf(platform.NotFound, "no_ca", "This server has no CA yet.").WithHint("Start it once: lugsail service start").Because(err)
+	}
+	sum := sha256.Sum256(block.Bytes)
+	text := strings.ToUpper(hex.EncodeToString(sum[:]))
+	var parts []string
+	for i := 0; i < len(text); i += 2 {
+		parts = append(parts, text[i:i+2])
+	}
+	m.printf("%s\n", strings.Join(parts, ":"))
+	return nil
+}
+
+func showSettings(_ context.Context, m machine) error {
+	w := tabwriter.NewWriter(m.out, 0, 4, 2, ' ', 0)
+	for _, f := range config.Fields() {
+		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\n", f.Name, m.config.Setting(f.Name), f.Usage); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+func (s *settings) hostRemove() *cobra.Command {
+	var purge bool
+	c := &cobra.Command{
+		Use: "remove", Short: "Remove Lugsail's containers and networks; with --purge its images, data and user too", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := asRoot("host remove"); err != nil {
+				return err
+			}
+			m, err := s.machine(cmd)
+			if err != nil {
+				return err
+			}
+			return removeHost(cmd.Context(), m, purge)
+		},
+	}
+	c.Flags().BoolVar(&purge, "purge", false, "remove images, data, settings and the proxy's user too")
+	return c
+}
+
+func removeHost(ctx context.Context, m machine, purge bool) error {
+	socket := strings.TrimPrefix(m.config.DockerHost, "unix://")
+	if service.EngineAnswers(ctx, socket) {
+		if err := removeFromEngine(ctx, m.config, purge); err != nil {
+			return err
+		}
+	} else {
+		m.printf("The Docker Engine does not answer; containers of Lugsail, if any, are still there.\n")
+	}
+	if err := os.RemoveAll(m.config.RunDir); err != nil || !purge {
+		return err
+	}
+	err := errors.Join(os.RemoveAll(m.config.DataDir), os.RemoveAll(m.config.KeyFile), os.RemoveAll(m.config.File()))
+	_ = os.Remove(dirOf(m.config.KeyFile)) // goes only when nothing else lies there
+	return errors.Join(err, host.RemoveUser(ctx, service.ProxyUser))
+}

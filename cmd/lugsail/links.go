@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lugsail/lugsail/internal/config"
+	"github.com/lugsail/lugsail/platform"
+)
+
+// setupLink asks the running control plane for a new one-time link; a Conflict when an account exists.
+func setupLink(ctx context.Context, c config.Config) (string, error) {
+	answer, err := askAdmin(ctx, c, "setup-link", "")
+	if err == nil && answer.Claimed {
+		err = platform.Errorf(platform.Conflict, "set_up", "This server is set up already.").
+			WithHint("Sign in at %s. A forgotten password: lugsail recover", c.ConsoleURL())
+	}
+	return answer.URL, err
+}
+
+func recoverLink(ctx context.Context, c config.Config, email string) (string, error) {
+	answer, err := askAdmin(ctx, c, "recover", email)
+	return answer.URL, err
+}
+
+func setupLinkCommand() *cobra.Command {
+	var s settings
+	return s.add(&cobra.Command{
+		Use: "setup-link", Short: "Make a new one-time link for the first account", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := asRoot("setup-link"); err != nil {
+				return err
+			}
+			c, err := s.load()
+			if err != nil {
+				return err
+			}
+			url, err := setupLink(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), url)
+			return err
+		},
+	})
+}
+
+func recoverCommand() *cobra.Command {
+	var s settings
+	return s.add(&cobra.Command{
+		Use: "recover [E-MAIL]", Short: "Make a one-time link to set a new password", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := asRoot("recover"); err != nil {
+				return err
+			}
+			c, err := s.load()
+			if err != nil {
+				return err
+			}
+			email := ""
+			if len(args) == 1 {
+				email = args[0]
+			}
+			url, err := recoverLink(cmd.Context(), c, email)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), url)
+			return err
+		},
+	})
+}

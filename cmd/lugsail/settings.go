@@ -1,0 +1,110 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/lugsail/lugsail/internal/config"
+	"github.com/lugsail/lugsail/internal/service"
+	"github.com/lugsail/lugsail/platform"
+)
+
+// serverCommands are those that work on the server itself.
+func serverCommands() []*cobra.Command {
+	return []*cobra.Command{serveCommand(), proxyCommand(), serviceCommand(), hostCommand(), setupLinkCommand(), recoverCommand()}
+}
+
+// settings reads the configuration as the flags of a command say.
+type settings struct {
+	file  string
+	flags *pflag.FlagSet
+}
+
+// add gives a command the flags of all settings, and --config.
+func (s *settings) add(c *cobra.Command) *cobra.Command {
+	s.flags = c.PersistentFlags()
+	s.flags.StringVar(&s.file, "config", firstOf(os.Getenv("LUGSAIL_CONFIG"), config.DefaultFile), "file of the server's settings")
+	for _, f := range config.Fields() {
+		s.flags.String(f.Flag(), f.Default, f.Usage)
+		_ = s.flags.MarkHidden(f.Flag()) // exists: it was just made
+	}
+	return c
+}
+
+func (s settings) load() (config.Config, error) {
+	given := map[string]string{}
+	if s.flags != nil {
+		s.flags.Visit(func(f *pflag.Flag) {
+			if f.Name != "config" && f.Name != "json" {
+				given[f.Name] = f.Value.String()
+			}
+		})
+	}
+	return config.Load(config.Sources{File: firstOf(s.file, os.Getenv("LUGSAIL_CONFIG")), Environ: os.Environ(), Flags: given})
+}
+
+// args are the flags that make another process read the same configuration.
+func (s settings) args() []string {
+	args := []string{"--config", firstOf(s.file, config.DefaultFile)}
+	if s.flags != nil {
+		s.flags.Visit(func(f *pflag.Flag) {
+			if known(f.Name) {
+				args = append(args, "--"+f.Name+"="+f.Value.String())
+			}
+		})
+	}
+	return args
+}
+
+func known(flag string) bool {
+	for _, f := range config.Fields() {
+		if f.Flag() == flag {
+			return true
+		}
+	}
+	return false
+}
+
+// service is how the configuration looks to the supervisor.
+func (s settings) service(c config.Config) (service.Config, error) {
+	binary, err := os.Executable()
+	if err != nil {
+		return service.Config{}, err
+	}
+	cfg := service.Config{
+		Binary: strings.TrimSuffix(binary, " (deleted)"), Args: s.args(), RunDir: c.RunDir, LogDir: filepath.Join(c.DataDir, "log"),
+		HTTPAddr: addr(c.HTTPPort), HTTPSAddr: addr(c.HTTPSPort), Control: c.ControlSocket(),
+		ProxyUser: service.ProxyUser, ProxyDir: c.ProxyDir(),
+	}
+	if c.ManageDocker {
+		cfg.DockerHost = c.DockerHost
+	}
+	return cfg, nil
+}
+
+func asRoot(what string) error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	return platform.Errorf(platform.Forbidden, "not_root", "This must run as root.").WithHint("sudo lugsail %s", what)
+}
+
+// logTo makes the program's log: text to standard error, for the service's log file or the journal.
+func logTo(level string) {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: levels[level]})))
+}
+
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}

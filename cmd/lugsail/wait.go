@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/lugsail/lugsail/internal/config"
+	"github.com/lugsail/lugsail/internal/service"
+	"github.com/lugsail/lugsail/platform"
+)
+
+// waitForConsole waits until the control plane answers through the proxy, over HTTPS with a certificate that holds.
+func waitForConsole(ctx context.Context, m machine) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	var last error
+	for {
+		if last = askConsole(ctx, m); last == nil {
+			return nil
+		}
+		if running, _, err := service.NewControl(m.service).Status(ctx); err == nil && !running {
+			return notRunning
+		}
+		select {
+		case <-ctx.Done():
+			return platform.Errorf(platform.Unavailable, "console_silent", "The console does not answer.").
+				WithHint("The logs say why: lugsail service logs, lugsail service logs proxy").Because(last)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func askConsole(ctx context.Context, m machine) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	name := "console." + config.Local
+	roots := x509.NewCertPool()
+	if ca, err := os.ReadFile(filepath.Join(m.config.ProxyDir(), "ca", "ca.crt")); err == nil {
+		roots.AppendCertsFromPEM(ca)
+	}
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: name, MinVersion: tls.VersionTLS12},
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(m.config.HTTPSPort)))
+		},
+	}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.config.URL(name)+"/healthz", nil)
+	if err != nil {
+		return err
+	}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }() // nothing was written
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<10))
+	if err == nil && res.StatusCode != http.StatusOK {
+		return platform.Errorf(platform.Unavailable, "console_status", "It answered %s: %s", res.Status, body)
+	}
+	return err
+}
+
+func summary(ctx context.Context, m machine) error {
+	hosts := m.config.ConsoleHosts()
+	m.printf("Console      %s\n", m.config.URL(hosts[0]))
+	for _, h := range hosts[1:] {
+		m.printf("  also       %s\n", m.config.URL(h))
+	}
+	link, err := setupLink(ctx, m.config)
+	switch {
+	case err == nil:
+		m.printf("Set it up    %s\n             The link works once, for 60 minutes. A new one: lugsail setup-link\n", link)
+	case !platform.IsKind(err, platform.Conflict):
+		return err
+	}
+	m.printf("First app    lugsail login && lugsail create my-app && git push lugsail main\n")
+	return nil
+}

@@ -1,0 +1,127 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// What a machine must have at least.
+const (
+	leastMemory = 450 << 20 // a machine sold with 512 MB shows a little less
+	leastDisk   = 4 << 30
+)
+
+// Check is what the machine is looked at for.
+type Check struct {
+	DataDir string
+	Ports   []int
+	Own     func(pid int) bool // processes of Lugsail itself may hold the ports
+}
+
+// Run gives one error for each thing that stands in the way.
+func (c Check) Run() []error {
+	var found []error
+	for _, err := range []error{architecture(), memory(), c.disk(), apparmor()} {
+		if err != nil {
+			found = append(found, err)
+		}
+	}
+	for _, port := range c.Ports {
+		if err := c.port(port); err != nil {
+			found = append(found, err)
+		}
+	}
+	return found
+}
+
+func architecture() error {
+	if runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64" {
+		return nil
+	}
+	return platform.Errorf(platform.Invalid, "host_architecture", "This machine is %s; Lugsail runs on amd64 and arm64.", runtime.GOARCH)
+}
+
+func memory() error {
+	var info syscall.Sysinfo_t
+	if err := syscall.Sysinfo(&info); err != nil {
+		return fmt.Errorf("reading the size of the memory: %w", err)
+	}
+	if total := uint64(info.Totalram) * uint64(info.Unit); total < leastMemory {
+		return platform.Errorf(platform.NoRoom, "host_memory", "This machine has %d MB of memory; Lugsail needs 512 MB.", total>>20).
+			WithHint("Take a machine with 1 GB or more, so that there is room for apps too.")
+	}
+	return nil
+}
+
+func (c Check) disk() error {
+	dir := c.DataDir
+	for {
+		if _, err := os.Stat(dir); err == nil || dir == "/" {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return fmt.Errorf("reading the free space of %s: %w", dir, err)
+	}
+	if free := s.Bavail * uint64(s.Bsize); free < leastDisk {
+		return platform.Errorf(platform.NoRoom, "host_disk", "%s has %.1f GB free; Lugsail needs 4 GB for itself and the images of apps.", dir, float64(free)/(1<<30)).
+			WithHint("Make room, or choose another place with --data-dir.")
+	}
+	return nil
+}
+
+// apparmor: a kernel that enforces AppArmor starts no container without the program that loads profiles.
+func apparmor() error {
+	on, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && strings.TrimSpace(string(on)) != "Y") {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("asking the kernel about AppArmor: %w", err)
+	}
+	for _, p := range []string{"/usr/sbin/apparmor_parser", "/sbin/apparmor_parser"} {
+		if _, err := os.Stat(p); err == nil {
+			return nil
+		}
+	}
+	return platform.Errorf(platform.Invalid, "host_apparmor", "The kernel uses AppArmor, but the package apparmor is missing, so that no container can start.").
+		WithHint("apt-get install apparmor")
+}
+
+func (c Check) port(port int) error {
+	holders, err := Holders(port)
+	if err != nil {
+		return err
+	}
+	for _, h := range holders {
+		if h.PID != 0 && c.Own != nil && c.Own(h.PID) {
+			return nil
+		}
+	}
+	if len(holders) == 0 {
+		return nil
+	}
+	name := "another program"
+	if h := holders[0]; h.Name != "" {
+		name = fmt.Sprintf("%s (process %d)", h.Name, h.PID)
+	}
+	return platform.Errorf(platform.Conflict, "host_port", "Port %d is in use by %s.", port, name).
+		WithHint("Stop it, for example with `systemctl disable --now %s`, or choose other ports: --http-port 8080 --https-port 8443.", first(holders[0].Name, "NAME"))
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,169 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/lugsail/lugsail/internal/atomicfile"
+	"github.com/lugsail/lugsail/platform"
+)
+
+// DaemonFile is where the Docker Engine reads its settings.
+const DaemonFile = "/etc/docker/daemon.json"
+
+// Engine is what the running engine says of itself.
+type Engine struct {
+	Answers     bool
+	Containers  int // that run
+	LiveRestore bool
+	Swarm       bool
+	Version     string
+}
+
+// AskEngine asks the engine behind a unix socket. One that does not answer is no error.
+func AskEngine(ctx context.Context, socket string) (Engine, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker/info", nil)
+	if err != nil {
+		return Engine{}, err
+	}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		return Engine{}, nil //nolint:nilerr // it does not answer, and that is the answer
+	}
+	defer func() { _ = res.Body.Close() }() // nothing was written
+	var info struct {
+		ContainersRunning  int
+		LiveRestoreEnabled bool
+		ServerVersion      string
+		Swarm              struct{ LocalNodeState string }
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, 4<<20)).Decode(&info); err != nil {
+		return Engine{}, fmt.Errorf("reading what the Docker Engine says: %w", err)
+	}
+	return Engine{
+		Answers: res.StatusCode == http.StatusOK, Containers: info.ContainersRunning, LiveRestore: info.LiveRestoreEnabled,
+		Swarm: info.Swarm.LocalNodeState != "" && info.Swarm.LocalNodeState != "inactive", Version: info.ServerVersion,
+	}, nil
+}
+
+// Defaults are the settings that Lugsail wants. Where containers of others run, only
+// those that change nothing for them. live-restore and Swarm exclude each other: with
+// both, the engine does not start.
+func Defaults(e Engine) map[string]any {
+	d := map[string]any{
+		"log-driver": "local",
+		"log-opts":   map[string]any{"max-size": "10m", "max-file": "3"},
+	}
+	if !e.Swarm {
+		d["live-restore"] = true
+	}
+	if e.Containers == 0 {
+		d["userland-proxy"] = false
+		d["icc"] = false
+		d["no-new-privileges"] = true
+		d["default-ulimits"] = map[string]any{"nofile": map[string]any{"Name": "nofile", "Soft": 65536, "Hard": 65536}}
+	}
+	return d
+}
+
+// MergeDaemon adds missing settings to the engine's file and keeps a copy of the file as it was. It
+// reports which it added.
+func MergeDaemon(file string, defaults map[string]any) (added []string, err error) {
+	before, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading %s: %w", file, err)
+	}
+	after, added, err := merge(before, defaults)
+	if err != nil {
+		return nil, platform.Errorf(platform.Invalid, "daemon_json", "%s is not valid JSON.", file).
+			WithHint("Correct it; the Docker Engine would not start with it either.").Because(err)
+	}
+	if len(added) == 0 {
+		return nil, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return nil, fmt.Errorf("making %s: %w", filepath.Dir(file), err)
+	}
+	if len(before) > 0 {
+		if err := keepCopy(file, before); err != nil {
+			return nil, err
+		}
+	}
+	return added, atomicfile.Write(file, after, 0o644)
+}
+
+// keepCopy keeps the file as it was before Lugsail first touched it; a later change does not replace that copy.
+func keepCopy(file string, data []byte) error {
+	kept := file + ".before-lugsail"
+	if _, err := os.Stat(kept); err == nil {
+		return nil
+	}
+	return atomicfile.Write(kept, data, 0o644)
+}
+
+func merge(before []byte, defaults map[string]any) (after []byte, added []string, err error) {
+	have := map[string]json.RawMessage{}
+	if len(bytes.TrimSpace(before)) > 0 {
+		if err := json.Unmarshal(before, &have); err != nil {
+			return nil, nil, err
+		}
+	}
+	_, ownDriver := have["log-driver"]
+	for _, name := range []string{"live-restore", "userland-proxy", "icc", "no-new-privileges", "default-ulimits", "log-driver", "log-opts"} {
+		value, wanted := defaults[name]
+		_, there := have[name]
+		if !wanted || there || (name == "log-opts" && ownDriver) {
+			continue // log options belong to the driver that the owner chose
+		}
+		if have[name], err = json.Marshal(value); err != nil {
+			return nil, nil, err
+		}
+		added = append(added, name)
+	}
+	if _, opts := have["log-opts"]; opts && !ownDriver && !slices.Contains(added, "log-opts") {
+		delete(have, "log-driver") // the owner's options are for the default driver
+		added = slices.DeleteFunc(added, func(s string) bool { return s == "log-driver" })
+	}
+	if after, err = json.MarshalIndent(have, "", "  "); err != nil {
+		return nil, nil, err
+	}
+	return append(after, '\n'), added, nil
+}
+
+// Restart says what to do so that new settings of the engine count.
+type Restart string
+
+// What can be done about changed settings.
+const (
+	RestartNone   Restart = "none"   // the engine does not run: it reads them when it starts
+	RestartNow    Restart = "now"    // no container stops by it
+	RestartReload Restart = "reload" // containers would stop: live-restore now, the rest at the next restart
+)
+
+// HowToRestart chooses what stops no container.
+func HowToRestart(e Engine) Restart {
+	switch {
+	case !e.Answers:
+		return RestartNone
+	case e.Containers == 0 || e.LiveRestore:
+		return RestartNow
+	}
+	return RestartReload
+}
