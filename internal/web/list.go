@@ -18,10 +18,10 @@ const (
 	remove = http.MethodDelete
 
 	read    = platform.ActionRead
-	deploy  = platform.ActionDeploy
+	bring   = platform.ActionDeploy
 	manage  = platform.ActionManage
 	secrets = platform.ActionSecrets
-	account = platform.ActionAccount
+	own     = platform.ActionAccount
 )
 
 // list is every route there is. A test walks it with every kind of actor.
@@ -55,9 +55,9 @@ func apiRoutes(a *api.API) []route {
 		{method: get, path: "/api/v1/server", kind: program, action: read, any: true, handler: a.ServerInfo},
 		{method: get, path: "/api/v1/plans", kind: program, action: read, any: true, handler: a.PlansList},
 		{method: get, path: "/api/v1/events", kind: program, action: read, handler: a.EventsList},
-		{method: get, path: "/api/v1/tokens", kind: program, action: account, handler: a.TokensList},
-		{method: post, path: "/api/v1/tokens", kind: program, action: account, handler: a.TokenCreate},
-		{method: remove, path: "/api/v1/tokens/:id", kind: program, action: account, handler: a.TokenRevoke},
+		{method: get, path: "/api/v1/tokens", kind: program, action: own, handler: a.TokensList},
+		{method: post, path: "/api/v1/tokens", kind: program, action: own, handler: a.TokenCreate},
+		{method: remove, path: "/api/v1/tokens/:id", kind: program, action: own, handler: a.TokenRevoke},
 		{method: get, path: "/api/v1/apps", kind: program, action: read, any: true, handler: a.AppsList},
 		{method: post, path: "/api/v1/apps", kind: program, action: manage, handler: a.AppCreate},
 	}
@@ -74,12 +74,12 @@ func appRoutes(a *api.API) []route {
 		{method: get, path: app + "/config/values", kind: program, action: secrets, handler: a.ConfigValues},
 		{method: patch, path: app + "/config", kind: program, action: manage, handler: a.ConfigChange},
 		{method: get, path: app + "/deployments", kind: program, action: read, handler: a.DeploymentsList},
-		{method: post, path: app + "/deployments", kind: program, action: deploy, handler: a.DeploymentCreate},
+		{method: post, path: app + "/deployments", kind: program, action: bring, handler: a.DeploymentCreate},
 		{method: get, path: app + "/deployments/:number", kind: program, action: read, handler: a.DeploymentGet},
 		{method: get, path: app + "/deployments/:number/events", kind: program, action: read, stream: true, handler: a.DeploymentEvents},
-		{method: post, path: app + "/deployments/:number/cancel", kind: program, action: deploy, handler: a.DeploymentCancel},
+		{method: post, path: app + "/deployments/:number/cancel", kind: program, action: bring, handler: a.DeploymentCancel},
 		{method: get, path: app + "/releases", kind: program, action: read, handler: a.ReleasesList},
-		{method: post, path: app + "/rollback", kind: program, action: deploy, handler: a.ReleaseRollback},
+		{method: post, path: app + "/rollback", kind: program, action: bring, handler: a.ReleaseRollback},
 		{method: get, path: app + "/replicas", kind: program, action: read, handler: a.ReplicasList},
 		{method: get, path: app + "/logs", kind: program, action: read, stream: true, handler: a.LogsList},
 		{method: get, path: app + "/domains", kind: program, action: read, handler: a.DomainsList},
@@ -103,11 +103,11 @@ func pageRoutes(p *console.Console) []route {
 		{method: post, path: "/create", kind: page, action: manage, handler: p.CreateApp},
 		{method: get, path: "/activity", kind: page, action: read, handler: p.Activity},
 		{method: get, path: "/server", kind: page, action: read, handler: p.Server},
-		{method: get, path: "/account", kind: page, action: account, handler: p.Account},
-		{method: post, path: "/account/password", kind: page, action: account, handler: p.AccountPassword},
-		{method: post, path: "/account/tokens", kind: page, action: account, handler: p.TokenCreate},
-		{method: post, path: "/account/tokens/:id/revoke", kind: page, action: account, handler: p.TokenRevoke},
-		{method: post, path: "/account/sessions/:id/end", kind: page, action: account, handler: p.SessionEnd},
+		{method: get, path: "/account", kind: page, action: own, handler: p.Account},
+		{method: post, path: "/account/password", kind: page, action: own, handler: p.AccountPassword},
+		{method: post, path: "/account/tokens", kind: page, action: own, handler: p.TokenCreate},
+		{method: post, path: "/account/tokens/:id/revoke", kind: page, action: own, handler: p.TokenRevoke},
+		{method: post, path: "/account/sessions/:id/end", kind: page, action: own, handler: p.SessionEnd},
 	}
 }
 
@@ -116,10 +116,10 @@ func appPageRoutes(p *console.Console) []route {
 	return []route{
 		{method: get, path: app, kind: page, action: read, handler: p.Overview},
 		{method: get, path: app + "/deployments", kind: page, action: read, handler: p.Deployments},
-		{method: post, path: app + "/deployments", kind: page, action: deploy, handler: p.Redeploy},
+		{method: post, path: app + "/deployments", kind: page, action: bring, handler: p.Redeploy},
 		{method: get, path: app + "/deployments/:number", kind: page, action: read, handler: p.Deployment},
-		{method: post, path: app + "/deployments/:number/cancel", kind: page, action: deploy, handler: p.DeploymentCancel},
-		{method: post, path: app + "/rollback", kind: page, action: deploy, handler: p.Rollback},
+		{method: post, path: app + "/deployments/:number/cancel", kind: page, action: bring, handler: p.DeploymentCancel},
+		{method: post, path: app + "/rollback", kind: page, action: bring, handler: p.Rollback},
 		{method: get, path: app + "/logs", kind: page, action: read, handler: p.Logs},
 		{method: get, path: app + "/config", kind: page, action: read, handler: p.Config},
 		{method: post, path: app + "/config", kind: page, action: manage, handler: p.ConfigSet},

@@ -49,7 +49,7 @@ func (a *API) appName(ctx context.Context, actor platform.Actor, id string) (str
 	if id == "" {
 		return "", nil
 	}
-	all, err := a.Apps.List(ctx, actor)
+	all, err := a.Apps.Apps(ctx, actor)
 	for _, o := range all {
 		if o.App.ID == id {
 			return o.App.Name, nil

@@ -15,8 +15,8 @@ import (
 
 type apps interface {
 	Create(ctx context.Context, actor platform.Actor, r app.CreateRequest) (app.Overview, error)
-	List(ctx context.Context, actor platform.Actor) ([]app.Overview, error)
-	Show(ctx context.Context, actor platform.Actor, name string) (app.Overview, error)
+	Apps(ctx context.Context, actor platform.Actor) ([]app.Overview, error)
+	App(ctx context.Context, actor platform.Actor, name string) (app.Overview, error)
 	Destroy(ctx context.Context, actor platform.Actor, name, confirm string) (platform.Deployment, error)
 	Configure(ctx context.Context, actor platform.Actor, name string, s app.Settings) (platform.Deployment, error)
 	Scale(ctx context.Context, actor platform.Actor, name string, scale platform.Scale) (platform.Deployment, error)
@@ -64,7 +64,7 @@ func appBody(o app.Overview) App {
 
 // AppsList answers GET /apps.
 func (a *API) AppsList(c echo.Context) error {
-	all, err := a.Apps.List(c.Request().Context(), request.Actor(c))
+	all, err := a.Apps.Apps(c.Request().Context(), request.Actor(c))
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (a *API) AppCreate(c echo.Context) error {
 // AppGet answers GET /apps/:app.
 func (a *API) AppGet(c echo.Context) error {
 	ctx, actor, name := actorAnd(c)
-	o, err := a.Apps.Show(ctx, actor, name)
+	o, err := a.Apps.App(ctx, actor, name)
 	if err != nil {
 		return err
 	}

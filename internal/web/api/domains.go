@@ -13,7 +13,7 @@ import (
 )
 
 type domains interface {
-	DomainsOf(ctx context.Context, actor platform.Actor, name string) ([]platform.Domain, error)
+	Domains(ctx context.Context, actor platform.Actor, name string) ([]platform.Domain, error)
 	AddDomain(ctx context.Context, actor platform.Actor, name, host string) (platform.Domain, app.DomainAdvice, error)
 	RemoveDomain(ctx context.Context, actor platform.Actor, name, host string) error
 }
@@ -38,7 +38,7 @@ func domainBody(d platform.Domain) Domain {
 
 // DomainsList answers GET /apps/:app/domains.
 func (a *API) DomainsList(c echo.Context) error {
-	all, err := a.Apps.DomainsOf(actorAnd(c))
+	all, err := a.Apps.Domains(actorAnd(c))
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (a *API) ReleasesList(c echo.Context) error {
 		return err
 	}
 	ctx, actor, name := actorAnd(c)
-	o, err := a.Apps.Show(ctx, actor, name)
+	o, err := a.Apps.App(ctx, actor, name)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (a *API) TokensList(c echo.Context) error {
 }
 
 func (a *API) appNames(c echo.Context) (map[string]string, error) {
-	all, err := a.Apps.List(c.Request().Context(), request.Actor(c))
+	all, err := a.Apps.Apps(c.Request().Context(), request.Actor(c))
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (a *API) TokenCreate(c echo.Context) error {
 	ctx, actor := c.Request().Context(), request.Actor(c)
 	appID := ""
 	if body.App != "" {
-		o, err := a.Apps.Show(ctx, actor, body.App)
+		o, err := a.Apps.App(ctx, actor, body.App)
 		if err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func (c *Console) tokenRows(ctx context.Context, actor platform.Actor, page *acc
 	if err != nil {
 		return err
 	}
-	apps, err := c.apps.List(ctx, actor)
+	apps, err := c.apps.Apps(ctx, actor)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (c *Console) TokenCreate(e echo.Context) error {
 	page := tokenPage{App: e.FormValue("app")}
 	appID := ""
 	if page.App != "" {
-		o, err := c.apps.Show(ctx, actor, page.App)
+		o, err := c.apps.App(ctx, actor, page.App)
 		if err != nil {
 			return c.accountWith(e, "token", err)
 		}

@@ -15,7 +15,7 @@ type appFrame struct {
 
 // inApp makes the frame of an app's page.
 func (c *Console) inApp(e echo.Context, tab, title string) (frame, error) {
-	o, err := c.apps.Show(e.Request().Context(), request.Actor(e), e.Param("app"))
+	o, err := c.apps.App(e.Request().Context(), request.Actor(e), e.Param("app"))
 	if err != nil {
 		return frame{}, err
 	}

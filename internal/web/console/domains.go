@@ -13,7 +13,7 @@ import (
 )
 
 type domains interface {
-	DomainsOf(ctx context.Context, actor platform.Actor, name string) ([]platform.Domain, error)
+	Domains(ctx context.Context, actor platform.Actor, name string) ([]platform.Domain, error)
 	AddDomain(ctx context.Context, actor platform.Actor, name, host string) (platform.Domain, app.DomainAdvice, error)
 	RemoveDomain(ctx context.Context, actor platform.Actor, name, host string) error
 	Advice(host string) app.DomainAdvice
@@ -38,7 +38,7 @@ func (c *Console) domainsWith(e echo.Context, host string, wrong error) error {
 	if err != nil {
 		return err
 	}
-	added, err := c.apps.DomainsOf(e.Request().Context(), f.Actor, f.App.App.Name)
+	added, err := c.apps.Domains(e.Request().Context(), f.Actor, f.App.App.Name)
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 type overviews interface {
-	List(ctx context.Context, actor platform.Actor) ([]app.Overview, error)
-	Show(ctx context.Context, actor platform.Actor, name string) (app.Overview, error)
+	Apps(ctx context.Context, actor platform.Actor) ([]app.Overview, error)
+	App(ctx context.Context, actor platform.Actor, name string) (app.Overview, error)
 }
 
 type plans interface {
@@ -30,7 +30,7 @@ type homePage struct {
 // Home answers GET /: all apps, and what the machine has left.
 func (c *Console) Home(e echo.Context) error {
 	ctx, actor := e.Request().Context(), request.Actor(e)
-	apps, err := c.apps.List(ctx, actor)
+	apps, err := c.apps.Apps(ctx, actor)
 	if err != nil {
 		return err
 	}

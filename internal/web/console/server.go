@@ -19,7 +19,7 @@ type serverPage struct {
 // Server answers GET /server: the machine, the plans, and the certificate to trust.
 func (c *Console) Server(e echo.Context) error {
 	ctx, actor := e.Request().Context(), request.Actor(e)
-	apps, err := c.apps.List(ctx, actor)
+	apps, err := c.apps.Apps(ctx, actor)
 	if err != nil {
 		return err
 	}

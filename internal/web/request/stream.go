@@ -56,18 +56,20 @@ func Serve(c echo.Context, f func(ctx context.Context, s *Stream) error) error {
 		return platform.Errorf(platform.TooMany, "too_many_streams", "Too many live views are open on this server.").
 			WithHint("Close a few and try again.")
 	}
-	ctx, cancel := context.WithCancel(c.Request().Context())
+	ctx, cancel := context.WithCancelCause(c.Request().Context())
 	s := &Stream{w: c.Response(), control: http.NewResponseController(c.Response().Writer)}
 	_ = s.control.SetReadDeadline(time.Time{}) // a reader sends nothing more; not every writer has deadlines
 	s.open(c)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer cancel()
-		s.beat(ctx, alive(c))
+		cancel(s.beat(ctx, alive(c)))
 	}()
 	err := f(ctx, s)
-	cancel()
+	if refused := context.Cause(ctx); refused != nil {
+		err = refused
+	}
+	cancel(nil)
 	<-done
 	return s.finish(c, err)
 }
@@ -102,16 +104,20 @@ func (s *Stream) write(frame string) error {
 	return s.control.Flush()
 }
 
-func (s *Stream) beat(ctx context.Context, alive func(context.Context) error) {
+// beat returns why the stream must end.
+func (s *Stream) beat(ctx context.Context, alive func(context.Context) error) error {
 	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case <-tick.C:
-			if alive(ctx) != nil || s.write(": still here\n\n") != nil {
-				return
+			if err := alive(ctx); err != nil {
+				return err
+			}
+			if err := s.write(": still here\n\n"); err != nil {
+				return err
 			}
 		}
 	}

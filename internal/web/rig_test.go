@@ -1,0 +1,299 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lugsail/lugsail/internal/secret"
+	"github.com/lugsail/lugsail/internal/store"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/account"
+	"github.com/lugsail/lugsail/platform/app"
+	"github.com/lugsail/lugsail/platform/deploy"
+	routing "github.com/lugsail/lugsail/platform/route"
+)
+
+const (
+	testHost     = "console.example.test"
+	testEmail    = "ada@example.test"
+	testPassword = "correct horse battery"
+	canary       = "LGS-CANARY-7f3a9b" // the value of a config var; it may leave through few doors
+)
+
+// rig is the whole server over a real store, a real account service and a real
+// application service. Deployments are only recorded: nothing walks them but the test.
+type rig struct {
+	t        *testing.T
+	store    *store.Store
+	accounts *account.Service
+	apps     *app.Service
+	engine   *engine
+	server   *Server
+	owner    platform.Actor
+	session  string // of the owner's browser
+}
+
+// engine tells of replicas and the machine, as Docker would.
+type engine struct {
+	replicas []platform.Replica
+	lines    []platform.LogLine
+}
+
+func (e *engine) Replicas(_ context.Context, appID string) ([]platform.Replica, error) {
+	var found []platform.Replica
+	for _, r := range e.replicas {
+		if appID == "" || r.AppID == appID {
+			found = append(found, r)
+		}
+	}
+	return found, nil
+}
+
+func (e *engine) Logs(ctx context.Context, _ string, _ int, follow bool, fn func(platform.LogLine) error) error {
+	for _, l := range e.lines {
+		if err := fn(l); err != nil {
+			return err
+		}
+	}
+	if follow {
+		<-ctx.Done()
+	}
+	return nil
+}
+
+func (e *engine) Capacity(context.Context) (int64, int, error) { return 4 << 30, 2, nil }
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := newUnclaimedRig(t)
+	ctx := t.Context()
+	token, err := r.accounts.IssueSetupLink(ctx)
+	must(t, err)
+	r.session, err = r.accounts.Claim(ctx, token, testEmail, testPassword, "198.51.100.9", "Test Browser")
+	must(t, err)
+	r.owner, _, err = r.accounts.Session(ctx, r.session, "198.51.100.9")
+	must(t, err)
+	return r
+}
+
+func newUnclaimedRig(t *testing.T) *rig {
+	t.Helper()
+	dir := t.TempDir()
+	key, err := secret.LoadOrCreateKey(filepath.Join(dir, "key"))
+	must(t, err)
+	s, err := store.Open(t.Context(), store.Config{Dir: filepath.Join(dir, "data"), Key: key})
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Close()) })
+	r := &rig{t: t, store: s, engine: &engine{}, accounts: account.New(s, secret.NewPasswords())}
+	r.apps = r.service()
+	r.server, err = New(Config{
+		Socket: filepath.Join(dir, "web.sock"), Hosts: func() []string { return []string{testHost} },
+		ConsoleURL: "https://" + testHost, Version: "test",
+	}, Deps{
+		Apps: r.apps, Accounts: r.accounts, Directory: s, Ready: s.Ping, CA: testCA,
+		Git: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "git "+r.URL.Path) }),
+		Log: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+	return r
+}
+
+func (r *rig) service() *app.Service {
+	return &app.Service{
+		Store: r.store, History: r.store, Names: r.store, Progress: r.store.Logs(), Changes: r.store, Engine: r.engine, Now: time.Now,
+		Conductor: &deploy.Conductor{Deployments: r.store, Now: time.Now},
+		Routes:    &routing.Service{Store: r.store, Hosts: testHosts},
+		Addresses: app.Addresses{
+			Hosts: testHosts, Console: testHost, Port: 443, PublicIPs: []string{"203.0.113.7"},
+			Ours: func(host string) bool { return strings.HasSuffix(host, ".example.test") },
+		},
+	}
+}
+
+func testHosts(name string) []string { return []string{name + ".example.test", name + ".localhost"} }
+
+func testCA(context.Context) ([]byte, error) {
+	return []byte("-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----\n"), nil
+}
+
+// serving makes an app with a release that serves, one replica, a config var and two deployments.
+func (r *rig) serving(name string) platform.App {
+	r.t.Helper()
+	ctx := r.t.Context()
+	_, err := r.apps.Create(ctx, r.owner, app.CreateRequest{Name: name, Plan: "nano"})
+	must(r.t, err)
+	_, err = r.apps.SetConfigVars(ctx, r.owner, name, map[string]string{"SECRET_KEY": canary}, nil)
+	must(r.t, err)
+	a, err := r.store.AppByName(ctx, name)
+	must(r.t, err)
+	d := r.deployment(a, "Say hello", "first line", "second line", "third line")
+	vars, err := r.store.ConfigVars(ctx, a.ID)
+	must(r.t, err)
+	release := platform.Release{
+		AppID: a.ID, DeploymentID: d.ID, Cause: d.Cause, Image: "127.0.0.1:5005/apps/x@sha256:00", Plan: "nano",
+		Processes: []platform.Process{{Type: "web", Command: "node server.js"}}, ConfigVars: vars,
+		Commit: "1a2b3c4d5e6f", CommitTitle: "Say hello", CreatedAt: time.Now(), CreatedBy: testEmail,
+	}
+	must(r.t, r.store.AppendRelease(ctx, &release))
+	must(r.t, r.store.CommitSwitch(ctx, a.ID, release.Number, d.ID))
+	r.engine.replicas = append(r.engine.replicas, platform.Replica{
+		ID: name + "-1", AppID: a.ID, App: name, Release: release.Number, Process: "web", Index: 1,
+		State: platform.ReplicaRunning, Port: 8080, CreatedAt: time.Now(), StartedAt: time.Now(),
+	})
+	a, err = r.store.AppByName(ctx, name)
+	must(r.t, err)
+	return a
+}
+
+// deployment records a push that runs, with these lines in its log.
+func (r *rig) deployment(a platform.App, title string, lines ...string) platform.Deployment {
+	r.t.Helper()
+	ctx := r.t.Context()
+	d := platform.Deployment{
+		ID: platform.NewID(), AppID: a.ID, Kind: platform.DeployPush, State: platform.DeploymentWaiting,
+		Cause: "push of 1a2b3c4", Source: platform.Source{Commit: "1a2b3c4d5e6f", Title: title, Branch: "main"},
+		Actor: testEmail, Via: "git", CreatedAt: time.Now(),
+	}
+	must(r.t, r.store.CreateDeployment(ctx, &d, []platform.StepName{platform.StepBuild, platform.StepRelease, platform.StepSwitch}))
+	_, err := r.store.ClaimDeployment(ctx, d.ID)
+	must(r.t, err)
+	r.log(d, lines...)
+	return d
+}
+
+func (r *rig) log(d platform.Deployment, lines ...string) {
+	r.t.Helper()
+	w, err := r.store.Logs().Writer(d.ID)
+	must(r.t, err)
+	for _, l := range lines {
+		_, err := io.WriteString(w, l+"\n")
+		must(r.t, err)
+	}
+	must(r.t, w.Close())
+}
+
+func (r *rig) end(d platform.Deployment, state platform.DeploymentState, change func(*platform.Deployment)) {
+	r.t.Helper()
+	_, err := r.store.UpdateDeployment(r.t.Context(), d.ID, func(d *platform.Deployment) error {
+		now := time.Now()
+		d.State, d.EndedAt = state, &now
+		if change != nil {
+			change(d)
+		}
+		return nil
+	})
+	must(r.t, err)
+}
+
+// token makes an API token of the owner.
+func (r *rig) token(appID string, scopes ...platform.Scope) string {
+	r.t.Helper()
+	secret, _, err := r.accounts.CreateToken(r.t.Context(), r.owner, "test", scopes, appID, 0)
+	must(r.t, err)
+	return secret
+}
+
+// viewer makes an account that may only look, and signs it in.
+func (r *rig) viewer() (session string) {
+	r.t.Helper()
+	ctx := r.t.Context()
+	hash, err := secret.NewPasswords().Hash(ctx, testPassword)
+	must(r.t, err)
+	must(r.t, r.store.CreateAccount(ctx, &platform.Account{
+		ID: platform.NewID(), Email: "vic@example.test", PasswordHash: hash, Role: platform.RoleViewer, CreatedAt: time.Now(),
+	}))
+	session, err = r.accounts.Login(ctx, "vic@example.test", testPassword, "198.51.100.8", "Viewer's Browser")
+	must(r.t, err)
+	return session
+}
+
+// ask is one request as the proxy hands it over.
+type ask struct {
+	method, path string
+	token        string
+	session      string
+	json         string
+	form         url.Values
+	header       http.Header
+	host         string
+}
+
+type answer struct {
+	*http.Response
+	body string
+}
+
+func (r *rig) do(a ask) answer {
+	r.t.Helper()
+	w := httptest.NewRecorder()
+	r.server.Handler().ServeHTTP(w, a.request(r.t.Context()))
+	res := w.Result()
+	return answer{Response: res, body: w.Body.String()}
+}
+
+func (a ask) request(ctx context.Context) *http.Request {
+	if a.method == "" {
+		a.method = http.MethodGet
+	}
+	body, kind := a.json, "application/json"
+	if a.form != nil {
+		body, kind = a.form.Encode(), "application/x-www-form-urlencoded"
+	}
+	req := httptest.NewRequestWithContext(ctx, a.method, a.path, strings.NewReader(body))
+	req.Host = testHost
+	if a.host != "" {
+		req.Host = a.host
+	}
+	req.Header.Set("X-Forwarded-For", "198.51.100.9")
+	if body != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	if a.token != "" {
+		req.Header.Set("Authorization", "Bearer "+a.token)
+	}
+	if a.session != "" {
+		req.AddCookie(&http.Cookie{Name: "__Host-lugsail", Value: a.session})
+	}
+	for name, values := range a.header {
+		req.Header[name] = values
+	}
+	return req
+}
+
+func (a answer) decode(t *testing.T, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.body), v); err != nil {
+		t.Fatalf("answer %d is not JSON: %v\n%s", a.StatusCode, err, a.body)
+	}
+}
+
+// code is the problem's code, "" when the answer is none.
+func (a answer) code() string {
+	var p struct{ Code, Message string }
+	_ = json.Unmarshal([]byte(a.body), &p) // no problem is fine
+	return p.Code
+}
+
+func (a answer) want(t *testing.T, status int) answer {
+	t.Helper()
+	if a.StatusCode != status {
+		t.Fatalf("answer %d, want %d\n%s", a.StatusCode, status, a.body)
+	}
+	return a
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
