@@ -107,6 +107,7 @@ func unknown(cmd *cobra.Command, args []string) error {
 		return cmd.Help()
 	}
 	text := fmt.Sprintf("There is no command %q.", args[0])
+	cmd.SuggestionsMinimumDistance = 2 // letters that may differ
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		text += " Did you mean " + strings.Join(near, " or ") + "?"
 	}

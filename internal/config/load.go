@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -142,7 +143,7 @@ func (c Config) Write() error {
 		if text == f.Default {
 			continue
 		}
-		line, err := yaml.Marshal(map[string]string{f.Name: text})
+		line, err := yaml.Marshal(map[string]any{f.Name: plain(text)})
 		if err != nil {
 			return fmt.Errorf("writing %s: %w", c.file, err)
 		}
@@ -159,4 +160,15 @@ func (c Config) Setting(name string) string {
 		}
 	}
 	return ""
+}
+
+// plain keeps numbers and truth values from being written in quotes.
+func plain(text string) any {
+	if n, err := strconv.Atoi(text); err == nil {
+		return n
+	}
+	if text == "true" || text == "false" {
+		return text == "true"
+	}
+	return text
 }
