@@ -1,0 +1,297 @@
+package deploy_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lugsail/lugsail/internal/enginetest"
+	"github.com/lugsail/lugsail/internal/secret"
+	"github.com/lugsail/lugsail/internal/store"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/build"
+	"github.com/lugsail/lugsail/platform/deploy"
+	"github.com/lugsail/lugsail/platform/release"
+	"github.com/lugsail/lugsail/platform/route"
+	"github.com/lugsail/lugsail/platform/run"
+)
+
+// rig is a conductor on a real store, with an engine and a builder in memory.
+type rig struct {
+	t       *testing.T
+	dir     string
+	store   *store.Store
+	engine  *enginetest.Fake
+	builder *builder
+	proxy   *proxy
+	routes  *route.Service
+	c       *deploy.Conductor
+	stop    func() // ends the conductor and closes the store
+}
+
+func newRig(t *testing.T) *rig {
+	r := &rig{t: t, dir: t.TempDir(), engine: &enginetest.Fake{}, builder: &builder{}, proxy: &proxy{}}
+	r.start()
+	t.Cleanup(func() { r.stop() })
+	return r
+}
+
+// start opens the store and runs a conductor, as the control plane does at its start.
+func (r *rig) start() {
+	r.t.Helper()
+	key, err := secret.LoadOrCreateKey(filepath.Join(r.dir, "key"))
+	r.check(err)
+	r.store, err = store.Open(r.t.Context(), store.Config{Dir: filepath.Join(r.dir, "data"), Key: key})
+	r.check(err)
+	r.routes = &route.Service{Publisher: r.proxy, Store: r.store, Hosts: func(name string) []string { return []string{name + ".localhost"} }}
+	r.c = &deploy.Conductor{
+		Deployments: r.store, Apps: r.store, Journal: journal{r.store},
+		Builds: build.New(r.builder, r.store, 1), Releases: release.New(r.store),
+		Replicas: run.New(r.engine, r.engine, r.builder, r.proxy), Routes: r.routes,
+		Drainer: r.proxy, Watcher: r.engine, Leave: []deploy.Leaver{r.engine.RemoveApp, r.builder.Forget},
+		Redact:    func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
+		Secrets:   func(context.Context, string) []string { return []string{"LGS-CANARY-secret"} },
+		KeepEvery: 100 * time.Millisecond, Now: time.Now,
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.c.Run(ctx) }()
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := errors.Join(<-done, r.store.Close()); err != nil {
+			r.t.Errorf("ending: %v", err)
+		}
+	})
+	r.eventually("the first table", func() bool { return r.proxy.revision() > 0 })
+}
+
+// restart ends the conductor where it is and starts another one, as after an upgrade.
+func (r *rig) restart() {
+	r.stop()
+	r.start()
+}
+
+func (r *rig) check(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) app(name string) platform.App {
+	r.t.Helper()
+	app := platform.App{ID: platform.NewID(), Name: name, State: platform.AppActive, Plan: "nano", Scale: platform.Scale{}, CreatedAt: time.Now()}
+	r.check(r.store.CreateApp(r.t.Context(), &app))
+	return app
+}
+
+// push records a deployment of a source whose image will have that name.
+func (r *rig) push(app platform.App, image string) platform.Deployment {
+	r.t.Helper()
+	dir := filepath.Join(r.dir, platform.NewID())
+	r.check(os.MkdirAll(dir, 0o700))
+	r.check(os.WriteFile(filepath.Join(dir, "image"), []byte(image), 0o600))
+	d, err := r.c.Start(r.t.Context(), platform.Deployment{AppID: app.ID, Kind: platform.DeployPush, Cause: "push", Source: platform.Source{Dir: dir}, Actor: "ada", Via: "git"})
+	r.check(err)
+	return d
+}
+
+func (r *rig) begin(d platform.Deployment) platform.Deployment {
+	r.t.Helper()
+	d.Actor, d.Via = "ada", "api"
+	d, err := r.c.Start(r.t.Context(), d)
+	r.check(err)
+	return d
+}
+
+// ended waits for the end of a deployment.
+func (r *rig) ended(d platform.Deployment, want platform.DeploymentState) platform.Deployment {
+	r.t.Helper()
+	var err error
+	r.eventually(fmt.Sprintf("deployment %d to be %s", d.Number, want), func() bool {
+		d, err = r.store.DeploymentByID(r.t.Context(), d.ID)
+		r.check(err)
+		return d.State.Ended()
+	})
+	if d.State != want {
+		r.t.Fatalf("deployment %d is %s (%s), want %s\n%s", d.Number, d.State, d.FailureText, want, r.log(d))
+	}
+	return d
+}
+
+func (r *rig) log(d platform.Deployment) string {
+	var lines []string
+	err := r.store.Logs().Read(context.Background(), d.ID, 0, func(_ int64, line string) error {
+		lines = append(lines, line)
+		return nil
+	})
+	r.check(err)
+	return strings.Join(lines, "\n")
+}
+
+func (r *rig) eventually(what string, holds func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(15 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// running gives the releases of the replicas that run, sorted.
+func (r *rig) running(app platform.App) []int {
+	r.t.Helper()
+	replicas, err := r.engine.Replicas(context.Background(), app.ID)
+	r.check(err)
+	var releases []int
+	for _, replica := range replicas {
+		if replica.State == platform.ReplicaRunning {
+			releases = append(releases, replica.Release)
+		}
+	}
+	slices.Sort(releases)
+	return releases
+}
+
+// converged waits until exactly these releases run and the proxy has the newest of them with that many targets.
+func (r *rig) converged(app platform.App, want ...int) {
+	r.t.Helper()
+	r.eventually(fmt.Sprintf("replicas of releases %v (run: %v, routed: %v)", want, r.running(app), r.proxy.route(app.ID)), func() bool {
+		routed := r.proxy.route(app.ID)
+		return slices.Equal(r.running(app), want) && len(routed.Targets) == len(want) && (len(want) == 0 || routed.Release == want[len(want)-1])
+	})
+}
+
+type journal struct{ *store.Store }
+
+func (j journal) Writer(id string) (io.WriteCloser, error) { return j.Logs().Writer(id) }
+
+// builder gives the image that the source names. "broken" fails; "slow" waits until it is let go.
+type builder struct {
+	mu      sync.Mutex
+	builds  int
+	kept    []string
+	forgot  []string
+	letGo   chan struct{}
+	ensured []string
+}
+
+func (b *builder) Build(ctx context.Context, req platform.BuildRequest, log io.Writer) (platform.BuildResult, error) {
+	image, err := os.ReadFile(filepath.Join(req.Dir, "image"))
+	if err != nil {
+		return platform.BuildResult{}, err
+	}
+	b.mu.Lock()
+	b.builds++
+	letGo := b.letGo
+	b.mu.Unlock()
+	fmt.Fprintln(log, "building", string(image), "with LGS-CANARY-secret")
+	if strings.HasPrefix(string(image), "broken") {
+		return platform.BuildResult{}, platform.Errorf(platform.Invalid, "build_failed", "npm ci ended with exit code 1.").WithHint("Read the log.")
+	}
+	if strings.HasPrefix(string(image), "slow") && letGo != nil {
+		select {
+		case <-ctx.Done():
+			return platform.BuildResult{}, ctx.Err()
+		case <-letGo:
+		}
+	}
+	return platform.BuildResult{Image: string(image), Builder: "buildpacks", Detected: "a test", Processes: []platform.Process{{Type: "web"}, {Type: "worker"}}}, nil
+}
+
+func (b *builder) Retain(_ context.Context, _ string, images []string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept = images
+	return nil
+}
+
+func (b *builder) Forget(_ context.Context, appID string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.forgot = append(b.forgot, appID)
+	return nil
+}
+
+func (b *builder) Ensure(_ context.Context, image string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ensured = append(b.ensured, image)
+	return nil
+}
+
+func (b *builder) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.builds
+}
+
+// proxy keeps the newest table and how many ran when it came.
+type proxy struct {
+	mu    sync.Mutex
+	table platform.RouteTable
+	down  bool
+	drain []string
+}
+
+func (p *proxy) Publish(_ context.Context, t platform.RouteTable) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.down {
+		return errors.New("the proxy is away")
+	}
+	if t.Revision <= p.table.Revision {
+		return fmt.Errorf("revision %d after %d", t.Revision, p.table.Revision)
+	}
+	p.table = t
+	return nil
+}
+
+func (p *proxy) Probe(context.Context, platform.Probe) (platform.ProbeResult, error) {
+	return platform.ProbeResult{OK: true}, nil
+}
+
+func (p *proxy) Drain(_ context.Context, ids []string, _ time.Duration) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.table.Routes {
+		for _, target := range r.Targets {
+			if slices.Contains(ids, target.ID) {
+				return 0, fmt.Errorf("%s is drained while it is routed", target.ID)
+			}
+		}
+	}
+	p.drain = append(p.drain, ids...)
+	return 0, nil
+}
+
+func (p *proxy) revision() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.table.Revision
+}
+
+func (p *proxy) route(appID string) platform.Route {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.table.Routes {
+		if r.AppID == appID {
+			return r
+		}
+	}
+	return platform.Route{}
+}
+
+func (p *proxy) setDown(down bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = down
+}
