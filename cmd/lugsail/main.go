@@ -20,9 +20,9 @@ import (
 // version is set when the binary is built.
 var version = "dev"
 
-func main() { os.Exit(run()) }
+func main() { os.Exit(program()) }
 
-func run() int {
+func program() int {
 	if gitserver.IsHook(os.Args) {
 		return gitserver.HookMain(os.Args, os.Environ(), os.Stdin, os.Stdout)
 	}

@@ -39,8 +39,8 @@ func (s *settings) add(c *cobra.Command) *cobra.Command {
 func (s settings) load() (config.Config, error) {
 	given := map[string]string{}
 	if s.flags != nil {
-		s.flags.Visit(func(f *pflag.Flag) {
-			if f.Name != "config" && f.Name != "json" {
+		s.flags.VisitAll(func(f *pflag.Flag) {
+			if f.Changed && known(f.Name) {
 				given[f.Name] = f.Value.String()
 			}
 		})
@@ -52,8 +52,8 @@ func (s settings) load() (config.Config, error) {
 func (s settings) args() []string {
 	args := []string{"--config", firstOf(s.file, config.DefaultFile)}
 	if s.flags != nil {
-		s.flags.Visit(func(f *pflag.Flag) {
-			if known(f.Name) {
+		s.flags.VisitAll(func(f *pflag.Flag) {
+			if f.Changed && known(f.Name) {
 				args = append(args, "--"+f.Name+"="+f.Value.String())
 			}
 		})

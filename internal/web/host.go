@@ -33,9 +33,9 @@ func (s *Server) onlyOwnHosts(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// clientIP is the address that the proxy saw: the last one in X-Forwarded-For, since
+// ClientIP is the address that the proxy saw: the last one in X-Forwarded-For, since
 // everything before it came from the client.
-func clientIP(r *http.Request) string {
+func ClientIP(r *http.Request) string {
 	values := r.Header.Values(echo.HeaderXForwardedFor)
 	if len(values) == 0 {
 		return ""

@@ -102,7 +102,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) build() http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.IPExtractor = clientIP
+	e.IPExtractor = ClientIP
 	e.HTTPErrorHandler = s.trouble
 	e.Use(s.recover, s.headers, s.onlyOwnHosts, s.sameOrigin)
 	for _, r := range s.routes {

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/lugsail/lugsail/internal/config"
+	"github.com/lugsail/lugsail/platform"
+)
+
+// linkAnswer is what root on this machine gets for asking.
+type linkAnswer struct {
+	URL     string          `json:"url,omitempty"`
+	Claimed bool            `json:"claimed"` // there is an account already
+	Error   *platform.Error `json:"error,omitempty"`
+}
+
+// runAdmin answers root on this machine: the socket's file mode is the lock.
+func (c *control) runAdmin(ctx context.Context) error {
+	path := c.cfg.AdminSocket()
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the old socket: %w", err)
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return fmt.Errorf("listening for root: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return errors.Join(fmt.Errorf("guarding the socket: %w", err), listener.Close())
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /setup-link", c.answerLink(c.setupLink))
+	mux.HandleFunc("POST /recover", c.answerLink(c.recoverLink))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // its clients are on this machine and may repeat
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (c *control) answerLink(make func(ctx context.Context, email string) (linkAnswer, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		answer, err := make(r.Context(), r.URL.Query().Get("email"))
+		if err != nil {
+			answer.Error = platform.AsError(err)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(answer) // the client has gone when this fails
+	}
+}
+
+func (c *control) setupLink(ctx context.Context, _ string) (linkAnswer, error) {
+	claimed, err := c.accounts.Claimed(ctx)
+	if err != nil || claimed {
+		return linkAnswer{Claimed: claimed}, err
+	}
+	token, err := c.accounts.IssueSetupLink(ctx)
+	return linkAnswer{URL: c.cfg.ConsoleURL() + "/setup/" + token}, err
+}
+
+func (c *control) recoverLink(ctx context.Context, email string) (linkAnswer, error) {
+	token, _, err := c.accounts.IssueRecoverLink(ctx, email)
+	return linkAnswer{URL: c.cfg.ConsoleURL() + "/recover/" + token, Claimed: true}, err
+}
+
+// askAdmin asks the running control plane for a link.
+func askAdmin(ctx context.Context, cfg config.Config, what, email string) (linkAnswer, error) {
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", cfg.AdminSocket())
+		},
+	}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://admin/"+what+"?email="+url.QueryEscape(email), nil)
+	if err != nil {
+		return linkAnswer{}, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return linkAnswer{}, platform.Errorf(platform.Unavailable, "not_running", "Lugsail does not answer on this machine.").
+			WithHint("Run this as root on the server. Is it started? See: lugsail service status").Because(err)
+	}
+	defer func() { _ = response.Body.Close() }() // it was read to its end
+	var answer linkAnswer
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return linkAnswer{}, fmt.Errorf("reading the answer: %w", err)
+	}
+	if answer.Error != nil {
+		return answer, answer.Error
+	}
+	return answer, nil
+}

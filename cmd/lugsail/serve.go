@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lugsail/lugsail/internal/cnb"
+	"github.com/lugsail/lugsail/internal/config"
+	"github.com/lugsail/lugsail/internal/docker"
+	"github.com/lugsail/lugsail/internal/gitserver"
+	"github.com/lugsail/lugsail/internal/proxy"
+	"github.com/lugsail/lugsail/internal/registry"
+	"github.com/lugsail/lugsail/internal/secret"
+	"github.com/lugsail/lugsail/internal/store"
+	"github.com/lugsail/lugsail/internal/web"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/account"
+	"github.com/lugsail/lugsail/platform/app"
+	"github.com/lugsail/lugsail/platform/build"
+	"github.com/lugsail/lugsail/platform/deploy"
+	"github.com/lugsail/lugsail/platform/release"
+	"github.com/lugsail/lugsail/platform/route"
+	"github.com/lugsail/lugsail/platform/run"
+)
+
+// control is the control plane, wired.
+type control struct {
+	cfg       config.Config
+	store     *store.Store
+	engine    *docker.Engine
+	registry  *registry.Registry
+	builder   *cnb.Builder
+	proxy     *proxy.Client
+	routes    *route.Service
+	conductor *deploy.Conductor
+	accounts  *account.Service
+	apps      *app.Service
+	git       *gitserver.Server
+	web       *web.Server
+}
+
+// runServe runs the control plane until ctx ends.
+func runServe(ctx context.Context, cfg config.Config) (err error) {
+	key, err := secret.LoadKey(cfg.KeyFile)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, store.Config{Dir: cfg.DataDir, Key: key})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	c := &control{cfg: cfg, store: db, proxy: proxy.NewClient(cfg.ControlSocket())}
+	if err := c.wire(); err != nil {
+		return err
+	}
+	if err := c.clean(ctx); err != nil {
+		return err
+	}
+	return c.run(ctx)
+}
+
+// wire makes the parts, the inner ones first.
+func (c *control) wire() error {
+	for _, part := range []func() error{c.wireEngine, c.wireBuilder, c.wireConductor, c.wireDoors} {
+		if err := part(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *control) wireEngine() (err error) {
+	c.engine, err = docker.New(docker.Config{Host: c.cfg.DockerHost, Instance: c.cfg.Instance, Pool: c.cfg.AppPool.String()})
+	return err
+}
+
+func (c *control) wireBuilder() (err error) {
+	c.registry, c.builder, err = newBuilder(c.cfg)
+	return err
+}
+
+func (c *control) wireConductor() error {
+	c.routes = &route.Service{
+		Publisher: c.proxy, Store: c.store, Hosts: c.cfg.AppHosts, BootID: bootID(), Public: c.cfg.CanACME,
+		Console: platform.Console{Hosts: c.cfg.ConsoleHosts(), Socket: c.cfg.ConsoleSocket()},
+	}
+	c.conductor = &deploy.Conductor{
+		Deployments: c.store, Apps: c.store, Journal: journal{c.store, c.store.Logs()},
+		Builds:   build.New(c.builder, c.store, 1),
+		Releases: release.New(c.store),
+		Replicas: run.New(c.engine, c.engine, c.builder, c.proxy),
+		Routes:   c.routes, Drainer: c.proxy, Watcher: c.engine,
+		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.removeRepository},
+		Redact:  func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
+		Secrets: c.secrets, WatchTime: c.cfg.Watch, Now: time.Now,
+	}
+	return nil
+}
+
+func (c *control) wireDoors() (err error) {
+	c.accounts = account.New(c.store, secret.NewPasswords())
+	c.apps = &app.Service{
+		Store: c.store, History: c.store, Names: c.store, Progress: c.store.Logs(), Changes: c.store,
+		Engine: c.engine, Sources: sources{c}, Conductor: c.conductor, Routes: c.routes, Now: time.Now,
+		Addresses: app.Addresses{
+			Hosts: c.cfg.AppHosts, Console: c.cfg.ConsoleHosts()[0], Port: c.cfg.HTTPSPort,
+			PublicIPs: publicIPs(c.cfg), Ours: c.ours,
+		},
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding our own program: %w", err)
+	}
+	door := app.GitDoor{Service: c.apps, Tokens: c.accounts}
+	c.git, err = gitserver.New(gitserver.Config{
+		Dir: filepath.Join(c.cfg.DataDir, "repositories"), SourcesDir: filepath.Join(c.cfg.DataDir, "sources"),
+		HookBinary: binary, HookSocket: filepath.Join(c.cfg.RunDir, "hooks.sock"), Source: web.ClientIP,
+	}, door, door)
+	if err != nil {
+		return err
+	}
+	c.web, err = web.New(web.Config{
+		Socket: c.cfg.ConsoleSocket(), SocketGID: proxyGroup(), Hosts: c.cfg.ConsoleHosts, ConsoleURL: c.cfg.ConsoleURL(),
+		Version: version, HSTS: c.cfg.CanACME(c.cfg.ConsoleHosts()[0]),
+	}, web.Deps{
+		Apps: c.apps, Accounts: c.accounts, Directory: c.store, Ready: c.ready, CA: c.proxy.CA, Git: c.git, Log: slog.Default(),
+	})
+	return err
+}
+
+// clean removes what a crash has left behind, before anything new begins.
+func (c *control) clean(ctx context.Context) error {
+	unfinished, err := c.store.UnfinishedDeployments(ctx)
+	if err != nil {
+		return err
+	}
+	var sources []string
+	for _, d := range unfinished {
+		sources = append(sources, d.Source.Dir)
+	}
+	if err := c.git.Clean(ctx, sources); err != nil {
+		slog.WarnContext(ctx, "leftovers of pushes not removed", "error", err)
+	}
+	if err := c.builder.Clean(ctx); err != nil {
+		slog.WarnContext(ctx, "leftovers of builds not removed", "error", err) // Docker may still be starting
+	}
+	return nil
+}
+
+func (c *control) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for name, part := range map[string]func(context.Context) error{
+		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
+	} {
+		group.Go(func() error {
+			if err := part(ctx); err != nil && ctx.Err() == nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	slog.InfoContext(ctx, "control plane started", "version", version, "console", c.cfg.ConsoleURL())
+	return group.Wait()
+}
+
+func (c *control) ready(ctx context.Context) error {
+	_, err := c.store.AccountCount(ctx)
+	return err
+}
+
+// secrets gives the values that an app's logs must not show.
+func (c *control) secrets(ctx context.Context, appID string) []string {
+	vars, err := c.store.ConfigVars(ctx, appID)
+	if err != nil {
+		slog.ErrorContext(ctx, "config vars not read for redaction", "app", appID, "error", err)
+	}
+	values := make([]string, 0, len(vars))
+	for _, value := range vars {
+		values = append(values, value)
+	}
+	return values
+}
+
+func (c *control) removeRepository(ctx context.Context, appID string) error {
+	return c.git.Remove(ctx, appID)
+}
+
+// ours reports whether a host name is Lugsail's own or follows an app's name.
+func (c *control) ours(host string) bool {
+	for _, own := range append(c.cfg.ConsoleHosts(), c.cfg.AppHosts("x")...) {
+		_, parent, _ := strings.Cut(own, ".")
+		if host == own || host == parent || strings.HasSuffix(host, "."+parent) {
+			return true
+		}
+	}
+	return false
+}
+
+// journal is where deployments write what people read later.
+type journal struct {
+	*store.Store
+	logs *store.Logs
+}
+
+func (j journal) Writer(deploymentID string) (io.WriteCloser, error) {
+	return j.logs.Writer(deploymentID)
+}
+
+// sources breaks the circle between the application and the git server.
+type sources struct{ c *control }
+
+func (s sources) Export(ctx context.Context, a platform.App) (platform.Source, error) {
+	return s.c.git.Export(ctx, a)
+}
+
+func publicIPs(cfg config.Config) []string {
+	if ip := cfg.IP(); ip.IsValid() && !ip.IsLoopback() {
+		return []string{ip.String()}
+	}
+	return nil
+}
+
+func bootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
