@@ -133,7 +133,7 @@ func (a arrival) deploy(ctx context.Context, branch, have string, u update) (boo
 		return false, nil
 	}
 	a.landed(a.push, landing{ref: string(u.Name), commit: u.New, number: ended.Number})
-	return true, nil
+	return true, a.checkOut(ctx, a.push.repo, string(u.Name))
 }
 
 // takeOff begins the deployment of the commit. When the app's newest deployment is of the
@@ -143,6 +143,10 @@ func (a arrival) takeOff(ctx context.Context, branch, commit, title string) (pla
 	if before != nil && before.commit == commit {
 		a.say(fmt.Sprintf("%s is being deployed already, as deployment #%d. Its log goes on here.", commit[:7], before.deployment.Number))
 		return before.deployment, a.fly(a.push.app.ID, before.deployment, commit), nil
+	}
+	if before != nil && len(a.push.own) == 0 {
+		return platform.Deployment{}, nil, platform.Errorf(platform.Conflict, "push_shallow", "Another push is under way, and one from a shallow clone cannot wait for it.").
+			WithHint("Push again when it has ended, or complete the clone first: git fetch --unshallow")
 	}
 	src, err := a.export(ctx, a.push.repo, a.env, commit)
 	if err != nil {

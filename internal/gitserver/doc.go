@@ -28,8 +28,8 @@
 //     killed, the kernel ends its git processes with it and Clean removes what they left.
 //   - A push of a commit that is being deployed already follows that deployment.
 //   - "Everything up-to-date" calls no hook. Export serves whoever wants to deploy again.
-//   - .gitattributes cannot leave files out of the export (export-ignore) or change them
-//     (export-subst): what was pushed is what is built.
+//   - .gitattributes has no effect on the export: no file is left out (export-ignore),
+//     filled in (export-subst) or given other line ends. What was pushed is what is built.
 //   - Old harmless flaws in commits (a bad date, a missing e-mail address) are let
 //     through; what could harm a checkout (.git in a tree, broken order) is not.
 package gitserver

@@ -46,7 +46,9 @@ func (s *Server) export(ctx context.Context, repo string, env []string, commit s
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	archive, tar := io.Pipe()
-	git := s.git(repo, env, "archive", "--format=tar", "--end-of-options", commit)
+	// without --worktree-attributes git holds the whole tree in memory before the first
+	// byte comes, however many files it has; a bare repository has no worktree
+	git := s.git(repo, env, "archive", "--format=tar", "--worktree-attributes", "--end-of-options", commit)
 	git.Stdout = tar
 	ended := make(chan error, 1)
 	go func() {
@@ -89,7 +91,7 @@ func discard(src platform.Source, err error) error {
 
 // commitTitle gives the first line of a commit's message, and refuses what is not a commit.
 func (a arrival) commitTitle(ctx context.Context, id string) (string, error) {
-	out, err := a.line(ctx, a.push.repo, a.env, "log", "-1", "--no-show-signature", "--encoding=UTF-8", "--format=%H %s", "--end-of-options", id)
+	out, err := a.line(ctx, a.push.repo, a.env, "log", "--no-walk", "--no-show-signature", "--encoding=UTF-8", "--format=%H %s", "--end-of-options", id)
 	got, title, _ := strings.Cut(out, " ")
 	if err != nil || got != id {
 		return "", platform.Errorf(platform.Invalid, "not_a_commit", "%s is not a commit.", id[:7]).

@@ -14,6 +14,10 @@ import (
 	"github.com/lugsail/lugsail/internal/command"
 )
 
+// emptyTree is known to every git. Some versions take attributes from HEAD where there is
+// no worktree; here they find none.
+const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
 // settings hold for every git process. They come by -c and not from the repository, so
 // that all repositories follow an upgrade.
 var settings = []string{
@@ -23,7 +27,7 @@ var settings = []string{
 	"pack.threads=1", "pack.windowMemory=64m",
 	"core.fsync=committed", "core.fsyncMethod=batch",
 	"protocol.allow=never", // no process of ours fetches from anywhere
-	"tar.umask=0022",
+	"tar.umask=0022", "attr.tree=" + emptyTree,
 	"receive.fsckObjects=true", "receive.shallowUpdate=true", "receive.keepAlive=5",
 }
 

@@ -1,6 +1,11 @@
 package gitserver
 
-import "context"
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+)
 
 // moveRefs is the second half of a push: the objects are in the repository, and the refs
 // that the server keeps to itself are moved. It gives "" or the reason why not for each.
@@ -36,7 +41,16 @@ func (s *Server) landBranch(ctx context.Context, st *appState, repo string, live
 		return err
 	}
 	st.applied = live.number
-	_, err := s.line(ctx, repo, nil, "symbolic-ref", "HEAD", live.ref) // what a clone checks out
+	return nil
+}
+
+// checkOut says which branch a clone checks out.
+func (s *Server) checkOut(ctx context.Context, repo, ref string) error {
+	have, err := os.ReadFile(filepath.Join(repo, "HEAD"))
+	if err == nil && strings.TrimSpace(string(have)) == "ref: "+ref {
+		return nil
+	}
+	_, err = s.line(ctx, repo, nil, "symbolic-ref", "HEAD", ref)
 	return err
 }
 

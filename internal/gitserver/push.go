@@ -13,7 +13,7 @@ type push struct {
 	actor platform.Actor
 	app   platform.App
 	repo  string
-	own   []string // refs that the server moves itself
+	own   []string // refs that the server moves itself; none for a shallow push
 
 	live *landing // nil until the deployment is live; guarded by Server.mu
 }
@@ -31,10 +31,15 @@ type flight struct {
 	deployment platform.Deployment
 }
 
-func (s *Server) register(c call) *push {
+// register makes a push known to its hooks. git cannot take a shallow history and leave the
+// ref to a hook (it ends with "BUG: connectivity check skipped"), so it moves the ref of a
+// shallow push itself.
+func (s *Server) register(c call, shallow bool) *push {
 	p := &push{id: rand.Text(), actor: c.actor, app: c.app, repo: c.repo}
-	for _, branch := range candidates(c.app) {
-		p.own = append(p.own, heads+branch)
+	if !shallow {
+		for _, branch := range candidates(c.app) {
+			p.own = append(p.own, heads+branch)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -143,12 +143,10 @@ func TestPush_StaleOneIsRefusedBeforeAnythingIsBuilt(t *testing.T) {
 	if err := os.Symlink(w.config.HookBinary, filepath.Join(slow, ".git/hooks/pre-push")); err != nil {
 		t.Fatal(err)
 	}
-	flag := filepath.Join(w.dir, "flag")
-	t.Setenv("TEST_WAIT", flag)
 	c := w.start(slow, "-c", "core.hooksPath="+filepath.Join(slow, ".git/hooks"), "push", "lugsail", "main")
 	w.commit(first, "fast", "f", "Fast")
 	w.push(first, "main")
-	if err := os.WriteFile(flag, nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.dir, "flag"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	contains(t, c.ended(1), "main was moved to", "git pull lugsail main", "[remote rejected]")

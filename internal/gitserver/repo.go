@@ -24,8 +24,8 @@ const (
 	tags     = "refs/tags/"
 )
 
-// attributes stand above those of the pushed tree.
-const attributes = "* -export-ignore -export-subst\n"
+// attributes stand above those of the pushed tree: its files are exported as they were pushed.
+const attributes = "* -export-ignore -export-subst -text -ident -filter -working-tree-encoding\n"
 
 func (s *Server) path(appID string) (string, error) {
 	if !idPattern.MatchString(appID) {

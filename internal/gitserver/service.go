@@ -14,6 +14,9 @@ import (
 // What a client asks for before a fetch is small, also when it has many branches.
 const maxFetchRequest = 32 << 20
 
+// shallowLine is how the push of a shallow clone begins, behind the length of the line.
+const shallowLine = "shallow "
+
 // advertise lists the refs. Version 2 of the protocol has no heading.
 func (s *Server) advertise(w http.ResponseWriter, r *http.Request, c call) {
 	protocol := ""
@@ -63,7 +66,12 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, c call) {
 	}
 	defer out.close()
 	out.swallow = true
-	p := s.register(c)
+	shallow, err := in.startsWith(shallowLine)
+	if err != nil {
+		s.deny(w, r, err)
+		return
+	}
+	p := s.register(c, shallow)
 	defer s.unregister(p)
 	w.Header().Set("Content-Type", "application/x-"+receivePack+"-result")
 	var args []string

@@ -1,6 +1,7 @@
 package gitserver
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,17 @@ func (in *intake) extend() error {
 		deadline = in.until
 	}
 	return supported(in.control.SetReadDeadline(deadline))
+}
+
+// startsWith looks at the first line that the client sends, and leaves it there.
+func (in *intake) startsWith(text string) (bool, error) {
+	if err := in.extend(); err != nil {
+		return false, err
+	}
+	ahead := bufio.NewReader(in.from)
+	in.from = ahead
+	head, _ := ahead.Peek(4 + len(text)) // an error comes again with the next read
+	return len(head) == 4+len(text) && string(head[4:]) == text, nil
 }
 
 // rest takes the deadline away once all is read. The HTTP server goes on watching the

@@ -21,7 +21,6 @@ import (
 
 	"github.com/lugsail/lugsail/internal/command"
 	"github.com/lugsail/lugsail/platform"
-	"github.com/lugsail/lugsail/platform/source"
 )
 
 // TestMain lets the test binary be the server's hooks, a client's slow hook, and a server
@@ -117,6 +116,7 @@ func (w *world) repo(app string) string { return filepath.Join(w.config.Dir, "l"
 func (w *world) env() []string {
 	return []string{
 		"HOME=" + w.dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_SSL_CAINFO=" + w.ca, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "no_proxy=*",
+		"TEST_WAIT=" + filepath.Join(w.dir, "flag"),
 		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com",
 	}
 }
@@ -262,6 +262,15 @@ func (c *client) kill() {
 	<-c.done
 }
 
+func (c *client) over() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
 func (c *client) waitFor(text string) {
 	c.w.t.Helper()
 	wait(c.w.t, "output "+strconv.Quote(text), func() bool { return strings.Contains(c.out.String(), text) })
@@ -286,6 +295,10 @@ func (w *world) push(dir string, refs ...string) string {
 	w.t.Helper()
 	count := w.deploy.count()
 	c := w.start(dir, append([]string{"push", "lugsail"}, refs...)...)
+	wait(w.t, "a deployment or the client's end", func() bool { return w.deploy.count() > count || c.over() })
+	if w.deploy.count() == count {
+		w.t.Fatalf("nothing was deployed:\n%s", c.out)
+	}
 	w.deploy.job(w.t, count).end(platform.DeploymentLive)
 	return c.ended(0)
 }
@@ -458,7 +471,7 @@ func (j *job) change(f func()) {
 	j.news = make(chan struct{})
 }
 
-func (j *job) log(line string)                      { j.change(func() { j.lines = append(j.lines, line) }) }
+func (j *job) log(line string)                    { j.change(func() { j.lines = append(j.lines, line) }) }
 func (j *job) end(state platform.DeploymentState) { j.change(func() { j.d.State = state }) }
 
 type safeBuffer struct {
@@ -498,6 +511,14 @@ func waitForFile(path string) int {
 	return 1
 }
 
-var _ = source.Limits{}
-
-func serveAlone(string) int { return 1 }
+// serveAlone is a server in a process of its own. It prints its address, and lives until it is killed.
+func serveAlone(dir string) int {
+	s, err := New(worldConfig(dir), newGate(), newDeployer())
+	if err != nil {
+		panic(err)
+	}
+	go func() { panic(s.Run(context.Background())) }()
+	web := httptest.NewServer(s)
+	fmt.Println(web.URL)
+	select {}
+}
