@@ -33,19 +33,19 @@ type failure struct {
 // controlServer takes the control plane's commands.
 func (s *Server) controlServer() *http.Server {
 	mux := http.NewServeMux()
-	mux.HandleFunc("PUT /table", command(func(_ context.Context, t platform.RouteTable) (struct{}, error) {
+	mux.HandleFunc("PUT /table", handle(func(_ context.Context, t platform.RouteTable) (struct{}, error) {
 		return struct{}{}, s.publish(t)
 	}))
-	mux.HandleFunc("POST /probe", command(func(ctx context.Context, p platform.Probe) (platform.ProbeResult, error) {
+	mux.HandleFunc("POST /probe", handle(func(ctx context.Context, p platform.Probe) (platform.ProbeResult, error) {
 		return probe(ctx, p), nil
 	}))
-	mux.HandleFunc("POST /drain", command(func(ctx context.Context, d drainRequest) (drainAnswer, error) {
+	mux.HandleFunc("POST /drain", handle(func(ctx context.Context, d drainRequest) (drainAnswer, error) {
 		return drainAnswer{s.drain(ctx, d.IDs, d.Timeout)}, nil
 	}))
-	mux.HandleFunc("POST /status", command(func(context.Context, struct{}) (platform.ProxyStatus, error) {
+	mux.HandleFunc("POST /status", handle(func(context.Context, struct{}) (platform.ProxyStatus, error) {
 		return s.status(), nil
 	}))
-	mux.HandleFunc("POST /ca", command(func(context.Context, struct{}) ([]byte, error) {
+	mux.HandleFunc("POST /ca", handle(func(context.Context, struct{}) ([]byte, error) {
 		return s.certs.authority.pem, nil
 	}))
 	server := s.baseServer(mux)
@@ -53,8 +53,8 @@ func (s *Server) controlServer() *http.Server {
 	return server
 }
 
-// command makes a handler of a function from one JSON value to another.
-func command[In, Out any](do func(context.Context, In) (Out, error)) http.HandlerFunc {
+// handle makes a handler of a function from one JSON value to another.
+func handle[In, Out any](do func(context.Context, In) (Out, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var in In
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxTable)).Decode(&in); err != nil {

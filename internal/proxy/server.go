@@ -23,7 +23,7 @@ type Server struct {
 	config  Config
 	bootID  string
 	table   atomic.Pointer[table]
-	changed signal // a table was published or a target came back
+	changed bell // a table was published or a target came back
 	certs   *certificates
 	console *http.Transport
 	upgrade *http.Transport // for WebSockets: a connection is never used again

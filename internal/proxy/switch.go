@@ -16,28 +16,28 @@ import (
 // targetKey tells targets apart: a replica that came back under another address is another one.
 type targetKey struct{ id, address string }
 
-// signal wakes everyone who waits for a change of table or targets.
-type signal struct {
+// bell wakes everyone who waits for a change of table or targets.
+type bell struct {
 	mu sync.Mutex
 	ch chan struct{}
 }
 
-// next is closed by the next broadcast.
-func (s *signal) next() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ch == nil {
-		s.ch = make(chan struct{})
+// next is closed by the next ring.
+func (b *bell) next() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ch == nil {
+		b.ch = make(chan struct{})
 	}
-	return s.ch
+	return b.ch
 }
 
-func (s *signal) broadcast() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ch != nil {
-		close(s.ch)
-		s.ch = nil
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ch != nil {
+		close(b.ch)
+		b.ch = nil
 	}
 }
 
@@ -74,7 +74,7 @@ func (s *Server) swap(doc platform.RouteTable) error {
 	s.table.Store(next)
 	s.retireUnused(next)
 	s.certs.follow(next)
-	s.changed.broadcast()
+	s.changed.ring()
 	return nil
 }
 
@@ -184,6 +184,6 @@ func (s *Server) suspect(t *target) {
 	}
 	s.background.Go(func() {
 		t.revive(s.life, s.config.limits.reprobe)
-		s.changed.broadcast()
+		s.changed.ring()
 	})
 }
