@@ -2,34 +2,50 @@ package store
 
 import "sync"
 
-// broadcast wakes everyone who waits for a key. A key costs memory only between the first
-// waiter and the next wake.
+// broadcast wakes everyone who waits for a key. A key costs memory only while somebody waits.
 type broadcast struct {
 	mu    sync.Mutex
-	waits map[string]chan struct{}
+	waits map[string]*gathering
 }
 
-func newBroadcast() *broadcast { return &broadcast{waits: map[string]chan struct{}{}} }
+// gathering is those who wait for the next wake of a key.
+type gathering struct {
+	woken   chan struct{}
+	waiters int
+}
 
-// wait gives a channel that is closed at the next wake of the key. Take it before looking
-// at the state that is waited for, or a change between the two is missed.
-func (b *broadcast) wait(key string) <-chan struct{} {
+func newBroadcast() *broadcast { return &broadcast{waits: map[string]*gathering{}} }
+
+// wait joins those who wait for the key. Join before looking at the state that is waited for,
+// or a change between the two is missed; and leave when it is not waited for any more.
+func (b *broadcast) wait(key string) *gathering {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	ch, ok := b.waits[key]
+	g, ok := b.waits[key]
 	if !ok {
-		ch = make(chan struct{})
-		b.waits[key] = ch
+		g = &gathering{woken: make(chan struct{})}
+		b.waits[key] = g
 	}
-	return ch
+	g.waiters++
+	return g
+}
+
+// leave forgets the key when nobody waits for it any more.
+func (b *broadcast) leave(key string, g *gathering) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g.waiters--
+	if g.waiters == 0 && b.waits[key] == g {
+		delete(b.waits, key)
+	}
 }
 
 func (b *broadcast) wake(keys ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, key := range keys {
-		if ch, ok := b.waits[key]; ok {
-			close(ch)
+		if g, ok := b.waits[key]; ok {
+			close(g.woken)
 			delete(b.waits, key)
 		}
 	}
@@ -37,8 +53,9 @@ func (b *broadcast) wake(keys ...string) {
 
 // Changed gives a channel that is closed when something of the app changes: its row, a deployment,
 // a step, a release, a build, a domain. An empty appID means any app. Take the channel first, then
-// read, then wait, then start over. Nothing has to be given back.
-func (s *Store) Changed(appID string) <-chan struct{} { return s.waiter.wait(appID) }
+// read, then wait, then start over. Nothing has to be given back: there is one channel an app, and
+// the app's next change drops it.
+func (s *Store) Changed(appID string) <-chan struct{} { return s.waiter.wait(appID).woken }
 
 // changed wakes the followers of an app, and of a deployment's log when one is named, because
 // its end may be what they wait for.

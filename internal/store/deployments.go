@@ -170,9 +170,10 @@ func (s *Store) findDeployment(ctx context.Context, where string, args ...any) (
 	return d, err
 }
 
+// deploymentIn finds the deployment with the lowest number of those that fit.
 func deploymentIn(tx *gorm.DB, where string, args ...any) (platform.Deployment, error) {
 	var d platform.Deployment
-	if err := tx.Where(where, args...).Take(&d).Error; err != nil {
+	if err := tx.Where(where, args...).Order("number").Take(&d).Error; err != nil {
 		return d, missing(err, "deployment_not_found", "There is no such deployment.")
 	}
 	err := tx.Where("deployment_id = ?", d.ID).Order("position").Find(&d.Steps).Error
@@ -209,7 +210,7 @@ func (s *Store) UnfinishedDeployments(ctx context.Context) ([]platform.Deploymen
 func (s *Store) NextWaiting(ctx context.Context, appID string) (platform.Deployment, bool, error) {
 	var d platform.Deployment
 	err := s.snapshot(ctx, "finding the next deployment", func(tx *gorm.DB) (err error) {
-		d, err = deploymentIn(tx.Order("number"), "app_id = ? AND state = ?", appID, platform.DeploymentWaiting)
+		d, err = deploymentIn(tx, "app_id = ? AND state = ?", appID, platform.DeploymentWaiting)
 		return err
 	})
 	if platform.IsKind(err, platform.NotFound) {

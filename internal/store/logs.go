@@ -99,16 +99,27 @@ func (l *Logs) Follow(ctx context.Context, deploymentID string, from int64, fn f
 		return err
 	}
 	for {
-		woken := l.waiter.wait(deploymentID)
-		last := done() // before reading: what was written before the end is still read
-		if from, err = readLines(ctx, path, from, last, fn); err != nil || last {
+		var last bool
+		if from, last, err = l.followOnce(ctx, deploymentID, path, from, fn, done); err != nil || last {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("following the log: %w", ctx.Err())
-		case <-woken:
-		}
+	}
+}
+
+// followOnce reads what is there and, unless that was all, waits for a writer.
+func (l *Logs) followOnce(ctx context.Context, id, path string, from int64, fn func(int64, string) error, done func() bool) (int64, bool, error) {
+	writers := l.waiter.wait(id)
+	defer l.waiter.leave(id, writers)
+	last := done() // before reading: what was written before the end is still read
+	from, err := readLines(ctx, path, from, last, fn)
+	if err != nil || last {
+		return from, last, err
+	}
+	select {
+	case <-ctx.Done():
+		return from, false, fmt.Errorf("following the log: %w", ctx.Err())
+	case <-writers.woken:
+		return from, false, nil
 	}
 }
 
