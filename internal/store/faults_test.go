@@ -49,7 +49,7 @@ func TestOpen_F08SecondInstanceIsRefusedWithThePID(t *testing.T) {
 // foreign opens the database as another process would.
 func foreign(t *testing.T, s *Store) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, databaseName)+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, File)+"?_pragma=busy_timeout(5000)")
 	must(t, err)
 	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { must(t, db.Close()) })
@@ -136,7 +136,7 @@ func TestOpen_F26DamagedDatabaseIsRefusedWithTheReasonAndKept(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filled(t)
-			path := filepath.Join(dir, databaseName)
+			path := filepath.Join(dir, File)
 			b, err := os.ReadFile(path)
 			must(t, err)
 			b = c.damage(b)
@@ -165,8 +165,8 @@ func wantRefusal(t *testing.T, dir, reasons string) {
 func TestOpen_F26MissingOrForeignDatabaseIsRefused(t *testing.T) {
 	dir := filled(t)
 	other := filled(t)
-	path := filepath.Join(dir, databaseName)
-	must(t, os.Rename(filepath.Join(other, databaseName), path))
+	path := filepath.Join(dir, File)
+	must(t, os.Rename(filepath.Join(other, File), path))
 	wantRefusal(t, dir, "it belongs to another server")
 	must(t, os.Remove(path))
 	wantRefusal(t, dir, "the file is gone")
@@ -181,7 +181,7 @@ func TestOpen_F26NewestCopyIsNamed(t *testing.T) {
 	for _, name := range []string{"20300101T000000.000000Z-before-2.db", "20310101T000000.000000Z-before-3.db"} {
 		must(t, os.WriteFile(filepath.Join(dir, "copies", name), nil, 0o600))
 	}
-	must(t, os.Truncate(filepath.Join(dir, databaseName), 0))
+	must(t, os.Truncate(filepath.Join(dir, File), 0))
 	_, err := Open(t.Context(), Config{Dir: dir, Key: testKey{}})
 	if hint := platform.AsError(err).Hint; !strings.Contains(hint, "20310101") {
 		t.Fatalf("got %q", hint)
@@ -190,7 +190,7 @@ func TestOpen_F26NewestCopyIsNamed(t *testing.T) {
 
 func TestOpen_FirstStartThatWasCutOffStartsOver(t *testing.T) {
 	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, databaseName+".new"), []byte("half"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, File+".new"), []byte("half"), 0o600))
 	s := openTest(t, dir)
 	id, err := s.Instance(t.Context())
 	must(t, err)
@@ -249,7 +249,7 @@ func TestMigrate_F28NewerSchemaRefusesToStartAndTheCopyRestoresIt(t *testing.T) 
 	}
 	b, err := os.ReadFile(found[0])
 	must(t, err)
-	must(t, os.WriteFile(filepath.Join(dir, databaseName), b, 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, File), b, 0o600))
 	s = openTest(t, dir)
 	events, err := s.Events(t.Context(), "", 0, 1000)
 	must(t, err)

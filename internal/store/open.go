@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	databaseName = "lugsail.db"
+	File = "lugsail.db"
 	instanceName = "instance" // holds the id that the database's meta row holds too
 	instanceKey  = "instance"
 )
@@ -30,7 +30,7 @@ const (
 // openDatabase makes the database at the very first start, checks it at every other one,
 // and migrates it.
 func (s *Store) openDatabase(ctx context.Context, steps []*gormigrate.Migration) error {
-	path := filepath.Join(s.dir, databaseName)
+	path := filepath.Join(s.dir, File)
 	known, err := s.readInstance()
 	if err != nil {
 		return err
@@ -174,7 +174,7 @@ func (s *Store) explainOpen(ctx context.Context, err error) error {
 
 // damaged refuses to go on with the database and names the newest copy to restore.
 func damaged(dir, reason string) *platform.Error {
-	path := filepath.Join(dir, databaseName)
+	path := filepath.Join(dir, File)
 	e := platform.Errorf(platform.Unavailable, "database_damaged", "The database %s cannot be used: %s.", path, reason)
 	if newest := newestCopy(dir); newest != "" {
 		return e.WithHint("Apps keep running. Keep the file for later, then restore the newest copy: cp %s %s; rm -f %s-wal %s-shm. Then run: lugsail service restart.",
