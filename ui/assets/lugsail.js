@@ -116,13 +116,14 @@ const tail = document.querySelector("[data-logs]");
 if (tail) {
   const source = new EventSource(tail.dataset.logs);
   const state = document.getElementById("log-state");
-  source.addEventListener("open", () => { tail.replaceChildren(); state.textContent = "Live"; });
+  const say = (text, colour) => { state.textContent = text; state.className = "state only-script " + colour; };
+  source.addEventListener("open", () => { tail.replaceChildren(); say("Live", "ok"); });
   source.addEventListener("log", (event) => {
     const line = JSON.parse(event.data);
     addLine(tail, line.at, line.replica, line.text, line.stream);
   });
   source.addEventListener("error", (event) => {
-    state.textContent = event.data ? JSON.parse(event.data).message : "Connecting again…";
+    say(event.data ? JSON.parse(event.data).message : "Connecting again…", "warn");
     if (event.data) source.close();
   });
 }

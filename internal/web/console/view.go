@@ -65,6 +65,7 @@ func (c *Console) functions() template.FuncMap {
 		"stepName": func(n platform.StepName) string { return stepNames[n] },
 		"list":     func(v ...any) []any { return v },
 		"plural":   plural,
+		"browser":  browser,
 		"join":     strings.Join,
 	}
 }
@@ -95,10 +96,10 @@ func left(d time.Duration) string {
 	switch {
 	case d <= 0:
 		return "expired"
-	case d < 24*time.Hour:
+	case d < 12*time.Hour:
 		return "ends today"
 	}
-	return "ends in " + plural(int(d.Hours()/24), "day")
+	return "ends in " + plural(int((d+12*time.Hour).Hours()/24), "day")
 }
 
 // took writes a length of time: "0.6 s", "1 min 5 s". An unfinished or unknown one is "".
