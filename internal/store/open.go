@@ -22,7 +22,8 @@ import (
 )
 
 const (
-	File = "lugsail.db"
+	// File is the name of the database in the data directory.
+	File         = "lugsail.db"
 	instanceName = "instance" // holds the id that the database's meta row holds too
 	instanceKey  = "instance"
 )
