@@ -30,11 +30,14 @@ func (k *kills) forget(id string) {
 	delete(k.at, id)
 }
 
+// startLag is how late the daemon may note a start, beyond what it tells of a kill.
+const startLag = time.Second
+
 func (k *kills) since(id string, start time.Time) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	at, ok := k.at[id]
-	return ok && !at.Before(start)
+	return ok && at.After(start.Add(-startLag))
 }
 
 // outOfMemory reports whether anything in the replica was killed for memory

@@ -102,6 +102,8 @@ func (e *Engine) replicaOf(info container.InspectResponse) platform.Replica {
 	if state.Running && !state.Restarting {
 		r.Address = e.addressOf(info)
 		r.ExitCode, r.EndedAt = 0, time.Time{} // those of the run before
+	} else if r.EndedAt.Before(r.StartedAt) {
+		r.EndedAt = r.StartedAt // the daemon notes the start late; what ends at once ends before it
 	}
 	r.OutOfMemory = e.outOfMemory(info, r)
 	return r

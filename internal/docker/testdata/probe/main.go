@@ -40,13 +40,17 @@ var steps = map[string]func(string){
 	"threads":     threads,  // threads=N children that stay
 	"tick":        tick,     // tick=DURATION prints a line that often, for ever
 	"wait":        wait,     // wait=DURATION
-	"serve":       func(string) { select {} },
+	"serve":       func(string) { wait("24h") },
 	"exit":        exit,
 }
 
 func listen(address string) {
 	address = os.ExpandEnv(address)
-	l, err := net.Listen("tcp", address)
+	family := "tcp4" // "tcp" would make 0.0.0.0 both
+	if strings.HasPrefix(address, "[") {
+		family = "tcp6"
+	}
+	l, err := net.Listen(family, address)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(65)
