@@ -73,7 +73,7 @@ func CreateKey(path string) error {
 func LoadKey(path string) (*Key, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("opening the key file: %w", err)
+		return nil, unreadable(path, err)
 	}
 	defer func() { _ = f.Close() }() // nothing was written
 	info, err := f.Stat()
@@ -93,6 +93,16 @@ func LoadKey(path string) (*Key, error) {
 			WithHint("Restore it from your copy. Without it, config vars cannot be read and have to be set again.")
 	}
 	return newKey(master)
+}
+
+// unreadable says what to do about a key file that cannot be opened; the cause stays in the chain.
+func unreadable(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return platform.Errorf(platform.NotFound, "key_file_missing", "The key file %s is not there.", path).
+			WithHint("Restore it from your copy. Without it, config vars cannot be read and have to be set again.").Because(err)
+	}
+	return platform.Errorf(platform.Forbidden, "key_file_unreadable", "Lugsail may not read the key file %s.", path).
+		WithHint("Give it back to Lugsail's user with chown, and close it with chmod 600.").Because(err)
 }
 
 func newKey(master []byte) (*Key, error) {
