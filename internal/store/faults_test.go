@@ -113,6 +113,7 @@ func TestOpen_SetsWhatKeepsRowsThroughAPowerCut(t *testing.T) {
 			t.Errorf("%s is %s, want %s", pragma, got, want)
 		}
 	}
+	must(t, s.Check(t.Context()))
 	if err := s.reader.Exec("DELETE FROM apps").Error; err == nil {
 		t.Error("a reader may write")
 	}

@@ -126,12 +126,8 @@ func (s *Store) connect(path string) (err error) {
 
 // verify compares the instance ids and lets SQLite look over the whole file.
 func (s *Store) verify(ctx context.Context, known string) error {
-	var findings []string
-	if err := s.writer.WithContext(ctx).Raw("PRAGMA quick_check(5)").Scan(&findings).Error; err != nil {
+	if err := s.examine(s.writer.WithContext(ctx), "quick_check"); err != nil {
 		return err
-	}
-	if len(findings) != 1 || findings[0] != "ok" {
-		return damaged(s.dir, "the check of its pages found: "+strings.Join(findings, "; "))
 	}
 	id, err := metaIn(s.read(ctx), instanceKey)
 	if err != nil || id == "" {
@@ -144,6 +140,23 @@ func (s *Store) verify(ctx context.Context, known string) error {
 		return s.writeInstance(id)
 	}
 	return damaged(s.dir, "it belongs to another server")
+}
+
+// Check reads the whole database and compares indexes with rows, beside the work that goes on:
+// what the look at the start leaves out. It is for once a day.
+func (s *Store) Check(ctx context.Context) error {
+	return s.explain(ctx, "checking the database", s.examine(s.read(ctx), "integrity_check"))
+}
+
+func (s *Store) examine(db *gorm.DB, check string) error {
+	var findings []string
+	if err := db.Raw("PRAGMA " + check + "(5)").Scan(&findings).Error; err != nil {
+		return err
+	}
+	if len(findings) != 1 || findings[0] != "ok" {
+		return damaged(s.dir, "the check of its pages found: "+strings.Join(findings, "; "))
+	}
+	return nil
 }
 
 func (s *Store) readInstance() (string, error) {
