@@ -37,6 +37,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, entry *route) {
 	e := &exchange{server: s, host: entry.host}
 	s.ordinary.Add(1)
 	defer e.finish()
+	defer s.countReset(r)
 	if r.ContentLength != 0 && r.Body != nil {
 		e.body = watchBody(w, r.Body, s.config.limits.stall)
 		defer e.body.watch.finish()

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -50,19 +51,33 @@ type guardedConn struct {
 	net.Conn
 	leave func()
 	stall time.Duration
-	armed time.Time // when the deadline was last put off
+	armed atomic.Int64 // when the deadline was last put off, in nanoseconds; 0 for never
 }
 
 // Write fails when the client takes nothing for stall. The deadline is put off in
 // coarse steps: it costs a call into the poller each time.
 func (c *guardedConn) Write(b []byte) (int, error) {
-	if now := time.Now(); now.Sub(c.armed) > c.stall/8 {
-		c.armed = now
-		if err := c.SetWriteDeadline(now.Add(c.stall + c.stall/8)); err != nil {
+	now := time.Now()
+	if last := c.armed.Load(); last == 0 || now.UnixNano()-last > int64(c.stall/8) {
+		if err := c.Conn.SetWriteDeadline(now.Add(c.stall + c.stall/8)); err != nil {
 			return 0, err
 		}
+		c.armed.Store(now.UnixNano())
 	}
 	return c.Conn.Write(b)
+}
+
+// SetDeadline replaces the one of Write, until the next Write.
+func (c *guardedConn) SetDeadline(t time.Time) error {
+	c.armed.Store(0)
+	return c.Conn.SetDeadline(t)
+}
+
+// SetWriteDeadline replaces the one of Write, until the next Write: net/http takes
+// all deadlines away after a handshake.
+func (c *guardedConn) SetWriteDeadline(t time.Time) error {
+	c.armed.Store(0)
+	return c.Conn.SetWriteDeadline(t)
 }
 
 // Close also gives the client's place free.

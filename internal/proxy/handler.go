@@ -23,6 +23,11 @@ func (s *Server) serveHTTPS(w http.ResponseWriter, r *http.Request) {
 		pageUnknown.write(w, r)
 		return
 	}
+	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+		// net/http has dropped a Content-Length beside it, silently. What a client that
+		// sends both means by the bytes behind the body, nobody knows: they are not read.
+		w.Header().Set("Connection", "close")
+	}
 	s.forward(w, r, entry)
 }
 

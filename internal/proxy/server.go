@@ -142,6 +142,7 @@ func (s *Server) httpsServer() *http.Server {
 		NextProtos:     []string{"h2", "http/1.1", "acme-tls/1"},
 		GetCertificate: s.certificate,
 	}
+	server.ConnContext = withResets
 	server.HTTP2 = &http.HTTP2Config{
 		MaxConcurrentStreams: 128,
 		SendPingTimeout:      60 * time.Second,
