@@ -31,6 +31,9 @@ type server struct {
 	client  *http.Client
 	email   string
 	pass    string
+	setup   string // the token of the set-up link
+	token   string // of the API
+	engine  string // path of the engine's socket
 }
 
 const (
@@ -38,8 +41,8 @@ const (
 	httpsPort = 18443
 )
 
-// install runs install.sh beside whatever else this machine has: own directories, ports and engine.
-func install(t *testing.T) *server {
+// newServer makes the place of a Lugsail beside whatever else this machine has: own directories, ports and engine.
+func newServer(t *testing.T) *server {
 	t.Helper()
 	engine := os.Getenv("LUGSAIL_TEST_DOCKER")
 	if engine == "" {
@@ -48,8 +51,9 @@ func install(t *testing.T) *server {
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("lugsail-e2e-%d", os.Getpid()))
 	root, err := filepath.Abs("../..")
 	check(t, err)
-	s := &server{dir: dir, root: root, config: filepath.Join(dir, "etc", "config.yaml"), email: "ada@example.com", pass: "correct horse battery"}
+	s := &server{dir: dir, root: root, engine: strings.TrimPrefix(engine, "unix://"), config: filepath.Join(dir, "etc", "config.yaml"), email: "ada@example.com", pass: "correct horse battery"}
 	check(t, os.MkdirAll(s.home(), 0o700))
+	t.Cleanup(func() { s.remove(t) })
 	return s
 }
 

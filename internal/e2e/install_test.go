@@ -1,0 +1,117 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// installer runs install.sh with this server's places, and gives what it printed.
+func (s *server) installer(t *testing.T, args ...string) string {
+	t.Helper()
+	args = append([]string{
+		filepath.Join(s.root, "install.sh"), "--config", s.config, "--bin", s.binary(),
+		"--data-dir", filepath.Join(s.dir, "data"), "--run-dir", filepath.Join(s.dir, "run"), "--log-dir", filepath.Join(s.dir, "log"),
+		"--key-file", filepath.Join(s.dir, "etc", "master.key"), "--docker-host", "unix://" + s.engine, "--no-docker-setup",
+		"--http-port", strconv.Itoa(httpPort), "--https-port", strconv.Itoa(httpsPort), "--public-ip", "127.0.0.1",
+		"--app-pool", "10.213.0.0/16", "--build-subnet", "10.212.0.0/24", "--registry-port", "18005",
+	}, args...)
+	began := time.Now()
+	out := s.must(t, s.root, "sh", args...)
+	t.Logf("install.sh %s took %.0f s", strings.Join(args[21:], " "), time.Since(began).Seconds())
+	return out
+}
+
+func (s *server) install(t *testing.T) string {
+	t.Helper()
+	return s.installer(t)
+}
+
+// remove takes away what a test that ended early has left.
+func (s *server) remove(t *testing.T) {
+	if _, err := os.Stat(s.binary()); err == nil {
+		if t.Failed() {
+			for _, part := range []string{"serve", "proxy"} {
+				t.Logf("log of %s:\n%s", part, s.run(t, s.dir, s.binary(), "service", "logs", part).out)
+			}
+		}
+		s.installer(t, "--purge", "--yes")
+	}
+	check(t, os.RemoveAll(s.dir))
+}
+
+// login signs the command line in, as an owner on the server does.
+func (s *server) login(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command(s.binary(), "login", s.console, "--email", s.email, "--password-stdin", "--ca-file", s.ca)
+	cmd.Env, cmd.Stdin = s.env(), strings.NewReader(s.pass+"\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("login: %v\n%s", err, out)
+	}
+}
+
+// api sends a request with the owner's token.
+func (s *server) api(t *testing.T, method, path, body string) {
+	t.Helper()
+	request, err := http.NewRequest(method, s.console+"/api/v1"+path, strings.NewReader(body))
+	check(t, err)
+	request.Header.Set("Authorization", "Bearer "+s.token)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := s.client.Do(request)
+	check(t, err)
+	_ = response.Body.Close()
+	if response.StatusCode >= 400 {
+		t.Fatalf("%s %s is answered %s", method, path, response.Status)
+	}
+}
+
+// healthTimeout sets how long the next releases of an app may take to answer.
+func (s *server) healthTimeout(t *testing.T, app string, seconds int) {
+	t.Helper()
+	s.api(t, http.MethodPatch, "/apps/"+app, fmt.Sprintf(`{"health":{"timeout_seconds":%d}}`, seconds))
+	s.settled(t, app)
+}
+
+// ours lists what the engine has of this installation: arguments of the docker client, without the filter.
+func (s *server) ours(t *testing.T, args ...string) string {
+	t.Helper()
+	settings, err := os.ReadFile(s.config)
+	check(t, err)
+	for line := range strings.Lines(string(settings)) {
+		if id, ok := strings.CutPrefix(line, "instance: "); ok {
+			args = append(args, "--filter", "label=lugsail.instance="+strings.TrimSpace(id))
+		}
+	}
+	return strings.TrimSpace(s.must(t, s.dir, "docker", append([]string{"-H", "unix://" + s.engine}, args...)...))
+}
+
+// killEngine ends dockerd as a crash would, and gives what starts it again.
+func (s *server) killEngine(t *testing.T) (start func()) {
+	t.Helper()
+	pidFile := filepath.Join(filepath.Dir(s.engine), "docker.pid")
+	text, err := os.ReadFile(pidFile)
+	check(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	check(t, err)
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	check(t, err)
+	args := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
+	check(t, syscall.Kill(pid, syscall.SIGKILL))
+	return func() {
+		check(t, os.Remove(pidFile))
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		check(t, cmd.Start())
+		go func() { _ = cmd.Wait() }() // it is ended by whoever ends the engine of the tests
+		eventually(t, 30*time.Second, func() bool {
+			return exec.Command("docker", "-H", "unix://"+s.engine, "version").Run() == nil
+		}, func() string { return "the engine does not start again" })
+	}
+}
