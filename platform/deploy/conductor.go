@@ -111,8 +111,25 @@ func (c *Conductor) Start(ctx context.Context, d platform.Deployment) (platform.
 	if err := c.Deployments.CreateDeployment(ctx, &d, stepsOf(d.Kind)); err != nil {
 		return platform.Deployment{}, fmt.Errorf("recording the deployment: %w", err)
 	}
+	if d.Kind == platform.DeployPush {
+		c.dropReplaced(ctx, d.AppID)
+	}
 	c.wake(d.AppID)
 	return d, nil
+}
+
+// dropReplaced removes the sources of pushes that gave way to a newer one.
+func (c *Conductor) dropReplaced(ctx context.Context, appID string) {
+	recent, err := c.Deployments.DeploymentsOf(ctx, appID, 10)
+	if err != nil {
+		slog.WarnContext(ctx, "replaced pushes not read", "app", appID, "error", err)
+		return // the next start of the server sweeps them
+	}
+	for _, d := range recent {
+		if d.State == platform.DeploymentReplaced {
+			dropSource(d)
+		}
+	}
 }
 
 func stepsOf(kind platform.DeploymentKind) []platform.StepName {

@@ -74,6 +74,9 @@ func TestDeploy_NewestPushWaitsAndWins(t *testing.T) {
 	r.eventually("the build", func() bool { return r.builder.count() == 1 })
 	second, third := r.push(app, "two"), r.push(app, "three")
 	r.ended(second, platform.DeploymentReplaced)
+	if _, err := os.Stat(second.Source.Dir); !os.IsNotExist(err) {
+		t.Errorf("the source tree of the replaced push is still there: %v", err)
+	}
 	close(r.builder.letGo)
 	r.ended(first, platform.DeploymentLive)
 	r.ended(third, platform.DeploymentLive)

@@ -35,24 +35,24 @@ func (w *walk) finish(ctx context.Context, err error) (recorded bool) {
 
 func (w *walk) finishLive(ctx context.Context) {
 	w.c.event(ctx, w.app, w.d, "deployment.live", fmt.Sprintf("v%d is live: %s", w.release.Number, w.d.Cause))
-	w.dropSource()
+	dropSource(w.d)
 	w.c.watchAfter(w.app, w.d)
 	w.c.tasks.Go(func() { w.c.retireAfter(w.app, w.release, w.d) })
 }
 
-// dropSource removes the tree that was built; an image exists.
-func (w *walk) dropSource() {
-	if w.d.Source.Dir == "" {
+// dropSource removes the tree of a deployment that will not be built any more.
+func dropSource(d platform.Deployment) {
+	if d.Source.Dir == "" {
 		return
 	}
-	if err := os.RemoveAll(w.d.Source.Dir); err != nil {
-		slog.Error("source tree not removed", "dir", w.d.Source.Dir, "error", err)
+	if err := os.RemoveAll(d.Source.Dir); err != nil {
+		slog.Error("source tree not removed", "dir", d.Source.Dir, "error", err)
 	}
 }
 
 // undoneSteps marks what had succeeded before the failure and was taken back.
 func (w *walk) undoneSteps(ctx context.Context) {
-	w.dropSource()
+	dropSource(w.d)
 	for _, name := range []platform.StepName{platform.StepStart, platform.StepHealth} {
 		began, ok := w.started[name]
 		if !ok || len(w.fresh) == 0 || name == platform.StepHealth {
