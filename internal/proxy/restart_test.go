@@ -39,7 +39,10 @@ func runChild(dir string) {
 type heldSockets struct {
 	addr  map[string]string
 	files []*os.File
+	last  atomic.Int64 // process id of the last proxy
 }
+
+func (h *heldSockets) pid() int { return int(h.last.Load()) }
 
 func holdSockets(t *testing.T, dir string) *heldSockets {
 	t.Helper()
@@ -80,6 +83,7 @@ func (h *heldSockets) start(t *testing.T, dir string) func(os.Signal) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.last.Store(int64(cmd.Process.Pid))
 	ended := sync.OnceFunc(func() { _ = cmd.Wait() })
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
@@ -337,5 +341,16 @@ func TestTable_OlderRevisionIsRefused(t *testing.T) {
 	}
 	if st, err := r.control.Status(ctx); err != nil || st.Revision != 6 {
 		t.Error(st, err)
+	}
+}
+
+// Sockets meant for another process are left alone.
+func TestSockets_OfAnotherProcessAreNotTaken(t *testing.T) {
+	t.Setenv("LISTEN_PID", "1")
+	t.Setenv("LISTEN_FDS", "3")
+	t.Setenv("LISTEN_FDNAMES", "http:https:control")
+	var s sockets
+	if err := s.takeOver(); err != nil || s.http != nil || s.https != nil || s.control != nil {
+		t.Error(s, err)
 	}
 }

@@ -170,11 +170,13 @@ func (s *Server) complain(message string, args ...any) {
 	}
 }
 
-// beSmall trades a little CPU for memory, unless the owner has set GOGC.
+// beSmall trades a little CPU for memory, unless the owner has set GOGC, and gives back
+// what the start of the whole binary has used.
 func beSmall() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
+	debug.FreeOSMemory()
 }
 
 func served(err error) error {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"go.uber.org/zap/zapcore"
@@ -30,6 +31,9 @@ func (z zapToSlog) Check(e zapcore.Entry, c *zapcore.CheckedEntry) *zapcore.Chec
 func (z zapToSlog) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	enc := zapcore.NewMapObjectEncoder()
 	for _, f := range append(append([]zapcore.Field{}, z.fields...), fields...) {
+		if err, ok := f.Interface.(error); ok && errors.Is(err, context.Canceled) {
+			return nil // the name left the table, or the proxy ends
+		}
 		f.AddTo(enc)
 	}
 	level := slog.LevelWarn
