@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,14 +42,19 @@ func (s *Server) Clean(ctx context.Context, inUse []string) error {
 	return s.cleanSources(inUse)
 }
 
+// cleanSources compares names and not paths: one may lead through a link.
 func (s *Server) cleanSources(inUse []string) error {
+	used := map[string]bool{}
+	for _, dir := range inUse {
+		used[filepath.Base(dir)] = true
+	}
 	entries, err := os.ReadDir(s.cfg.SourcesDir)
 	if err != nil {
 		return fmt.Errorf("cleaning the sources: %w", err)
 	}
 	for _, e := range entries {
 		path := filepath.Join(s.cfg.SourcesDir, e.Name())
-		if !e.IsDir() || !idPattern.MatchString(e.Name()) || slices.Contains(inUse, path) {
+		if !e.IsDir() || !idPattern.MatchString(e.Name()) || used[e.Name()] {
 			continue
 		}
 		if err := os.RemoveAll(path); err != nil {

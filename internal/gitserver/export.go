@@ -48,7 +48,7 @@ func (s *Server) export(ctx context.Context, repo string, env []string, commit s
 	archive, tar := io.Pipe()
 	// without --worktree-attributes git holds the whole tree in memory before the first
 	// byte comes, however many files it has; a bare repository has no worktree
-	git := s.git(repo, env, "archive", "--format=tar", "--worktree-attributes", "--end-of-options", commit)
+	git := s.git(repo, env, "archive", "--format=tar", "--worktree-attributes", commit)
 	git.Stdout = tar
 	ended := make(chan error, 1)
 	go func() {
@@ -91,7 +91,7 @@ func discard(src platform.Source, err error) error {
 
 // commitTitle gives the first line of a commit's message, and refuses what is not a commit.
 func (a arrival) commitTitle(ctx context.Context, id string) (string, error) {
-	out, err := a.line(ctx, a.push.repo, a.env, "log", "--no-walk", "--no-show-signature", "--encoding=UTF-8", "--format=%H %s", "--end-of-options", id)
+	out, err := a.line(ctx, a.push.repo, a.env, "log", "--no-walk", "--no-show-signature", "--encoding=UTF-8", "--format=%H %s", id)
 	got, title, _ := strings.Cut(out, " ")
 	if err != nil || got != id {
 		return "", platform.Errorf(platform.Invalid, "not_a_commit", "%s is not a commit.", id[:7]).
@@ -102,7 +102,7 @@ func (a arrival) commitTitle(ctx context.Context, id string) (string, error) {
 
 // contains reports whether the commit descends from old. One that is not known here does not.
 func (a arrival) contains(ctx context.Context, old, commit string) bool {
-	return a.git(a.push.repo, a.env, "merge-base", "--is-ancestor", "--end-of-options", old, commit).Run(ctx) == nil
+	return a.git(a.push.repo, a.env, "merge-base", "--is-ancestor", old, commit).Run(ctx) == nil
 }
 
 // notes tells what a checkout would have brought and an export does not.

@@ -2,7 +2,6 @@ package gitserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,7 +37,8 @@ var harmless = []string{
 	"multipleAuthors", "zeroPaddedDate", "zeroPaddedFilemode",
 }
 
-// git makes a command on a repository. env is added to the fixed environment.
+// git makes a command on a repository. env is added to the fixed environment. What comes
+// from a pusher is in args only as a full hex id or behind "refs/", so it cannot be an option.
 func (s *Server) git(repo string, env []string, args ...string) command.Command {
 	full := make([]string, 0, 2*len(settings)+len(args)+8)
 	for _, setting := range settings {
@@ -117,13 +117,4 @@ func (s *Server) line(ctx context.Context, repo string, env []string, args ...st
 		return "", fmt.Errorf("git %s: %w", args[0], err)
 	}
 	return strings.TrimSuffix(string(out), "\n"), nil
-}
-
-// exitCode is the program's status, or -1 when err is something else.
-func exitCode(err error) int {
-	var exit *command.ExitError
-	if errors.As(err, &exit) {
-		return exit.Code
-	}
-	return -1
 }

@@ -268,8 +268,12 @@ func TestClean_MakesLinesSafeForATerminal(t *testing.T) {
 
 func TestDeployBranch_ChoosesMainThenMaster(t *testing.T) {
 	for _, c := range []struct{ chosen, there, want string }{
-		{"", "", "main"}, {"", "master", "master"}, {"", "main master", "main"}, {"", "feature", "main"},
-		{"live", "main", "live"}, {"live", "live main", "live"},
+		{"", "", "main"},
+		{"", "master", "master"},
+		{"", "main master", "main"},
+		{"", "feature", "main"},
+		{"live", "main", "live"},
+		{"live", "live main", "live"},
 	} {
 		there := strings.Fields(c.there)
 		have := deployBranch(platform.App{DeployBranch: c.chosen}, func(name string) bool {

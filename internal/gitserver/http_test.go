@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lugsail/lugsail/platform"
@@ -136,18 +137,13 @@ func TestServeHTTP_GitShowsPeopleWhatIsWrong(t *testing.T) {
 
 func TestServeHTTP_ClonesAndFetchesInEveryProtocol(t *testing.T) {
 	w := newWorld(t)
-	var mu sync.Mutex
-	zipped := 0
-	w.wrap = func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("Content-Encoding") == "gzip" {
-				mu.Lock()
-				zipped++
-				mu.Unlock()
-			}
-			next.ServeHTTP(rw, r)
-		})
-	}
+	var zipped atomic.Int64
+	w.watch(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Content-Encoding") == "gzip" {
+			zipped.Add(1)
+		}
+		w.server.ServeHTTP(rw, r)
+	})
 	dir := w.checkout("shop")
 	for i := range 40 { // wishes for so many commits are sent compressed
 		w.commit(dir, "f", fmt.Sprint(i), "Work")
@@ -164,7 +160,7 @@ func TestServeHTTP_ClonesAndFetchesInEveryProtocol(t *testing.T) {
 			t.Errorf("version %s fetched %s, want %s", version, have, commit)
 		}
 	}
-	if zipped == 0 {
+	if zipped.Load() == 0 {
 		t.Error("no request was compressed: the test tests nothing")
 	}
 }
@@ -176,15 +172,14 @@ func TestServeHTTP_CloneOfAnEmptyApp(t *testing.T) {
 
 func TestServeHTTP_WorksOverHTTP2(t *testing.T) {
 	w := newWorld(t)
-	second := httptest.NewUnstartedServer(w.server)
+	var versions sync.Map
+	second := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		versions.Store(r.Proto, true)
+		w.server.ServeHTTP(rw, r)
+	}))
 	second.EnableHTTP2 = true
 	second.StartTLS()
 	defer second.Close()
-	var versions sync.Map
-	second.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		versions.Store(r.Proto, true)
-		w.server.ServeHTTP(rw, r)
-	})
 	dir := w.checkout("shop")
 	w.git(dir, "remote", "set-url", "lugsail", strings.Replace(second.URL, "https://", "https://git:right@", 1)+"/git/shop.git")
 	w.commit(dir, "noise", string(noise(5<<20)), "Noise")

@@ -11,11 +11,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,8 +46,8 @@ type world struct {
 	ca     string
 	config Config
 
-	wrap func(http.Handler) http.Handler // set before the first request to come between
-	stop func()                          // ends Run and waits for it
+	between atomic.Pointer[http.Handler] // answers instead of the server, when set
+	stop    func()                       // ends Run and waits for it
 }
 
 func newWorld(t *testing.T, change ...func(*Config)) *world {
@@ -74,8 +72,8 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 		}
 	})
 	w.https = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if w.wrap != nil {
-			w.wrap(w.server).ServeHTTP(rw, r)
+		if h := w.between.Load(); h != nil {
+			(*h).ServeHTTP(rw, r)
 			return
 		}
 		w.server.ServeHTTP(rw, r)
@@ -93,6 +91,12 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 		w.https.Close()
 	})
 	return w
+}
+
+// watch comes between the clients and the server; the handler calls the server itself.
+func (w *world) watch(handler http.HandlerFunc) {
+	h := http.Handler(handler)
+	w.between.Store(&h)
 }
 
 func worldConfig(dir string) Config {
@@ -224,72 +228,6 @@ func (w *world) sources() []string {
 	return names
 }
 
-// client is a git that runs beside the test.
-type client struct {
-	w    *world
-	out  *safeBuffer
-	pid  int
-	done chan struct{}
-	code int
-}
-
-func (w *world) start(dir string, args ...string) *client {
-	w.t.Helper()
-	c := &client{w: w, out: &safeBuffer{}, done: make(chan struct{})}
-	cmd, err := command.Command{
-		Name: "git", Args: args, Dir: dir, Env: w.env(), Stdout: c.out, Stderr: c.out,
-		Attr: &syscall.SysProcAttr{Setpgid: true},
-	}.Start(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	c.pid = cmd.Process.Pid
-	go func() {
-		defer close(c.done)
-		_ = cmd.Wait() // its status is looked at
-		c.code = cmd.ProcessState.ExitCode()
-	}()
-	w.t.Cleanup(func() { <-c.done })
-	return c
-}
-
-// kill ends the client and its helpers at once, as Ctrl-C does with a terminal's group.
-func (c *client) kill() {
-	c.w.t.Helper()
-	if err := syscall.Kill(-c.pid, syscall.SIGKILL); err != nil {
-		c.w.t.Fatal(err)
-	}
-	<-c.done
-}
-
-func (c *client) over() bool {
-	select {
-	case <-c.done:
-		return true
-	default:
-		return false
-	}
-}
-
-func (c *client) waitFor(text string) {
-	c.w.t.Helper()
-	wait(c.w.t, "output "+strconv.Quote(text), func() bool { return strings.Contains(c.out.String(), text) })
-}
-
-// ended waits for the client and checks its exit status.
-func (c *client) ended(code int) string {
-	c.w.t.Helper()
-	select {
-	case <-c.done:
-	case <-time.After(time.Minute):
-		c.w.t.Fatalf("the client does not end:\n%s", c.out)
-	}
-	if c.code != code {
-		c.w.t.Fatalf("exit status %d, want %d\n%s", c.code, code, c.out)
-	}
-	return c.out.String()
-}
-
 // push pushes and lets the deployment go live at once.
 func (w *world) push(dir string, refs ...string) string {
 	w.t.Helper()
@@ -323,156 +261,6 @@ func contains(t testing.TB, text string, parts ...string) {
 		}
 	}
 }
-
-// gate knows the token "right" and the apps whose names it is given.
-type gate struct {
-	mu   sync.Mutex
-	apps map[string]platform.App
-	read bool // the token may only read
-	from string
-}
-
-func newGate() *gate {
-	g := &gate{apps: map[string]platform.App{}}
-	for _, name := range []string{"shop", "blog"} {
-		g.apps[name] = platform.App{ID: "l" + name, Name: name, State: platform.AppActive}
-	}
-	return g
-}
-
-func (g *gate) Authenticate(_ context.Context, password, source string) (platform.Actor, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.from = source
-	if password != "right" {
-		return platform.Actor{}, platform.Errorf(platform.Unauthenticated, "token_wrong", "This token is not known.")
-	}
-	return platform.Actor{Name: "ada@example.com", Via: "git"}, nil
-}
-
-func (g *gate) App(_ context.Context, _ platform.Actor, name string, write bool) (platform.App, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	app, ok := g.apps[name]
-	if !ok {
-		return app, platform.Errorf(platform.NotFound, "app_unknown", "There is no app %s.", name).WithHint("Create it: lugsail create %s", name)
-	}
-	if write && g.read {
-		return app, platform.Errorf(platform.Forbidden, "read_only", "This token may only read.")
-	}
-	return app, nil
-}
-
-func (g *gate) change(name string, f func(*platform.App)) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	app := g.apps[name]
-	f(&app)
-	g.apps[name] = app
-}
-
-// deployer is a conductor whose deployments do what the test says.
-type deployer struct {
-	mu     sync.Mutex
-	jobs   []*job
-	refuse error
-}
-
-type job struct {
-	mu    sync.Mutex
-	d     platform.Deployment
-	src   platform.Source
-	lines []string
-	news  chan struct{} // closed and replaced at every change
-}
-
-func newDeployer() *deployer { return &deployer{} }
-
-func (f *deployer) Deploy(_ context.Context, actor platform.Actor, appID string, src platform.Source) (platform.Deployment, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.refuse != nil {
-		return platform.Deployment{}, f.refuse
-	}
-	n := len(f.jobs) + 1
-	j := &job{src: src, news: make(chan struct{}), d: platform.Deployment{
-		ID: fmt.Sprintf("d%d", n), AppID: appID, Number: n, Actor: actor.Name, State: platform.DeploymentRunning,
-	}}
-	f.jobs = append(f.jobs, j)
-	return j.d, nil
-}
-
-func (f *deployer) Follow(ctx context.Context, id string, line func(string) error) (platform.Deployment, error) {
-	n, err := strconv.Atoi(strings.TrimPrefix(id, "d"))
-	if err != nil {
-		return platform.Deployment{}, err
-	}
-	f.mu.Lock()
-	j := f.jobs[n-1]
-	f.mu.Unlock()
-	for told := 0; ; {
-		j.mu.Lock()
-		lines, d, news := slices.Clone(j.lines[told:]), j.d, j.news
-		j.mu.Unlock()
-		for _, text := range lines {
-			if err := line(text); err != nil {
-				return d, err
-			}
-		}
-		if told += len(lines); d.State.Ended() {
-			return d, nil
-		}
-		select {
-		case <-news:
-		case <-ctx.Done():
-			return d, ctx.Err()
-		}
-	}
-}
-
-func (f *deployer) Outcome(_ context.Context, d platform.Deployment) []string {
-	if d.State == platform.DeploymentLive {
-		return []string{fmt.Sprintf("Live: https://shop.example.com (v%d)", d.Number)}
-	}
-	return []string{"The deployment did not go live: " + string(d.State) + ".", "Look at the log above."}
-}
-
-func (f *deployer) count() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.jobs)
-}
-
-// job waits for the deployment with that index.
-func (f *deployer) job(t testing.TB, i int) *job {
-	t.Helper()
-	wait(t, fmt.Sprintf("deployment %d", i+1), func() bool { return f.count() > i })
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.jobs[i]
-}
-
-func (f *deployer) endAll() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, j := range f.jobs {
-		j.end(platform.DeploymentFailed)
-	}
-}
-
-func (j *job) change(f func()) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.d.State.Ended() {
-		return
-	}
-	f()
-	close(j.news)
-	j.news = make(chan struct{})
-}
-
-func (j *job) log(line string)                    { j.change(func() { j.lines = append(j.lines, line) }) }
-func (j *job) end(state platform.DeploymentState) { j.change(func() { j.d.State = state }) }
 
 type safeBuffer struct {
 	mu sync.Mutex
