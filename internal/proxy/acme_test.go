@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"encoding/pem"
 	"io"
 	"log"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/letsencrypt/challtestsrv"
 	"github.com/letsencrypt/pebble/v2/ca"
@@ -63,24 +65,41 @@ func newACMEServer(t *testing.T, httpPort, httpsPort int) *acmeServer {
 	return a
 }
 
-// startDNS answers 127.0.0.1 for every name.
+// startDNS answers 127.0.0.1 for every name, over UDP and TCP. Another program may take
+// a port between the look for a free one and its use; then another is tried.
 func startDNS(t *testing.T, quiet *log.Logger) string {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 10 {
+		addr := "127.0.0.1:" + strconv.Itoa(freePorts(t, 1)[0])
+		dns, err := challtestsrv.New(challtestsrv.Config{Log: quiet, DNSAddrs: []string{addr}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dns.SetDefaultDNSIPv4("127.0.0.1")
+		dns.SetDefaultDNSIPv6("")
+		go dns.Run()
+		if resolves("udp", addr) && resolves("tcp", addr) {
+			t.Cleanup(dns.Shutdown)
+			return addr
+		}
+		dns.Shutdown()
 	}
-	addr := conn.LocalAddr().String()
-	_ = conn.Close()
-	dns, err := challtestsrv.New(challtestsrv.Config{Log: quiet, DNSAddrs: []string{addr}})
-	if err != nil {
-		t.Fatal(err)
+	t.Fatal("no port for a DNS server")
+	return ""
+}
+
+func resolves(network, addr string) bool {
+	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
+	}}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		if ips, err := resolver.LookupHost(ctx, "a.example.org."); err == nil && len(ips) > 0 {
+			return true
+		}
 	}
-	dns.SetDefaultDNSIPv4("127.0.0.1")
-	dns.SetDefaultDNSIPv6("")
-	go dns.Run()
-	t.Cleanup(dns.Shutdown)
-	return addr
+	return false
 }
 
 // freePorts finds ports for a proxy that the ACME server must know beforehand.

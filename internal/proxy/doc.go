@@ -20,6 +20,9 @@
 //     code; nothing is ever issued for a name that a stranger chose.
 //   - certmagic cares for ACME certificates alone. Until one is there, or when it has
 //     expired, the internal CA stands in, so that the site can be reached.
+//   - When the sockets are handed over, connections that come while a proxy ends or after
+//     it was killed wait in the listen queue for the next one. To end quickly it cuts
+//     event streams and WebSockets as soon as all other requests are done.
 //   - Headers whose names hold anything but letters, digits and hyphens are dropped:
 //     several application servers fold them into names that only the proxy may set.
 package proxy

@@ -243,10 +243,10 @@ func rawApp(t *testing.T, answer string) (addr string, got func() string) {
 	return l.Addr().String(), seen.String
 }
 
-// eventually polls until ok, for five seconds at most.
+// eventually polls until ok, for fifteen seconds at most.
 func eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(15 * time.Second)
 	for !ok() {
 		if time.Now().After(deadline) {
 			tb.Fatal("never happened:", what)
