@@ -72,11 +72,14 @@ func badJSON(err error) error {
 	return WithStatus(http.StatusBadRequest, e)
 }
 
+// maxDepth is deeper than any body of the API, and shallow enough for the stack.
+const maxDepth = 16
+
 // checkKeys walks the document beside the type: encoding/json itself would take
 // ADMIN for admin and the last of two equal keys.
 func checkKeys(body []byte, t reflect.Type) error {
 	d := json.NewDecoder(bytes.NewReader(body))
-	if err := checkValue(d, t); err != nil {
+	if err := checkValue(d, t, maxDepth); err != nil {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
@@ -85,7 +88,7 @@ func checkKeys(body []byte, t reflect.Type) error {
 	return nil
 }
 
-func checkValue(d *json.Decoder, t reflect.Type) error {
+func checkValue(d *json.Decoder, t reflect.Type, depth int) error {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -93,23 +96,37 @@ func checkValue(d *json.Decoder, t reflect.Type) error {
 	if err != nil {
 		return badJSON(err)
 	}
-	switch token {
-	case json.Delim('{'):
-		return checkObject(d, t)
-	case json.Delim('['):
-		for d.More() {
-			if err := checkValue(d, elem(t)); err != nil {
-				return err
-			}
-		}
-		if _, err := d.Token(); err != nil {
-			return badJSON(err)
+	open, nested := token.(json.Delim)
+	if !nested {
+		return nil
+	}
+	if depth == 0 {
+		return badJSON(errors.New("nested too deeply"))
+	}
+	if open == '{' {
+		err = checkObject(d, t, depth-1)
+	} else {
+		err = checkArray(d, t, depth-1)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != nil { // the closing one
+		return badJSON(err)
+	}
+	return nil
+}
+
+func checkArray(d *json.Decoder, t reflect.Type, depth int) error {
+	for d.More() {
+		if err := checkValue(d, elem(t), depth); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func checkObject(d *json.Decoder, t reflect.Type) error {
+func checkObject(d *json.Decoder, t reflect.Type, depth int) error {
 	seen := map[string]bool{}
 	for d.More() {
 		token, err := d.Token()
@@ -125,12 +142,9 @@ func checkObject(d *json.Decoder, t reflect.Type) error {
 		if !known {
 			return fieldError("field_unknown", "This request has no field %s.", key)
 		}
-		if err := checkValue(d, of); err != nil {
+		if err := checkValue(d, of, depth); err != nil {
 			return err
 		}
-	}
-	if _, err := d.Token(); err != nil {
-		return badJSON(err)
 	}
 	return nil
 }

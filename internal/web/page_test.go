@@ -1,0 +1,188 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+func TestA52_SignInLeadsOnlyToOwnPages(t *testing.T) {
+	r := newRig(t)
+	for next, want := range map[string]string{
+		"/apps/mine": "/apps/mine", "/apps/mine?done=saved": "/apps/mine?done=saved", "": "/",
+		"//evil.test": "/", `/\evil.test`: "/", "https://evil.test": "/", "javascript:alert(1)": "/",
+		"/%2fevil.test": "/", "/%5cevil.test": "/", "///evil.test": "/", "/\t/evil.test": "/", "/\r\nX: y": "/",
+		`\\evil.test`: "/", "evil.test": "/",
+	} {
+		form := url.Values{"email": {testEmail}, "password": {testPassword}, "next": {next}}
+		got := r.do(ask{method: post, path: "/login", form: form}).want(t, http.StatusSeeOther)
+		if location := got.Header.Get("Location"); location != want {
+			t.Errorf("next %q leads to %q, want %q", next, location, want)
+		}
+	}
+	away := r.do(ask{path: "/apps/mine/logs?process=web"}).want(t, http.StatusSeeOther)
+	if got := away.Header.Get("Location"); got != "/login?next="+url.QueryEscape("/apps/mine/logs?process=web") {
+		t.Errorf("the way to sign in: %s", got)
+	}
+}
+
+func TestA58_OtherHostsSeeNothing(t *testing.T) {
+	r := newRig(t)
+	for _, host := range []string{"evil.test", "203.0.113.7", "", "console.example.test.evil.test", "mine.example.test"} {
+		got := r.do(ask{path: "/login", host: orDash(host)})
+		if got.StatusCode != http.StatusNotFound || strings.Contains(got.body, "Lugsail") {
+			t.Errorf("host %q: %d %s", host, got.StatusCode, got.body)
+		}
+	}
+	for _, host := range []string{"console.example.test:8443", "CONSOLE.example.test", "console.example.test."} {
+		r.do(ask{path: "/login", host: host}).want(t, http.StatusOK)
+	}
+}
+
+func orDash(host string) string {
+	if host == "" {
+		return "-"
+	}
+	return host
+}
+
+func TestA58_EveryAnswerHasTheSecurityHeaders(t *testing.T) {
+	r := newRig(t)
+	for _, path := range []string{"/", "/login", "/api/v1/apps", "/nonesuch", "/healthz", "/ca.crt"} {
+		h := r.do(ask{path: path}).Header
+		policy := h.Get("Content-Security-Policy")
+		if !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") ||
+			h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") == "" || h.Get("X-Request-Id") == "" {
+			t.Errorf("%s: %v", path, h)
+		}
+		if h.Get("Strict-Transport-Security") != "" {
+			t.Errorf("%s: HSTS without a public certificate", path)
+		}
+	}
+}
+
+func TestA75_NothingIsServedThatIsNoRoute(t *testing.T) {
+	r := newRig(t)
+	for _, path := range []string{
+		"/metrics", "/debug/pprof/", "/.env", "/.git/config", "/assets/", "/assets/..%2f..%2fui.go", "/assets/lugsail.css",
+		"/assets/../templates/login.html", "/api", "/api/v1", "/console.go", "/favicon.ico",
+	} {
+		if got := r.do(ask{path: path, session: r.session}); got.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d", path, got.StatusCode)
+		}
+	}
+}
+
+// evil is text that people and programs can choose: it must come out as text.
+const evil = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`
+
+func TestA71_ForeignTextStaysText(t *testing.T) {
+	r := newRig(t)
+	a := r.serving("mine")
+	failed := r.deployment(a, evil, evil, "\x1b]0;"+evil+"\x07 title", "\x1b[31m"+evil+"\x1b[0m")
+	r.end(failed, platform.DeploymentFailed, func(d *platform.Deployment) {
+		d.FailureText, d.FailureHint, d.Actor, d.Cause = evil, evil, evil, evil
+	})
+	must(t, r.store.SetStep(t.Context(), platform.Step{DeploymentID: failed.ID, Name: platform.StepBuild, State: platform.StepFailed, Detail: evil}))
+	must(t, r.store.AppendEvent(t.Context(), &platform.Event{At: time.Now(), Actor: evil, Via: evil, Source: evil, Action: evil, App: evil, Text: evil}))
+	r.engine.lines = []platform.LogLine{{At: time.Now(), Replica: evil, Stream: evil, Text: evil}}
+	paths := []string{"/", "/apps/mine", "/apps/mine/deployments", "/apps/mine/deployments/2", "/apps/mine/logs", "/apps/mine/logs?process=" + url.QueryEscape(evil), "/activity", "/account", "/login?next=" + url.QueryEscape("/"+evil), "/nonesuch/" + url.PathEscape(evil)}
+	for _, path := range paths {
+		got := r.do(ask{path: path, session: r.session})
+		if strings.Contains(got.body, "<script>alert") || strings.Contains(got.body, "<img src=x") {
+			t.Errorf("%s: foreign text became markup", path)
+		}
+		if strings.Contains(got.body, "\x1b") {
+			t.Errorf("%s: terminal sequences came through", path)
+		}
+		if m := inline.FindString(got.body); m != "" {
+			t.Errorf("%s: inline style or script: %s", path, m)
+		}
+	}
+	wrong := r.do(ask{method: post, path: "/create", session: r.session, form: url.Values{"name": {evil}, "plan": {"nano"}}})
+	if wrong.StatusCode != http.StatusUnprocessableEntity || strings.Contains(wrong.body, "<script>alert") {
+		t.Errorf("form shown again: %d", wrong.StatusCode)
+	}
+}
+
+// inline is what the content policy forbids, so it would not work.
+var inline = regexp.MustCompile(`<[^>]* (style|on[a-z]+)="|<style|<script>`)
+
+func TestPages_EveryPageShowsAndExplains(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	for path, want := range map[string]string{
+		"/": "v1 serves", "/create": "Create the app", "/activity": "Who did what", "/server": "AE:4B:32", "/account": "This",
+		"/apps/mine": "Say hello", "/apps/mine/deployments": "Say hello", "/apps/mine/deployments/1": "second line",
+		"/apps/mine/logs": "No lines yet", "/apps/mine/config": "SECRET_KEY", "/apps/mine/domains": "Add a domain",
+		"/apps/mine/scaling": "The plan now", "/apps/mine/settings": "Destroy mine",
+	} {
+		got := r.do(ask{path: path, session: r.session})
+		if path == "/server" || path == "/account" {
+			want = map[string]string{"/server": "SHA-256", "/account": "Test Browser"}[path]
+		}
+		if got.StatusCode != http.StatusOK || !strings.Contains(got.body, want) {
+			t.Errorf("%s: %d, without %q", path, got.StatusCode, want)
+		}
+	}
+}
+
+func TestPages_ViewerIsOfferedNothingForbidden(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	viewer := r.viewer()
+	for _, path := range []string{"/", "/apps/mine", "/apps/mine/config", "/apps/mine/domains", "/apps/mine/scaling", "/apps/mine/settings", "/apps/mine/deployments/1"} {
+		got := r.do(ask{path: path, session: viewer}).want(t, http.StatusOK)
+		for _, word := range []string{"Roll back", "Destroy", "Remove", ">Show", "Create an app", "Deploy again", "Change the plan", "Add the domain"} {
+			if strings.Contains(got.body, word) {
+				t.Errorf("%s offers a viewer %q", path, word)
+			}
+		}
+	}
+}
+
+func TestPages_FormsDoWhatTheySay(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	send := func(path string, form url.Values, status int) answer {
+		t.Helper()
+		return r.do(ask{method: post, path: path, session: r.session, form: form}).want(t, status)
+	}
+	if got := send("/create", url.Values{"name": {"shop"}, "plan": {"pico"}}, 303).Header.Get("Location"); got != "/apps/shop" {
+		t.Errorf("create leads to %s", got)
+	}
+	if got := send("/apps/mine/config", url.Values{"name": {"A"}, "value": {"b"}, "lines": {"export C=\"d\\ne\"\n# no\nF=g # h"}}, 303).Header.Get("Location"); got != "/apps/mine/deployments/2" {
+		t.Errorf("config leads to %s", got)
+	}
+	vars, err := r.apps.ConfigVars(t.Context(), r.owner, "mine")
+	must(t, err)
+	if vars["A"] != "b" || vars["C"] != "d\ne" || vars["F"] != "g" {
+		t.Errorf("config vars: %q", vars)
+	}
+	if got := send("/apps/mine/config/reveal", url.Values{"name": {"SECRET_KEY"}}, 200); !strings.Contains(got.body, canary) {
+		t.Error("reveal shows nothing")
+	}
+	send("/apps/mine/config/remove", url.Values{"name": {"A"}}, 303)
+	send("/apps/mine/domains", url.Values{"host": {"shop.ada.dev"}}, 303)
+	if got := r.do(ask{path: "/apps/mine/domains", session: r.session}); !strings.Contains(got.body, "203.0.113.7") {
+		t.Error("the domain's page does not say what to write into the DNS")
+	}
+	send("/apps/mine/domains/remove", url.Values{"host": {"shop.ada.dev"}}, 303)
+	send("/apps/mine/scaling/plan", url.Values{"plan": {"micro"}}, 303)
+	send("/apps/mine/scaling/plan", url.Values{"plan": {"2xlarge"}}, 409)
+	send("/apps/mine/scaling/replicas", url.Values{"web": {"2"}}, 303)
+	send("/apps/mine/settings", url.Values{"branch": {"live"}, "path": {"/health"}, "timeout": {"30"}}, 303)
+	send("/apps/mine/destroy", url.Values{"confirm": {"not mine"}}, 422)
+	send("/apps/mine/destroy", url.Values{"confirm": {"mine"}}, 303)
+	if got := send("/account/tokens", url.Values{"name": {"ci"}, "scope": {"deploy"}, "app": {"shop"}, "days": {"30"}}, 201); !strings.Contains(got.body, "lgs_") {
+		t.Error("the token is not shown")
+	}
+	send("/account/password", url.Values{"current": {testPassword}, "password": {"another good password"}, "again": {"another good password"}}, 303)
+	send("/logout", url.Values{}, 303)
+	r.do(ask{path: "/", session: r.session}).want(t, http.StatusSeeOther)
+}
