@@ -121,8 +121,13 @@ func (p *program) fetch(ctx context.Context) (app, json.RawMessage, error) {
 
 func (p *program) describe(a app) {
 	rows := [][]string{
-		{"Name", a.Name}, {"State", a.Status.Word + ". " + a.Status.Sentence}, {"Address", a.URL},
-		{"Also at", strings.Join(others(a), ", ")}, {"Git", a.GitURL}, {"Plan", a.Plan}, {"Replicas", a.scaleText()},
+		{"Name", a.Name},
+		{"State", a.Status.Word + ". " + a.Status.Sentence},
+		{"Address", a.URL},
+		{"Also at", strings.Join(others(a), ", ")},
+		{"Git", a.GitURL},
+		{"Plan", a.Plan},
+		{"Replicas", a.scaleText()},
 	}
 	if r := a.Release; r != nil {
 		rows = append(rows, []string{"Release", fmt.Sprintf("v%d, %s, %s", r.Number, r.Cause, ago(r.CreatedAt))})

@@ -61,20 +61,39 @@ func (s *socket) listen() error {
 	if err != nil {
 		return listenError(s.Addr, err)
 	}
-	switch l := l.(type) {
-	case *net.TCPListener:
-		s.file, err = l.File()
-	case *net.UnixListener:
-		l.SetUnlinkOnClose(false)
-		s.file, err = l.File()
-		if err == nil {
-			err = os.Chmod(s.Addr, 0o600)
-		}
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
+		err = os.Chmod(s.Addr, 0o600)
 	}
-	if err != nil {
+	if err == nil {
+		s.file, err = duplicate(l.(syscall.Conn), s.Name)
+	}
+	if err = errors.Join(err, l.Close()); err != nil {
 		return fmt.Errorf("opening %s: %w", s.Addr, err)
 	}
-	return l.Close() // the duplicate stays open
+	return nil
+}
+
+// duplicate keeps a listener's socket. It is made from the bare descriptor: the File that
+// package net gives would make the socket block when it is handed over, and with it
+// the accept of a proxy that has it already.
+func duplicate(l syscall.Conn, name string) (*os.File, error) {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var fd uintptr
+	var errno syscall.Errno
+	err = raw.Control(func(own uintptr) {
+		fd, _, errno = syscall.Syscall(syscall.SYS_FCNTL, own, syscall.F_DUPFD_CLOEXEC, 3)
+	})
+	if err == nil && errno != 0 {
+		err = errno
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(fd, name), nil
 }
 
 func listenError(addr string, err error) error {

@@ -48,8 +48,10 @@ func processOf(pid int) Process {
 	return Process{PID: pid, Started: started}
 }
 
-// statOf reads field 22 of /proc/PID/stat. The second field is the program's name in
-// parentheses and may hold anything, so the fields count from the last parenthesis.
+// statOf reads fields 3, 20 and 22 of /proc/PID/stat: state, threads, start. The second
+// field is the program's name in parentheses and may hold anything, so the fields count
+// from the last parenthesis. While another thread than the first one calls exec, the first
+// is a zombie for a moment; the process is not, as its other threads show.
 func statOf(pid int) (started uint64, zombie bool, err error) {
 	if pid <= 0 {
 		return 0, false, fs.ErrNotExist
@@ -64,7 +66,7 @@ func statOf(pid int) (started uint64, zombie bool, err error) {
 		return 0, false, fmt.Errorf("unknown form of /proc/%d/stat", pid)
 	}
 	started, err = strconv.ParseUint(fields[19], 10, 64)
-	return started, fields[0] == "Z", err
+	return started, fields[0] == "Z" && fields[17] == "1", err
 }
 
 // ReadState gives the last written state; the zero State when there is none.

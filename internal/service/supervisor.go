@@ -135,6 +135,9 @@ func (s *Supervisor) supervise(ctx context.Context, hangup <-chan os.Signal) err
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, part := range []string{Proxy, Serve} {
+		if s.current(part) == nil {
+			s.launch(part)
+		}
 		wg.Go(func() { s.keep(work, part) })
 	}
 	if s.config.DockerHost != "" {
