@@ -60,6 +60,10 @@ func splitTime(record []byte) (time.Time, []byte, bool) {
 	return at.UTC(), text, err == nil
 }
 
+// partSize is what Docker reads at once: a line without end is kept in parts of
+// that very size, but for the last one.
+const partSize = 16 << 10
+
 // assembler joins the records of one line, and cuts it at maxLine.
 type assembler struct {
 	kept    []byte
@@ -68,7 +72,9 @@ type assembler struct {
 
 // add takes a record; complete says that line is one.
 func (a *assembler) add(text []byte) (line string, complete bool) {
+	size := len(text)
 	text, ended := bytes.CutSuffix(text, []byte{'\n'})
+	ended = ended || size < partSize // Docker 20.10 forgets the end after the last part
 	if a.skipped {
 		a.skipped = !ended
 		return "", false
@@ -85,4 +91,14 @@ func (a *assembler) add(text []byte) (line string, complete bool) {
 	line = strings.ToValidUTF8(strings.TrimSuffix(string(a.kept), "\r"), "\uFFFD")
 	a.kept = a.kept[:0]
 	return line, true
+}
+
+// open reports whether more parts of the line may come.
+func (a *assembler) open() bool { return len(a.kept) > 0 || a.skipped }
+
+// restart forgets a line that has begun; one that was given cut stays given.
+func (a *assembler) restart() (forgotten bool) {
+	forgotten = len(a.kept) > 0
+	a.kept = a.kept[:0]
+	return forgotten
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 
@@ -92,30 +91,18 @@ func (e *Engine) create(ctx context.Context, spec platform.ReplicaSpec, networkN
 	return made.ID, nil
 }
 
-// begin starts a container. What the daemon calls an invalid argument is a command
-// that cannot be run; the exit code tells which way.
+// begin starts a container. A command that is not there is no error here: the
+// container's init finds out, says so in the log and ends with 127 (126 for what
+// is no program).
 func (e *Engine) begin(ctx context.Context, id string, spec platform.ReplicaSpec) error {
 	err := do(ctx, e, e.limits.start, "starting a container", func(ctx context.Context) error {
 		return e.client.ContainerStart(ctx, id, container.StartOptions{})
 	})
-	if !cerrdefs.IsInvalidArgument(err) {
+	if err == nil || isNotFound(err) || platform.IsKind(err, platform.Unavailable) {
 		return err
 	}
-	info, inspectErr := e.inspect(ctx, id)
-	if inspectErr != nil {
-		return err
-	}
-	slot := fmt.Sprintf("%s.%d", spec.Process, spec.Index)
-	hint := fmt.Sprintf("Check the command of the process type %s in the Procfile.", spec.Process)
-	switch info.State.ExitCode {
-	case 127:
-		return platform.Errorf(platform.Conflict, "command_not_found", "%s could not start: its command was not found in the image.", slot).
-			WithHint("%s", hint).Because(err)
-	case 126:
-		return platform.Errorf(platform.Conflict, "command_not_executable", "%s could not start: its command is not a program that can be run.", slot).
-			WithHint("%s", hint).Because(err)
-	}
-	return err
+	return platform.Errorf(platform.Conflict, "start_refused", "Docker could not start %s.%d from its image.", spec.Process, spec.Index).
+		WithHint("Check the image's USER and WORKDIR; the server's log has Docker's own words: lugsail service logs.").Because(err)
 }
 
 func (e *Engine) imageMissing(ctx context.Context, name string) bool {

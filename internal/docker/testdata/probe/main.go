@@ -30,6 +30,7 @@ var steps = map[string]func(string){
 	"print":       printLines, // print=N numbered lines
 	"say":         func(text string) { fmt.Println(text) },
 	"complain":    func(text string) { fmt.Fprintln(os.Stderr, text) },
+	"fill":        fill,     // fill=N lines of 220 bytes, numbered on
 	"long":        longLine, // long=N bytes without a line's end, then one
 	"env":         func(name string) { fmt.Println(os.Getenv(name)) },
 	"status":      status, // status=NAME of a field of /proc/self/status
@@ -64,6 +65,17 @@ func printLines(n string) {
 	count, _ := strconv.Atoi(n)
 	for i := 1; i <= count; i++ {
 		fmt.Println("line", i)
+	}
+}
+
+var filled int
+
+func fill(n string) {
+	count, _ := strconv.Atoi(n)
+	pad := strings.Repeat("y", 200)
+	for range count {
+		filled++
+		fmt.Println("line", filled, pad)
 	}
 }
 
