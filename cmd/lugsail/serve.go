@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -50,7 +51,7 @@ type control struct {
 
 // runServe runs the control plane until ctx ends.
 func runServe(ctx context.Context, cfg config.Config) (err error) {
-	key, err := secret.LoadKey(cfg.KeyFile)
+	key, err := loadKey(cfg)
 	if err != nil {
 		return err
 	}
@@ -67,6 +68,15 @@ func runServe(ctx context.Context, cfg config.Config) (err error) {
 		return err
 	}
 	return c.run(ctx)
+}
+
+// loadKey reads the key that seals secrets. It makes one only where there is nothing sealed yet:
+// beside an existing database a missing key is a loss to be told, not to be papered over.
+func loadKey(cfg config.Config) (*secret.Key, error) {
+	if _, err := os.Stat(filepath.Join(cfg.DataDir, store.File)); errors.Is(err, fs.ErrNotExist) {
+		return secret.LoadOrCreateKey(cfg.KeyFile)
+	}
+	return secret.LoadKey(cfg.KeyFile)
 }
 
 // wire makes the parts, the inner ones first.
@@ -98,13 +108,19 @@ func (c *control) wireConductor() error {
 		Deployments: c.store, Apps: c.store, Journal: journal{c.store, c.store.Logs()},
 		Builds:   build.New(c.builder, c.store, 1),
 		Releases: release.New(c.store),
-		Replicas: run.New(c.engine, c.engine, c.builder, c.proxy),
+		Replicas: c.replicas(),
 		Routes:   c.routes, Drainer: c.proxy, Watcher: c.engine,
 		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.removeRepository},
 		Redact:  func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
 		Secrets: c.secrets, WatchTime: c.cfg.Watch, Now: time.Now,
 	}
 	return nil
+}
+
+func (c *control) replicas() *run.Service {
+	replicas := run.New(c.engine, c.engine, c.builder, c.proxy)
+	replicas.Host = func(name string) string { return c.cfg.AppHosts(name)[0] }
+	return replicas
 }
 
 func (c *control) wireDoors() (err error) {

@@ -235,6 +235,7 @@ func (s *Service) ConfigVars(ctx context.Context, actor platform.Actor, name str
 	if err != nil {
 		return nil, err
 	}
+	s.event(ctx, actor, app, "config.revealed", "the values of config vars were shown")
 	return s.Store.ConfigVars(ctx, app.ID)
 }
 

@@ -1,12 +1,11 @@
 package app
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -27,33 +26,34 @@ func (s *Service) FollowDeployment(ctx context.Context, actor platform.Actor, na
 	return s.follow(ctx, d, from, fn)
 }
 
+// follow reads the log while another goroutine watches the state. When that one is through it
+// stops the reading, and what was written until then is read to its end.
 func (s *Service) follow(ctx context.Context, d platform.Deployment, from int64, fn func(Progress) error) (platform.Deployment, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var ended atomic.Bool
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
 	var mu sync.Mutex // fn is called by one at a time
 	tell := func(p Progress) error {
 		mu.Lock()
 		defer mu.Unlock()
 		return fn(p)
 	}
-	var tasks sync.WaitGroup
-	tasks.Go(func() {
-		err := s.followState(ctx, &d, tell)
-		ended.Store(true)
-		if err != nil {
-			cancel(err)
-		}
-	})
-	err := s.Progress.Follow(ctx, d.ID, from, func(offset int64, line string) error {
+	line := func(offset int64, line string) error {
+		from = offset
 		return tell(Progress{Offset: offset, Line: line})
-	}, ended.Load)
-	if err != nil {
-		cancel(err)
 	}
-	tasks.Wait()
-	if err == nil || context.Cause(ctx) != nil {
-		err = cmp.Or(context.Cause(ctx), err)
+	id, state := d.ID, make(chan error, 1)
+	go func() {
+		state <- s.followState(reading, &d, tell)
+		stop()
+	}()
+	err := s.Progress.Follow(reading, id, from, line, func() bool { return false })
+	ended := reading.Err() != nil && ctx.Err() == nil // not because of a line that was not taken
+	stop()
+	if stateErr := <-state; stateErr != nil && !errors.Is(stateErr, context.Canceled) {
+		return d, stateErr
+	}
+	if ended {
+		err = s.Progress.Follow(ctx, id, from, line, func() bool { return true })
 	}
 	return d, err
 }

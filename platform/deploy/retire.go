@@ -25,6 +25,9 @@ func (c *Conductor) route(ctx context.Context, app platform.App, r platform.Rele
 			serving.Targets = append(serving.Targets, platform.Target{ID: replica.ID, Address: fmt.Sprintf("%s:%d", replica.Address, port)})
 		}
 	}
+	if before := c.Routes.Targets(app.ID); len(serving.Targets) == 0 && before.Release == r.Number && r.Number > 0 && app.Scale.Of(platform.WebProcess) > 0 {
+		return nil // its replicas are on their way back: as long as the proxy has a target, requests wait for it
+	}
 	return c.Routes.Serve(ctx, app.ID, serving)
 }
 

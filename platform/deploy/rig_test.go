@@ -1,6 +1,8 @@
 package deploy_test
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +24,7 @@ import (
 	"github.com/lugsail/lugsail/platform/release"
 	"github.com/lugsail/lugsail/platform/route"
 	"github.com/lugsail/lugsail/platform/run"
+	"github.com/lugsail/lugsail/platform/source"
 )
 
 // rig is a conductor on a real store, with an engine and a builder in memory.
@@ -96,10 +99,14 @@ func (r *rig) app(name string) platform.App {
 // push records a deployment of a source whose image will have that name.
 func (r *rig) push(app platform.App, image string) platform.Deployment {
 	r.t.Helper()
-	dir := filepath.Join(r.dir, platform.NewID())
-	r.check(os.MkdirAll(dir, 0o700))
-	r.check(os.WriteFile(filepath.Join(dir, "image"), []byte(image), 0o600))
-	d, err := r.c.Start(r.t.Context(), platform.Deployment{AppID: app.ID, Kind: platform.DeployPush, Cause: "push", Source: platform.Source{Dir: dir}, Actor: "ada", Via: "git"})
+	var tree bytes.Buffer
+	w := tar.NewWriter(&tree)
+	r.check(w.WriteHeader(&tar.Header{Name: "image", Mode: 0o644, Size: int64(len(image))}))
+	_, err := io.WriteString(w, image)
+	r.check(errors.Join(err, w.Close()))
+	src, err := source.Unpack(r.t.Context(), &tree, filepath.Join(r.dir, platform.NewID()), source.Limits{})
+	r.check(err)
+	d, err := r.c.Start(r.t.Context(), platform.Deployment{AppID: app.ID, Kind: platform.DeployPush, Cause: "push", Source: src, Actor: "ada", Via: "git"})
 	r.check(err)
 	return d
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/run"
+	"github.com/lugsail/lugsail/platform/source"
 )
 
 // maxAttempts is how often a deployment is taken up: once, and once more after a crash.
@@ -161,6 +162,11 @@ func (w *walk) runBuild(ctx context.Context) (string, error) {
 	if _, err := os.Stat(w.d.Source.Dir); err != nil {
 		return "", platform.Errorf(platform.Conflict, "source_gone", "The source of this deployment is not on the server any more.").
 			WithHint("Push again, or: lugsail deploy.").Because(err)
+	}
+	if w.d.Attempts > 1 {
+		if err := source.Verify(ctx, w.d.Source); err != nil {
+			return "", err // a power cut may have taken a part of it
+		}
 	}
 	b, err := w.c.Builds.Run(ctx, w.app, w.d, w.log)
 	if err != nil {

@@ -44,7 +44,7 @@ func judgeRunning(l Look) Word {
 		wanted += l.App.Scale.Of(p.Type)
 	}
 	for _, r := range l.Replicas {
-		if r.Release == l.Release.Number && r.State == platform.ReplicaRunning {
+		if r.Release == l.Release.Number && r.State == platform.ReplicaRunning && r.Index <= l.App.Scale.Of(r.Process) {
 			running++
 		}
 		oom = oom || r.OutOfMemory

@@ -145,7 +145,7 @@ func (w *wait) probe(ctx context.Context, port int) bool {
 		return false
 	}
 	result, err := w.service.Prober.Probe(ctx, platform.Probe{
-		Address: joinPort(w.replica.Address, port), Path: w.health.Path, Timeout: probeTimeout,
+		Address: joinPort(w.replica.Address, port), Path: w.health.Path, Host: w.service.host(w.replica.App), Timeout: probeTimeout,
 	})
 	if err != nil {
 		w.lastProbe = "the proxy does not answer"
@@ -174,16 +174,15 @@ func (w *wait) ended(ctx context.Context) error {
 	if context.Cause(ctx) != errTooLate {
 		return ctx.Err()
 	}
-	seconds := int(w.health.Timeout().Seconds())
 	if only := onlyLoopback(w.seen, DefaultPort); len(only) > 0 {
 		w.loopAt = w.began.Add(-loopbackWait)
 		return w.loopback(w.seen)
 	}
 	if w.lastProbe != "" {
-		return platform.Errorf(platform.Conflict, "health_check_failed", "%s was not healthy within %d seconds: %s.", w.name, seconds, w.lastProbe).
+		return platform.Errorf(platform.Conflict, "health_check_failed", "%s was not healthy within %s: %s.", w.name, seconds(w.health), w.lastProbe).
 			WithHint("%s", w.probeHint())
 	}
-	return platform.Errorf(platform.Conflict, "never_listened", "%s did not open a port within %d seconds.", w.name, seconds).
+	return platform.Errorf(platform.Conflict, "never_listened", "%s did not open a port within %s.", w.name, seconds(w.health)).
 		WithHint("A web app must listen on the port in $PORT (%d). If this app has no web part, name its process worker in the Procfile.", DefaultPort)
 }
 
@@ -192,6 +191,13 @@ func (w *wait) probeHint() string {
 		return "GET " + w.health.Path + " must answer with a status from 200 to 399. Fix the app, or set another health path."
 	}
 	return "The app opened a port, but did not take a connection on it."
+}
+
+func seconds(h platform.Health) string {
+	if n := int(h.Timeout().Seconds()); n != 1 {
+		return fmt.Sprintf("%d seconds", n)
+	}
+	return "1 second"
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -101,7 +101,7 @@ func TestF19_LoopbackIsNamedByAddressAndNumber(t *testing.T) {
 func TestF19_NeverListening(t *testing.T) {
 	m := &machine{replica: web()}
 	_, _, err := wait(t, m, platform.Health{TimeoutSeconds: 1})
-	if err == nil || err.Code != "never_listened" || !strings.Contains(err.Message, "within 1 seconds") {
+	if err == nil || err.Code != "never_listened" || !strings.Contains(err.Message, "within 1 second.") {
 		t.Errorf("got %+v", err)
 	}
 }

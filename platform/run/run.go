@@ -52,7 +52,8 @@ type Service struct {
 	Inspector Inspector
 	Images    Images
 	Prober    Prober
-	Grace     time.Duration // between SIGTERM and SIGKILL
+	Host      func(app string) string // what probes say they ask for; nil means the address
+	Grace     time.Duration           // between SIGTERM and SIGKILL
 	Now       func() time.Time
 }
 
@@ -98,6 +99,14 @@ type Difference struct {
 	Have    []platform.Replica // fill a wanted slot and run
 	Missing []Slot
 	Extra   []platform.Replica // other releases, surplus, doubles, and what has ended
+}
+
+// host is the name that probes of an app ask for.
+func (s *Service) host(app string) string {
+	if s.Host == nil {
+		return ""
+	}
+	return s.Host(app)
 }
 
 // Compare finds the difference; it changes nothing.
