@@ -1,0 +1,225 @@
+package app_test
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lugsail/lugsail/internal/enginetest"
+	"github.com/lugsail/lugsail/internal/secret"
+	"github.com/lugsail/lugsail/internal/store"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
+	"github.com/lugsail/lugsail/platform/deploy"
+	"github.com/lugsail/lugsail/platform/route"
+)
+
+var (
+	owner  = platform.Actor{Name: "ada@example.com", Role: platform.RoleOwner, Via: "api"}
+	viewer = platform.Actor{Name: "vic@example.com", Role: platform.RoleViewer, Via: "api"}
+)
+
+type proxy struct{}
+
+func (proxy) Publish(context.Context, platform.RouteTable) error { return nil }
+
+// newService makes the application on a real store; its deployments are recorded and not walked.
+func newService(t *testing.T) (*app.Service, *store.Store) {
+	t.Helper()
+	dir := t.TempDir()
+	key, err := secret.LoadOrCreateKey(filepath.Join(dir, "key"))
+	check(t, err)
+	db, err := store.Open(t.Context(), store.Config{Dir: filepath.Join(dir, "data"), Key: key})
+	check(t, err)
+	t.Cleanup(func() { check(t, db.Close()) })
+	hosts := func(name string) []string { return []string{name + ".example.com", name + ".localhost"} }
+	engine := &enginetest.Fake{}
+	return &app.Service{
+		Store: db, History: db, Names: db, Progress: db.Logs(), Changes: db, Engine: engine,
+		Conductor: &deploy.Conductor{Deployments: db, Apps: db, Now: time.Now},
+		Routes:    &route.Service{Publisher: proxy{}, Store: db, Hosts: hosts}, Now: time.Now,
+		Addresses: app.Addresses{Hosts: hosts, Console: "console.example.com", Port: 8443, PublicIPs: []string{"203.0.113.7"}, Ours: func(host string) bool { return host == "console.example.com" }},
+	}, db
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func want(t *testing.T, err error, kind platform.Kind, code string) {
+	t.Helper()
+	if !platform.IsKind(err, kind) || platform.AsError(err).Code != code {
+		t.Errorf("got %v, want %s %s", err, kind, code)
+	}
+}
+
+// live gives an app a release that serves.
+func live(t *testing.T, db *store.Store, name string, releases int) platform.App {
+	t.Helper()
+	a, err := db.AppByName(t.Context(), name)
+	check(t, err)
+	for range releases {
+		d := platform.Deployment{AppID: a.ID, Kind: platform.DeployPush}
+		check(t, db.CreateDeployment(t.Context(), &d, nil))
+		_, err := db.ClaimDeployment(t.Context(), d.ID)
+		check(t, err)
+		r := platform.Release{AppID: a.ID, DeploymentID: d.ID, Image: "i", Plan: a.Plan, Processes: []platform.Process{{Type: "web"}}}
+		check(t, db.AppendRelease(t.Context(), &r))
+		check(t, db.CommitSwitch(t.Context(), a.ID, r.Number, d.ID))
+	}
+	a, err = db.AppByName(t.Context(), name)
+	check(t, err)
+	return a
+}
+
+func TestCreate(t *testing.T) {
+	s, _ := newService(t)
+	o, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	check(t, err)
+	if o.App.Plan != "micro" || o.URL != "https://shop.example.com:8443" || o.GitURL != "https://console.example.com:8443/git/shop.git" || o.Health.Word != "New" {
+		t.Errorf("overview %+v", o)
+	}
+	_, err = s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	want(t, err, platform.Conflict, "app_exists")
+	_, err = s.Create(t.Context(), owner, app.CreateRequest{Name: "Shop;id"})
+	want(t, err, platform.Invalid, "app_name_invalid")
+	_, err = s.Create(t.Context(), owner, app.CreateRequest{Name: "huge", Plan: "2xlarge"})
+	want(t, err, platform.NoRoom, "does_not_fit")
+	_, err = s.Create(t.Context(), owner, app.CreateRequest{Name: "odd", Plan: "gigantic"})
+	want(t, err, platform.Invalid, "plan_unknown")
+	_, err = s.Create(t.Context(), viewer, app.CreateRequest{Name: "blog"})
+	want(t, err, platform.Forbidden, "forbidden")
+}
+
+func TestApp_OutOfSightIsNotFound(t *testing.T) {
+	s, db := newService(t)
+	for _, name := range []string{"shop", "blog"} {
+		_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: name, Plan: "pico"})
+		check(t, err)
+	}
+	shop, err := db.AppByName(t.Context(), "shop")
+	check(t, err)
+	token := platform.Actor{Role: platform.RoleOwner, Scopes: []platform.Scope{platform.ScopeDeploy}, AppID: shop.ID}
+	if list, err := s.Apps(t.Context(), token); err != nil || len(list) != 1 || list[0].App.Name != "shop" {
+		t.Errorf("the token sees %d apps, %v", len(list), err)
+	}
+	_, err = s.App(t.Context(), token, "blog")
+	want(t, err, platform.NotFound, "app_not_found")
+	_, err = s.App(t.Context(), owner, "team=2) --")
+	want(t, err, platform.NotFound, "app_not_found")
+	_, err = s.ConfigVars(t.Context(), token, "shop")
+	want(t, err, platform.Forbidden, "forbidden")
+}
+
+func TestSetConfigVars(t *testing.T) {
+	s, db := newService(t)
+	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	check(t, err)
+	d, err := s.SetConfigVars(t.Context(), owner, "shop", map[string]string{"A": "1", "B": "2"}, nil)
+	if err != nil || d.Number != 0 {
+		t.Errorf("before the first release: deployment %d, %v", d.Number, err)
+	}
+	live(t, db, "shop", 1)
+	d, err = s.SetConfigVars(t.Context(), owner, "shop", map[string]string{"A": "LGS-CANARY"}, []string{"B"})
+	if err != nil || d.Kind != platform.DeployConfig || !strings.Contains(d.Cause, "A, B") {
+		t.Errorf("deployment %+v, %v", d, err)
+	}
+	d, err = s.SetConfigVars(t.Context(), owner, "shop", map[string]string{"A": "LGS-CANARY"}, nil)
+	if err != nil || d.Number != 0 {
+		t.Errorf("nothing changed, yet deployment %d, %v", d.Number, err)
+	}
+	_, err = s.SetConfigVars(t.Context(), owner, "shop", map[string]string{"PORT": "1"}, nil)
+	want(t, err, platform.Invalid, "config_name_reserved")
+	events, err := s.Events(t.Context(), owner, "shop", 0, 50)
+	check(t, err)
+	for _, e := range events {
+		if strings.Contains(e.Text, "CANARY") {
+			t.Errorf("A73: an event tells a value: %s", e.Text)
+		}
+	}
+}
+
+func TestRollback(t *testing.T) {
+	s, db := newService(t)
+	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	check(t, err)
+	_, err = s.Rollback(t.Context(), owner, "shop", 0)
+	want(t, err, platform.Conflict, "nothing_before")
+	live(t, db, "shop", 3)
+	_, err = s.Rollback(t.Context(), owner, "shop", 3)
+	want(t, err, platform.Conflict, "release_serves")
+	_, err = s.Rollback(t.Context(), owner, "shop", 9)
+	want(t, err, platform.NotFound, "release_not_found")
+	d, err := s.Rollback(t.Context(), owner, "shop", 0)
+	if err != nil || d.FromRelease != 2 {
+		t.Errorf("back to v%d, %v; want v2", d.FromRelease, err)
+	}
+}
+
+func TestScaleAndConfigure(t *testing.T) {
+	s, db := newService(t)
+	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop", Plan: "nano"})
+	check(t, err)
+	live(t, db, "shop", 1)
+	_, err = s.Scale(t.Context(), owner, "shop", platform.Scale{"web": 21})
+	want(t, err, platform.Invalid, "scale_out_of_range")
+	_, err = s.Scale(t.Context(), owner, "shop", platform.Scale{"worker": 1})
+	want(t, err, platform.Invalid, "process_unknown")
+	_, err = s.Scale(t.Context(), owner, "shop", platform.Scale{"web": 20})
+	want(t, err, platform.NoRoom, "does_not_fit")
+	d, err := s.Scale(t.Context(), owner, "shop", platform.Scale{"web": 2})
+	if err != nil || d.Kind != platform.DeployScale {
+		t.Errorf("deployment %+v, %v", d, err)
+	}
+	small, branch := "small", "release"
+	if d, err = s.Configure(t.Context(), owner, "shop", app.Settings{DeployBranch: &branch}); err != nil || d.Number != 0 {
+		t.Errorf("a branch needs no deployment: %d, %v", d.Number, err)
+	}
+	_, err = s.Configure(t.Context(), owner, "shop", app.Settings{Plan: &small}) // 2 × 2 GB do not fit 3.6
+	want(t, err, platform.NoRoom, "does_not_fit")
+	bad := "--upload-pack=x"
+	_, err = s.Configure(t.Context(), owner, "shop", app.Settings{DeployBranch: &bad})
+	want(t, err, platform.Invalid, "branch_invalid")
+}
+
+func TestDomains(t *testing.T) {
+	s, _ := newService(t)
+	for _, name := range []string{"shop", "blog"} {
+		_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: name, Plan: "pico"})
+		check(t, err)
+	}
+	d, advice, err := s.AddDomain(t.Context(), owner, "shop", "Shop.Example.ORG")
+	if err != nil || d.Host != "shop.example.org" || advice.Value != "203.0.113.7" {
+		t.Errorf("%+v, %+v, %v", d, advice, err)
+	}
+	_, _, err = s.AddDomain(t.Context(), owner, "blog", "shop.example.org")
+	want(t, err, platform.Conflict, "domain_taken")
+	_, _, err = s.AddDomain(t.Context(), owner, "blog", "console.example.com")
+	want(t, err, platform.Conflict, "domain_taken")
+	if o, err := s.App(t.Context(), owner, "shop"); err != nil || o.Hosts[0] != "shop.example.org" {
+		t.Errorf("hosts %v, %v", o.Hosts, err)
+	}
+	check(t, s.RemoveDomain(t.Context(), owner, "shop", "shop.example.org"))
+}
+
+func TestDestroy_AsksForTheName(t *testing.T) {
+	s, db := newService(t)
+	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	check(t, err)
+	_, err = s.Destroy(t.Context(), owner, "shop", "Shop")
+	want(t, err, platform.Invalid, "not_confirmed")
+	d, err := s.Destroy(t.Context(), owner, "shop", "shop")
+	if err != nil || d.Kind != platform.DeployDestroy {
+		t.Errorf("deployment %+v, %v", d, err)
+	}
+	if a, err := db.AppByName(t.Context(), "shop"); err != nil || a.State != platform.AppDestroying {
+		t.Errorf("state %s, %v", a.State, err)
+	}
+	_, err = s.SetConfigVars(t.Context(), owner, "shop", map[string]string{"A": "1"}, nil)
+	want(t, err, platform.Conflict, "app_destroying")
+}

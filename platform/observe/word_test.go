@@ -1,0 +1,38 @@
+package observe_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/observe"
+)
+
+func TestJudge(t *testing.T) {
+	app := platform.App{State: platform.AppActive, Plan: "nano", Scale: platform.Scale{"web": 2}}
+	release := &platform.Release{Number: 3, Processes: []platform.Process{{Type: "web"}}}
+	up := func(index, release int) platform.Replica {
+		return platform.Replica{Process: "web", Index: index, Release: release, State: platform.ReplicaRunning}
+	}
+	failed := &platform.Deployment{Number: 4, State: platform.DeploymentFailed, FailureText: "npm ended."}
+	for _, test := range []struct {
+		name          string
+		look          observe.Look
+		colour, holds string
+	}{
+		{"new", observe.Look{App: app}, "pending", "Push your code"},
+		{"first under way", observe.Look{App: app, Latest: &platform.Deployment{State: platform.DeploymentRunning}}, "pending", "under way"},
+		{"first failed", observe.Look{App: app, Latest: failed}, "bad", "npm ended."},
+		{"all run", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3), up(2, 3)}}, "ok", "2 of 2"},
+		{"one is missing", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3), up(2, 2)}}, "warn", "1 of 2"},
+		{"more than wanted", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3), up(2, 3), up(3, 3)}}, "ok", "2 of 2"},
+		{"none runs", observe.Look{App: app, Release: release}, "bad", "keeps trying"},
+		{"latest failed", observe.Look{App: app, Release: release, Latest: failed, Replicas: []platform.Replica{up(1, 3), up(2, 3)}}, "ok", "latest deployment failed"},
+		{"leaving", observe.Look{App: platform.App{State: platform.AppDestroying}}, "pending", "being removed"},
+		{"scaled to nothing", observe.Look{App: platform.App{Scale: platform.Scale{"web": 0}}, Release: release}, "pending", "0 replicas"},
+	} {
+		if got := observe.Judge(test.look); got.Colour != test.colour || !strings.Contains(got.Sentence, test.holds) {
+			t.Errorf("%s: %+v, want %s and %q", test.name, got, test.colour, test.holds)
+		}
+	}
+}
