@@ -23,13 +23,31 @@ const listenState = "0A"
 var embeddedDNS = netip.MustParseAddr("127.0.0.11")
 
 // Listeners gives the TCP sockets that a running replica has open for
-// connections, by port. It reads the kernel's tables of the replica's network,
-// and asks the daemon the first time only.
+// connections, by port. It asks the kernel, and the daemon the first time only.
 func (e *Engine) Listeners(ctx context.Context, id string) ([]platform.Listener, error) {
 	pid, _, err := e.processOf(ctx, id)
 	if err != nil {
 		return nil, err
 	}
+	found, err := diagnose(pid)
+	if err != nil { // no right to, or a kernel without
+		found, err = readSockets(pid)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the sockets of a replica: %w", err)
+	}
+	slices.SortFunc(found, func(a, b platform.Listener) int {
+		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.IP, b.IP))
+	})
+	return slices.Compact(found), nil // several processes may share one port
+}
+
+func listenerOf(addr netip.Addr, port uint16) (platform.Listener, bool) {
+	return platform.Listener{IP: addr.String(), Port: int(port), Loopback: addr.IsLoopback()}, addr != embeddedDNS
+}
+
+// readSockets reads the tables of a process's network.
+func readSockets(pid int) ([]platform.Listener, error) {
 	var found []platform.Listener
 	for _, table := range []string{"tcp", "tcp6"} {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, table))
@@ -37,14 +55,11 @@ func (e *Engine) Listeners(ctx context.Context, id string) ([]platform.Listener,
 			continue // a kernel without IPv6
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading the sockets of a replica: %w", err)
+			return nil, err
 		}
 		found = append(found, parseSockets(string(text))...)
 	}
-	slices.SortFunc(found, func(a, b platform.Listener) int {
-		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.IP, b.IP))
-	})
-	return slices.Compact(found), nil // several processes may share one port
+	return found, nil
 }
 
 // parseSockets reads a table as in proc_net_tcp(5) and keeps what listens.
@@ -56,10 +71,12 @@ func parseSockets(table string) []platform.Listener {
 			continue
 		}
 		at, ok := parseSocket(fields[1])
-		if !ok || at.Addr() == embeddedDNS {
+		if !ok {
 			continue
 		}
-		found = append(found, platform.Listener{IP: at.Addr().String(), Port: int(at.Port()), Loopback: at.Addr().IsLoopback()})
+		if l, ok := listenerOf(at.Addr(), at.Port()); ok {
+			found = append(found, l)
+		}
 	}
 	return found
 }

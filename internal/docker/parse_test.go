@@ -5,11 +5,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -42,6 +46,55 @@ func TestParseSockets_KeepsWhatListensButNotDockersOwn(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("\n got %v\nwant %v", got, want)
+	}
+}
+
+func TestSockets_TheKernelSaysTheSameBothWays(t *testing.T) {
+	var wanted []int
+	for _, address := range []string{"127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"} {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		wanted = append(wanted, l.Addr().(*net.TCPAddr).Port)
+	}
+	mine := func(list []platform.Listener, err error) []platform.Listener {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = slices.DeleteFunc(list, func(l platform.Listener) bool { return !slices.Contains(wanted, l.Port) })
+		slices.SortFunc(list, func(a, b platform.Listener) int { return a.Port - b.Port })
+		return list
+	}
+	asked, read := mine(diagnose(os.Getpid())), mine(readSockets(os.Getpid()))
+	if len(read) != len(wanted) || !slices.Equal(asked, read) {
+		t.Errorf("sock_diag %v, /proc %v, want the ports %v", asked, read, wanted)
+	}
+}
+
+func TestParseDiag_RefusesDamage(t *testing.T) {
+	message := func(size uint32, kind uint16, body ...byte) []byte {
+		b := binary.NativeEndian.AppendUint32(nil, size)
+		b = binary.NativeEndian.AppendUint16(b, kind)
+		return append(append(b, make([]byte, 10)...), body...)
+	}
+	for name, b := range map[string][]byte{
+		"longer than it is": message(100, sockDiagByFamily),
+		"shorter than any":  message(3, sockDiagByFamily),
+		"cut answer":        message(20, sockDiagByFamily, 2, 10, 0, 0),
+		"an error":          message(20, unix.NLMSG_ERROR, 0xfe, 0xff, 0xff, 0xff),
+		"an empty error":    message(16, unix.NLMSG_ERROR),
+	} {
+		if list, done, err := parseDiag(b); err == nil || done {
+			t.Errorf("%s: %v, done %v, error %v", name, list, done, err)
+		}
+	}
+	if _, done, err := parseDiag(message(20, unix.NLMSG_DONE, 0, 0, 0, 0)); !done || err != nil {
+		t.Errorf("the end: done %v, error %v", done, err)
+	}
+	if _, done, err := parseDiag([]byte{1, 2, 3}); done || err != nil {
+		t.Errorf("nothing: done %v, error %v", done, err)
 	}
 }
 
