@@ -181,11 +181,13 @@ func (p *program) env(name string) string { return p.Env(name) }
 
 // addRemote makes the git remote that leads to the app, where the folder is a git work tree and has none.
 func (p *program) addRemote(ctx context.Context, address string) (added, worktree bool, err error) {
-	if command.Find("git") == "" || git("rev-parse", "--is-inside-work-tree").Run(ctx) != nil {
+	if command.Find("git") == "" || !works(ctx, "rev-parse", "--is-inside-work-tree") {
 		return false, false, nil
 	}
-	if git("remote", "get-url", remote).Run(ctx) == nil {
+	if works(ctx, "remote", "get-url", remote) {
 		return false, true, nil
 	}
 	return true, true, git("remote", "add", remote, address).Run(ctx)
 }
+
+func works(ctx context.Context, args ...string) bool { return git(args...).Run(ctx) == nil }

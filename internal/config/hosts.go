@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"strconv"
@@ -39,8 +40,11 @@ func dashed(ip netip.Addr) string {
 	return strings.NewReplacer(".", "-", ":", "-").Replace(ip.String())
 }
 
+// shared is what providers put between themselves and their customers (RFC 6598).
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
 func private(ip netip.Addr) bool {
-	return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast()
+	return shared.Contains(ip) || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast()
 }
 
 // IP is the address that visitors reach this server at; invalid when it has none.
@@ -76,7 +80,7 @@ func address(configured string) netip.Addr {
 		return ip
 	}
 	for _, far := range []string{"192.0.2.1:9", "[2001:db8::1]:9"} {
-		conn, err := net.Dial("udp", far)
+		conn, err := new(net.Dialer).DialContext(context.Background(), "udp", far)
 		if err != nil {
 			continue
 		}

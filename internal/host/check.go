@@ -54,7 +54,7 @@ func memory() error {
 	if err := syscall.Sysinfo(&info); err != nil {
 		return fmt.Errorf("reading the size of the memory: %w", err)
 	}
-	if total := uint64(info.Totalram) * uint64(info.Unit); total < leastMemory {
+	if total := info.Totalram * uint64(info.Unit); total < leastMemory {
 		return platform.Errorf(platform.NoRoom, "host_memory", "This machine has %d MB of memory; Lugsail needs 512 MB.", total>>20).
 			WithHint("Take a machine with 1 GB or more, so that there is room for apps too.")
 	}
@@ -116,12 +116,5 @@ func (c Check) port(port int) error {
 		name = fmt.Sprintf("%s (process %d)", h.Name, h.PID)
 	}
 	return platform.Errorf(platform.Conflict, "host_port", "Port %d is in use by %s.", port, name).
-		WithHint("Stop it, for example with `systemctl disable --now %s`, or choose other ports: --http-port 8080 --https-port 8443.", first(holders[0].Name, "NAME"))
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
+		WithHint("Stop that program, or choose other ports: --http-port 8080 --https-port 8443.")
 }

@@ -45,7 +45,7 @@ func AskEngine(ctx context.Context, socket string) (Engine, error) {
 	}
 	res, err := transport.RoundTrip(req)
 	if err != nil {
-		return Engine{}, nil //nolint:nilerr // it does not answer, and that is the answer
+		return Engine{}, nil // and that is the answer
 	}
 	defer func() { _ = res.Body.Close() }() // nothing was written
 	var info struct {

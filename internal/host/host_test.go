@@ -1,0 +1,180 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+func decode(t *testing.T, file string) map[string]any {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]any{}
+	if err := json.Unmarshal(data, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestMergeDaemon_AddsWhatIsMissingAndKeepsTheOwners(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "docker", "daemon.json")
+	added, err := MergeDaemon(file, Defaults(Engine{}))
+	if err != nil || !slices.Contains(added, "live-restore") {
+		t.Fatalf("added %v, %v", added, err)
+	}
+	if again, err := MergeDaemon(file, Defaults(Engine{})); err != nil || len(again) != 0 {
+		t.Fatalf("a second time: %v, %v", again, err)
+	}
+	owners := `{"icc": true, "dns": ["192.0.2.53"], "log-driver": "journald", "live-restore": false}`
+	if err := os.WriteFile(file, []byte(owners), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	added, err = MergeDaemon(file, Defaults(Engine{}))
+	if err != nil || slices.Contains(added, "log-opts") {
+		t.Fatalf("added %v, %v", added, err)
+	}
+	got := decode(t, file)
+	if got["icc"] != true || got["log-driver"] != "journald" || got["live-restore"] != false || got["userland-proxy"] != false {
+		t.Errorf("got %v", got)
+	}
+	kept, err := os.ReadFile(file + ".before-lugsail")
+	if err != nil || string(kept) != owners {
+		t.Errorf("kept %s, %v", kept, err)
+	}
+}
+
+func TestMergeDaemon_OwnLogOptionsKeepTheirDriver(t *testing.T) {
+	after, added, err := merge([]byte(`{"log-opts": {"labels": "x"}}`), Defaults(Engine{}))
+	if err != nil || slices.Contains(added, "log-driver") || strings.Contains(string(after), "log-driver") {
+		t.Fatalf("added %v: %s, %v", added, after, err)
+	}
+}
+
+func TestMergeDaemon_DamagedFileIsLeftAlone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "daemon.json")
+	if err := os.WriteFile(file, []byte(`{"icc":`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := MergeDaemon(file, Defaults(Engine{}))
+	var e *platform.Error
+	if !errors.As(err, &e) || e.Hint == "" {
+		t.Fatalf("got %v", err)
+	}
+	if data, err := os.ReadFile(file); err != nil || string(data) != `{"icc":` {
+		t.Errorf("now it is %s, %v", data, err)
+	}
+}
+
+func TestDefaults_NothingThatStopsTheEngineOrChangesOthersContainers(t *testing.T) {
+	if _, there := Defaults(Engine{Swarm: true})["live-restore"]; there {
+		t.Error("live-restore beside Swarm: the engine would not start")
+	}
+	d := Defaults(Engine{Containers: 3})
+	for _, name := range []string{"icc", "no-new-privileges", "userland-proxy", "default-ulimits"} {
+		if _, there := d[name]; there {
+			t.Errorf("%s would change containers of others", name)
+		}
+	}
+}
+
+func TestHowToRestart(t *testing.T) {
+	cases := []struct {
+		engine Engine
+		want   Restart
+	}{
+		{Engine{}, RestartNone},
+		{Engine{Answers: true}, RestartNow},
+		{Engine{Answers: true, Containers: 2}, RestartReload},
+		{Engine{Answers: true, Containers: 2, LiveRestore: true}, RestartNow},
+	}
+	for _, tc := range cases {
+		if got := HowToRestart(tc.engine); got != tc.want {
+			t.Errorf("%+v: %s, want %s", tc.engine, got, tc.want)
+		}
+	}
+}
+
+func TestAskEngine(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "docker.sock")
+	if e, err := AskEngine(t.Context(), socket); err != nil || e.Answers {
+		t.Fatalf("nobody: %+v, %v", e, err)
+	}
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, `{"ContainersRunning": 4, "LiveRestoreEnabled": true, "ServerVersion": "26.1", "Swarm": {"LocalNodeState": "active"}}`)
+	})}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close(); <-done })
+	e, err := AskEngine(t.Context(), socket)
+	want := Engine{Answers: true, Containers: 4, LiveRestore: true, Swarm: true, Version: "26.1"}
+	if err != nil || e != want {
+		t.Fatalf("got %+v, %v", e, err)
+	}
+}
+
+func TestCheck_TakenPortNamesItsHolder(t *testing.T) {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	port := l.Addr().(*net.TCPAddr).Port
+	found := Check{DataDir: t.TempDir(), Ports: []int{port}}.Run()
+	i := slices.IndexFunc(found, func(err error) bool { return platform.AsError(err).Code == "host_port" })
+	if i < 0 {
+		t.Fatalf("found %v", found)
+	}
+	if e := platform.AsError(found[i]); !strings.Contains(e.Message, fmt.Sprintf("process %d", os.Getpid())) || e.Hint == "" {
+		t.Errorf("%q", e.Message)
+	}
+	own := Check{DataDir: t.TempDir(), Ports: []int{port}, Own: func(pid int) bool { return pid == os.Getpid() }}.Run()
+	if slices.ContainsFunc(own, func(err error) bool { return platform.AsError(err).Code == "host_port" }) {
+		t.Errorf("Lugsail's own process stands in its way: %v", own)
+	}
+}
+
+// A81: modes are enforced and repaired, with a notice.
+func TestA81_ModesAreRepaired(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	repaired, err := MakeDirectories([]Directory{{Path: dir, Mode: 0o711}, {Path: filepath.Join(dir, "log"), Mode: 0o750}})
+	if err != nil || !reflect.DeepEqual(repaired, []string{dir}) {
+		t.Fatalf("repaired %v, %v", repaired, err)
+	}
+	key := filepath.Join(dir, "key")
+	if err := os.WriteFile(key, []byte("secret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if fixed, err := Closed(key); err != nil || !fixed {
+		t.Fatalf("fixed %v, %v", fixed, err)
+	}
+	if info, err := os.Stat(key); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if fixed, err := Closed(filepath.Join(dir, "none")); err != nil || fixed {
+		t.Errorf("a missing file: %v, %v", fixed, err)
+	}
+}
