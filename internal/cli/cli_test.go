@@ -1,0 +1,345 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/lugsail/lugsail/internal/command"
+)
+
+// world is a server that says what the test wants, and a person's home.
+type world struct {
+	t       *testing.T
+	mux     *http.ServeMux
+	server  *httptest.Server
+	home    string
+	env     map[string]string
+	stdin   string
+	asked   []string // "METHOD path body"
+	tokens  []string
+	caFile  string
+	caPrint string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, mux: http.NewServeMux(), home: t.TempDir(), env: map[string]string{}}
+	t.Setenv("HOME", w.home) // git reads it
+	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	t.Setenv("XDG_CONFIG_HOME", "")
+	w.server = httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			w.asked = append(w.asked, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+string(body)))
+			w.tokens = append(w.tokens, r.Header.Get("Authorization"))
+		}
+		w.mux.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(w.server.Close)
+	certificate := w.server.Certificate()
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
+	sum := sha256.Sum256(certificate.Raw)
+	w.caPrint = hex.EncodeToString(sum[:])
+	w.caFile = filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(w.caFile, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.mux.HandleFunc("GET /ca.crt", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(text) })
+	w.mux.HandleFunc("HEAD /robots.txt", func(http.ResponseWriter, *http.Request) {})
+	return w
+}
+
+// says lets the server answer with JSON.
+func (w *world) says(pattern string, status int, body string) {
+	w.mux.HandleFunc(pattern, func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		if status >= 400 {
+			rw.Header().Set("Content-Type", "application/problem+json")
+		}
+		rw.WriteHeader(status)
+		_, _ = io.WriteString(rw, body)
+	})
+}
+
+func (w *world) run(args ...string) (code int, out, errs string) {
+	w.t.Helper()
+	in, err := os.Create(filepath.Join(w.t.TempDir(), "stdin"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = in.Close() }()
+	if _, err := in.WriteString(w.stdin); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := in.Seek(0, io.SeekStart); err != nil {
+		w.t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	root := New(Deps{
+		Version: "1.2.3", Stdin: in, Stdout: &stdout, Stderr: &stderr,
+		Env: func(name string) string {
+			if name == "HOME" {
+				return w.home
+			}
+			return w.env[name]
+		},
+		Local: func() (string, string) { return "", "" },
+	})
+	code = Execute(w.t.Context(), root, args)
+	return code, stdout.String(), stderr.String()
+}
+
+// signedIn saves the server as if login had.
+func (w *world) signedIn() {
+	w.t.Helper()
+	w.env["LUGSAIL_URL"], w.env["LUGSAIL_TOKEN"], w.env["LUGSAIL_CA_FILE"] = w.server.URL, "lgs_test", w.caFile
+}
+
+const loginAnswer = `{"secret": "lgs_secret", "account": {"email": "ada@example.com", "role": "owner"}}`
+
+func TestLogin_ByFingerprintThenGitKnowsTheWay(t *testing.T) {
+	w := newWorld(t)
+	w.says("POST /api/v1/login", 201, loginAnswer)
+	w.stdin = "correct horse\n"
+	code, out, errs := w.run("login", w.server.URL, "--email", "ada@example.com", "--password-stdin", "--fingerprint", "SHA256:"+strings.ToUpper(w.caPrint))
+	if code != ExitOK || !strings.Contains(out, "ada@example.com") {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	if !strings.Contains(w.asked[0], `"password":"correct horse"`) || w.tokens[0] != "" {
+		t.Errorf("asked %v with %v", w.asked, w.tokens)
+	}
+	info, err := os.Stat(filepath.Join(w.home, ".config", "lugsail", "servers.json"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info, err)
+	}
+	for key, want := range map[string]string{
+		"credential." + w.server.URL + ".helper":  "git-credential",
+		"http." + w.server.URL + "/.sslCAInfo":    filepath.Join(w.home, ".config", "lugsail"),
+		"http." + w.server.URL + "/.sslVerify":    "",
+		"http." + w.server.URL + "/.extraHeader":  "",
+		"credential." + w.server.URL + ".storage": "",
+	} {
+		got, err := command.Command{Name: "git", Args: []string{"config", "--global", "--get-all", key}, Env: os.Environ()}.Output(t.Context())
+		if (want == "") != (err != nil) || !strings.Contains(string(got), want) {
+			t.Errorf("%s: %q, %v", key, got, err)
+		}
+	}
+	w.stdin = "protocol=https\nhost=" + strings.TrimPrefix(w.server.URL, "https://") + "\n\n"
+	if code, out, _ := w.run("git-credential", "get"); code != ExitOK || out != "username=lugsail\npassword=lgs_secret\n" {
+		t.Errorf("credential: %d %q", code, out)
+	}
+	w.stdin = "protocol=https\nhost=elsewhere.example\n\n"
+	if code, out, _ := w.run("git-credential", "get"); code != ExitOK || out != "" {
+		t.Errorf("another server gets %d %q", code, out)
+	}
+	w.stdin = ""
+	w.says("POST /api/v1/logout", 204, "")
+	if code, _, errs := w.run("logout"); code != ExitOK {
+		t.Fatal(errs)
+	}
+	if code, _, _ := w.run("apps"); code != ExitUnauthenticated {
+		t.Errorf("after logout: %d", code)
+	}
+}
+
+func TestLogin_WrongFingerprintSendsNoPassword(t *testing.T) {
+	w := newWorld(t)
+	w.says("POST /api/v1/login", 201, loginAnswer)
+	w.stdin = "correct horse"
+	code, _, errs := w.run("login", w.server.URL, "--email", "a@example.com", "--password-stdin", "--fingerprint", strings.Repeat("ab", 32))
+	if code != ExitForbidden || len(w.asked) != 0 || !strings.Contains(errs, "another fingerprint") {
+		t.Fatalf("%d %v %s", code, w.asked, errs)
+	}
+}
+
+func TestLogin_UnknownCertificateWithNobodyToAskSendsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.stdin = "correct horse"
+	code, _, errs := w.run("login", w.server.URL, "--email", "a@example.com", "--password-stdin")
+	if code != ExitUnavailable || len(w.asked) != 0 || !strings.Contains(errs, "--fingerprint") {
+		t.Fatalf("%d %v %s", code, w.asked, errs)
+	}
+}
+
+func TestClient_RedirectDoesNotGetTheToken(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	other := 0
+	thief := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { other++ }))
+	t.Cleanup(thief.Close)
+	w.mux.HandleFunc("GET /api/v1/apps", func(rw http.ResponseWriter, r *http.Request) {
+		http.Redirect(rw, r, thief.URL, http.StatusTemporaryRedirect)
+	})
+	if code, _, _ := w.run("apps"); code == ExitOK || other != 0 {
+		t.Fatalf("%d, %d requests elsewhere", code, other)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	for status, want := range map[int]int{
+		401: ExitUnauthenticated, 403: ExitForbidden, 404: ExitNotFound, 409: ExitConflict, 422: ExitFailed, 429: ExitUnavailable, 500: ExitFailed, 503: ExitUnavailable,
+	} {
+		name := fmt.Sprintf("app%d", status)
+		w.says("GET /api/v1/apps/"+name, status, `{"code": "x", "message": "It is so.", "hint": "Do that."}`)
+		code, _, errs := w.run("info", "--app", name)
+		if code != want || !strings.Contains(errs, "Error: It is so.\n→ ") {
+			t.Errorf("%d: exit %d, want %d: %s", status, code, want, errs)
+		}
+	}
+	for _, args := range [][]string{{"crate"}, {"create"}, {"apps", "--nope"}, {"scale", "web=x", "-a", "shop"}, {"config", "set", "X", "-a", "shop"}, {"domains", "ad"}} {
+		if code, _, errs := w.run(args...); code != ExitUsage || !strings.Contains(errs, "→ lugsail") {
+			t.Errorf("%v: exit %d: %s", args, code, errs)
+		}
+	}
+	if _, _, errs := w.run("crate"); !strings.Contains(errs, "Did you mean create?") {
+		t.Error(errs)
+	}
+	if code, _, errs := w.run("info", "--app", "app404", "--json"); code != ExitNotFound || !json.Valid([]byte(errs)) {
+		t.Errorf("%d %s", code, errs)
+	}
+}
+
+func TestConfigSet_FollowsTheDeploymentToItsEnd(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("PATCH /api/v1/apps/shop/config", 202, `{"deployment": {"number": 3, "state": "waiting"}}`)
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop", "url": "https://shop.example.com"}}`)
+	broken := false
+	w.mux.HandleFunc("GET /api/v1/apps/shop/deployments/3/events", func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "text/event-stream")
+		if !broken {
+			broken = true // the control plane restarts in the middle
+			_, _ = io.WriteString(rw, "event: log\nid: 10\ndata: {\"line\": \"2026-01-02T03:04:05.678Z starting \\u001b[31mred\\u001b[0m\"}\n\n: still here\n\n")
+			return
+		}
+		if r.Header.Get("Last-Event-ID") != "10" {
+			t.Errorf("goes on at %q", r.Header.Get("Last-Event-ID"))
+		}
+		_, _ = io.WriteString(rw, "event: step\ndata: {\"number\":3,\"state\":\"running\",\"steps\":[{\"name\":\"switch\",\"state\":\"running\"}]}\n\n"+
+			"event: done\ndata: {\"number\":3,\"state\":\"live\",\"release\":2,\"steps\":[{\"name\":\"switch\",\"state\":\"done\",\"detail\":\"0.1 s\"}]}\n\n")
+	})
+	file := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(file, []byte("# comment\nexport A='x y'\nB=\"1\\n2\"\nC=plain # why\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := w.run("config", "set", "--env-file", file, "D=e=f", "-a", "shop")
+	if code != ExitOK {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	var body struct{ Set map[string]string }
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(w.asked[0], "PATCH /api/v1/apps/shop/config ")), &body); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"A": "x y", "B": "1\n2", "C": "plain", "D": "e=f"}
+	if fmt.Sprint(body.Set) != fmt.Sprint(want) {
+		t.Errorf("set %q", body.Set)
+	}
+	for _, s := range []string{"       starting red\n", "-----> switch\n", "switch: 0.1 s", "v2 is live at https://shop.example.com"} {
+		if !strings.Contains(out, s) {
+			t.Errorf("%q is not in\n%s", s, out)
+		}
+	}
+	if strings.Contains(out, "\x1b") {
+		t.Error("escape sequences of a build reach the terminal")
+	}
+}
+
+func TestRollback_FailedDeploymentSaysWhy(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("POST /api/v1/apps/shop/rollback", 202, `{"deployment": {"number": 4, "state": "waiting"}}`)
+	w.mux.HandleFunc("GET /api/v1/apps/shop/deployments/4/events", func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, `event: done`+"\n"+`data: {"number":4,"state":"failed","failure":{"code":"sick","message":"It did not answer.","hint":"Listen on $PORT."}}`+"\n\n")
+	})
+	code, _, errs := w.run("rollback", "v2", "-a", "shop")
+	if code != ExitFailed || errs != "Error: It did not answer.\n→ Listen on $PORT.\n" {
+		t.Fatalf("%d %q", code, errs)
+	}
+	if w.asked[0] != `POST /api/v1/apps/shop/rollback {"release":2}` {
+		t.Error(w.asked[0])
+	}
+}
+
+func TestCreate_MakesTheRemoteThatTellsTheAppAfterwards(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := git("init", "-q").Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.says("POST /api/v1/apps", 201, `{"app": {"name": "shop", "plan": "micro", "url": "https://shop.x", "git_url": "`+w.server.URL+`/git/shop.git"}}`)
+	if code, out, errs := w.run("create", "shop"); code != ExitOK || !strings.Contains(out, "git push lugsail main") {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	w.says("GET /api/v1/apps/shop/logs", 200, `{"lines": [{"at": "2026-01-02T03:04:05Z", "replica": "web.1", "text": "hi"}]}`)
+	if code, out, errs := w.run("logs", "-n", "5"); code != ExitOK || !strings.Contains(out, "web.1: hi") {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	if last := w.asked[len(w.asked)-1]; last != "GET /api/v1/apps/shop/logs?tail=5" {
+		t.Error(last)
+	}
+}
+
+func TestScale_KeepsTheOtherProcessTypes(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop", "scale": {"worker": 2}}}`)
+	w.says("PUT /api/v1/apps/shop/scale", 202, `{"deployment": null}`)
+	if code, _, errs := w.run("scale", "web=3", "-a", "shop"); code != ExitOK {
+		t.Fatal(errs)
+	}
+	if last := w.asked[len(w.asked)-1]; last != `PUT /api/v1/apps/shop/scale {"scale":{"web":3,"worker":2}}` {
+		t.Error(last)
+	}
+}
+
+func TestDestroy_NeedsTheName(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	if code, _, _ := w.run("destroy", "-a", "shop"); code != ExitUsage || len(w.asked) != 0 {
+		t.Errorf("nobody to ask: %d %v", code, w.asked)
+	}
+	if code, _, _ := w.run("destroy", "-a", "shop", "--confirm", "other"); code != ExitFailed || len(w.asked) != 0 {
+		t.Errorf("wrong name: %d %v", code, w.asked)
+	}
+	w.says("DELETE /api/v1/apps/shop", 202, `{"deployment": {"number": 9, "state": "waiting"}}`)
+	w.says("GET /api/v1/apps/shop", 404, `{"code": "app_not_found", "message": "There is no app named shop."}`)
+	if code, out, errs := w.run("destroy", "-a", "shop", "--confirm", "shop"); code != ExitOK || !strings.Contains(out, "Removed shop.") {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+}
+
+func TestCleanURL(t *testing.T) {
+	for in, want := range map[string]string{
+		"console.example.com": "https://console.example.com", "https://Console.Example.com:443/": "https://console.example.com",
+		"https://console.localhost:8443": "https://console.localhost:8443",
+	} {
+		if got, err := cleanURL(in); err != nil || got != want {
+			t.Errorf("%s: %s, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"http://console.example.com", "https://user@console.example.com", "https://x/y", ""} {
+		if got, err := cleanURL(in); err == nil {
+			t.Errorf("%s is taken as %s", in, got)
+		}
+	}
+}
