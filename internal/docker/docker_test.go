@@ -6,16 +6,13 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
 	imagetypes "github.com/docker/docker/api/types/image"
-	"github.com/docker/docker/api/types/network"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -128,7 +125,7 @@ func TestStart_TheProfileHolds(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, said)
 		}
 	}
-	files := fmt.Sprint(e.machine.openFiles(e.host))
+	files := fmt.Sprint(e.machine.openFiles(t.Context(), e.host))
 	for limit, want := range map[string]string{"Max open files": files, "Max core file size": "0"} {
 		if got := strings.Fields(lineAfter(said, limit)); len(got) < 2 || got[0] != want || got[1] != want {
 			t.Errorf("%s: %v, want %s", limit, got, want)
@@ -205,99 +202,33 @@ func TestStart_AnImageThatCannotStartIsToldAndLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestStart_CancelledOnItsWayLeavesNothing(t *testing.T) {
+	e := openEngine(t)
+	spec := newApp(t, e, "serve")
+	for wait := 10 * time.Millisecond; wait < 500*time.Millisecond; wait *= 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		_, err := e.Start(ctx, spec)
+		late := ctx.Err() != nil
+		cancel()
+		if late && err == nil {
+			t.Errorf("started after %v although nobody waited", wait)
+		}
+		list, listErr := e.Replicas(t.Context(), spec.AppID)
+		if listErr != nil || err != nil && len(list) != 0 {
+			t.Errorf("after %v: error %v, left %v, %v", wait, err, list, listErr)
+		}
+		if err := e.RemoveApp(t.Context(), spec.AppID); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestStart_RefusesWhatHasNoLimits(t *testing.T) {
 	e := openEngine(t)
 	spec := newApp(t, e, "serve")
 	spec.Plan = platform.Plan{}
 	if _, err := e.Start(t.Context(), spec); err == nil {
 		t.Error("started without a memory limit")
-	}
-}
-
-func networksOf(t *testing.T, e *Engine, appID string) []network.Summary {
-	t.Helper()
-	found, err := e.networksOf(t.Context(), appID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
-}
-
-// A35
-func TestNetwork_EachAppHasItsOwn(t *testing.T) {
-	e := openEngine(t)
-	specs := []platform.ReplicaSpec{newApp(t, e, "serve"), newApp(t, e, "serve")}
-	replicas := make([]platform.Replica, 6)
-	var wg sync.WaitGroup
-	for i := range replicas {
-		wg.Go(func() {
-			r, err := e.Start(t.Context(), specs[i%2])
-			if err != nil {
-				t.Error(err)
-			}
-			replicas[i] = r
-		})
-	}
-	wg.Wait()
-	var subnets []netip.Prefix
-	for _, spec := range specs {
-		found := networksOf(t, e, spec.AppID)
-		if len(found) != 1 {
-			t.Fatalf("%d networks of one app", len(found))
-		}
-		n := found[0]
-		if n.EnableIPv6 || !strings.HasPrefix(n.Options["com.docker.network.bridge.name"], bridgePrefix) || n.Name != e.networkName(spec.AppID) {
-			t.Errorf("network %+v", n)
-		}
-		subnets = append(subnets, netip.MustParsePrefix(n.IPAM.Config[0].Subnet))
-	}
-	if subnets[0].Overlaps(subnets[1]) || subnets[0].Bits() != networkBits {
-		t.Errorf("subnets %v", subnets)
-	}
-	for i, r := range replicas {
-		if addr, err := netip.ParseAddr(r.Address); err != nil || !subnets[i%2].Contains(addr) {
-			t.Errorf("replica %d has the address %q, outside of %v", i, r.Address, subnets[i%2])
-		}
-	}
-}
-
-// F16
-func TestNetwork_RemovedByHandIsMadeAnew(t *testing.T) {
-	e := openEngine(t)
-	spec := newApp(t, e, "wait=500ms", "exit=0")
-	first := start(t, e, spec)
-	untilExited(t, e, first.ID)
-	if err := e.client.NetworkRemove(t.Context(), networksOf(t, e, spec.AppID)[0].ID); err != nil {
-		t.Fatal(err)
-	}
-	if r := start(t, e, spec); r.Address == "" {
-		t.Errorf("%+v has no address", r)
-	}
-}
-
-func TestNetwork_APoolInUseIsSteppedOver(t *testing.T) {
-	e := openEngine(t)
-	inUse, free := "10.253.0.0/26", "10.253.0.64/26"
-	made, err := e.client.NetworkCreate(t.Context(), "lugsail-test-"+platform.NewID(), network.CreateOptions{
-		Driver: "bridge", IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: inUse}}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.client.NetworkRemove(context.Background(), made.ID); err != nil {
-			t.Error(err)
-		}
-	})
-	e.networks.pool = netip.MustParsePrefix("10.253.0.0/25")
-	spec := newApp(t, e, "serve")
-	start(t, e, spec)
-	if got := networksOf(t, e, spec.AppID)[0].IPAM.Config[0].Subnet; got != free {
-		t.Errorf("took %s, want %s", got, free)
-	}
-	_, err = e.Start(t.Context(), newApp(t, e, "serve"))
-	if !platform.IsKind(err, platform.NoRoom) {
-		t.Errorf("%v, want that no addresses are left", err)
 	}
 }
 
@@ -359,106 +290,6 @@ func TestResize_TheKernelKnows(t *testing.T) {
 	pids, pidsErr := numberIn(pidsDir + "/pids.max")
 	if err != nil || pidsErr != nil || memory != 128<<20 || pids != 99 {
 		t.Errorf("memory %d (%v), pids %d (%v)", memory, err, pids, pidsErr)
-	}
-}
-
-// follow reads a replica's log to its end in the background.
-func follow(t *testing.T, e *Engine, id string) func() []string {
-	t.Helper()
-	var lines []string
-	done := make(chan error, 1)
-	go func() {
-		done <- e.Logs(t.Context(), id, -1, true, func(l platform.LogLine) error {
-			lines = append(lines, l.Text)
-			return nil
-		})
-	}()
-	return func() []string {
-		t.Helper()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Errorf("follow: %v", err)
-			}
-		case <-time.After(2 * patience):
-			t.Fatal("the follower does not end")
-		}
-		return lines
-	}
-}
-
-func TestLogs_AFollowerSurvivesARestartOfTheReplica(t *testing.T) {
-	e := openEngine(t)
-	r := start(t, e, newApp(t, e, "say=begin", "wait=700ms", "say=end", "exit=1"))
-	if err := e.Keep(t.Context(), r.ID); err != nil {
-		t.Fatal(err)
-	}
-	lines := follow(t, e, r.ID)
-	eventually(t, "two restarts", func() bool {
-		r, err := e.Replica(t.Context(), r.ID)
-		return err == nil && r.Restarts >= 2
-	})
-	if err := e.Unkeep(t.Context(), r.ID); err != nil {
-		t.Fatal(err)
-	}
-	untilExited(t, e, r.ID)
-	got := lines()
-	if len(got) < 6 || len(got)%2 != 0 {
-		t.Fatalf("%q, want three rounds or more", got)
-	}
-	for i, line := range got {
-		if want := []string{"begin", "end"}[i%2]; line != want {
-			t.Fatalf("line %d of %q, want %q", i, got, want)
-		}
-	}
-}
-
-func TestLogs_AFollowerSurvivesRotation(t *testing.T) {
-	e := openEngine(t)
-	const rounds, each = 22, 5000 // about 25 MB as the driver keeps it: two rotations
-	var steps []string
-	for range rounds {
-		steps = append(steps, fmt.Sprintf("fill=%d", each), "wait=50ms")
-	}
-	r := start(t, e, newApp(t, e, append(steps, "exit=0")...))
-	got := follow(t, e, r.ID)()
-	for i, line := range got {
-		if want := fmt.Sprintf("line %d ", i+1); !strings.HasPrefix(line, want) {
-			t.Fatalf("line %d is %.20q", i+1, line)
-		}
-	}
-	if len(got) != rounds*each {
-		t.Errorf("%d lines, want %d", len(got), rounds*each)
-	}
-}
-
-// A daemon of 20.10 loses a follower that lags when files are rotated; it must
-// not repeat lines, and must find the end.
-func TestLogs_AFollowerOfAFloodFindsTheEnd(t *testing.T) {
-	e := openEngine(t)
-	spec := newApp(t, e, "print=300000", "say=done", "exit=0")
-	spec.Plan.CPUBurst = 2
-	got := follow(t, e, start(t, e, spec).ID)()
-	last := 0
-	for _, line := range got[:len(got)-1] {
-		var n int
-		if _, err := fmt.Sscanf(line, "line %d", &n); err != nil || n <= last {
-			t.Fatalf("%q after line %d", line, last)
-		}
-		last = n
-	}
-	if last != 300000 || got[len(got)-1] != "done" {
-		t.Errorf("the last lines are %d and %q", last, got[len(got)-1])
-	}
-}
-
-func TestLogs_LongLinesAreCut(t *testing.T) {
-	e := openEngine(t)
-	r := start(t, e, newApp(t, e, "long=100000", "say=after", "exit=0"))
-	untilExited(t, e, r.ID)
-	got := linesOf(t, e, r.ID)
-	if len(got) != 2 || len(got[0]) > maxLine+20 || len(got[0]) < maxLine || got[1] != "after" {
-		t.Errorf("%d lines of %d bytes", len(got), len(got[0]))
 	}
 }
 

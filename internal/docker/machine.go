@@ -49,14 +49,14 @@ func (e *Engine) Capacity(ctx context.Context) (memoryBytes int64, cpus int, err
 
 // openFiles is the limit of open files for replicas: ours, or less where the
 // daemon itself has less and may not raise it (then nothing would start).
-func (m *machine) openFiles(host string) int64 {
+func (m *machine) openFiles(ctx context.Context, host string) int64 {
 	m.mu.Lock()
 	files := m.files
 	m.mu.Unlock()
 	if files != 0 {
 		return files
 	}
-	limit, err := daemonOpenFiles(host)
+	limit, err := daemonOpenFiles(ctx, host)
 	if err != nil {
 		return openFiles // the daemon is away or cannot be seen; the next start asks again
 	}
@@ -69,12 +69,12 @@ func (m *machine) openFiles(host string) int64 {
 const capSysResource = 24 // may raise limits
 
 // daemonOpenFiles asks the kernel who is at the other end of the socket and what that process may do.
-func daemonOpenFiles(host string) (int64, error) {
+func daemonOpenFiles(ctx context.Context, host string) (int64, error) {
 	path, ok := strings.CutPrefix(host, "unix://")
 	if !ok {
 		return openFiles, nil
 	}
-	pid, err := peerOf(path)
+	pid, err := peerOf(ctx, path)
 	if err != nil {
 		return 0, err
 	}
@@ -100,8 +100,9 @@ func daemonOpenFiles(host string) (int64, error) {
 	return strconv.ParseInt(fields[1], 10, 64)
 }
 
-func peerOf(path string) (pid int32, err error) {
-	conn, err := net.DialTimeout("unix", path, 2*time.Second)
+func peerOf(ctx context.Context, path string) (pid int32, err error) {
+	dialer := net.Dialer{Timeout: 2 * time.Second}
+	conn, err := dialer.DialContext(ctx, "unix", path)
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -33,7 +34,7 @@ func (e *Engine) configOf(s platform.ReplicaSpec) *container.Config {
 }
 
 // hostConfigOf is the profile "app": what a replica may do to the machine.
-func (e *Engine) hostConfigOf(s platform.ReplicaSpec, networkName string, cpus int) *container.HostConfig {
+func (e *Engine) hostConfigOf(ctx context.Context, s platform.ReplicaSpec, networkName string, cpus int) *container.HostConfig {
 	yes := true
 	h := &container.HostConfig{
 		NetworkMode:   container.NetworkMode(networkName),
@@ -47,7 +48,7 @@ func (e *Engine) hostConfigOf(s platform.ReplicaSpec, networkName string, cpus i
 		Init:          &yes,
 		Resources:     resourcesOf(s.Plan, cpus),
 	}
-	files := e.machine.openFiles(e.host)
+	files := e.machine.openFiles(ctx, e.host)
 	h.Ulimits = []*container.Ulimit{
 		{Name: "nofile", Soft: files, Hard: files},
 		{Name: "core", Soft: 0, Hard: 0},

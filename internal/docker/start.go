@@ -78,7 +78,7 @@ func (e *Engine) startOnce(ctx context.Context, spec platform.ReplicaSpec, cpus 
 func (e *Engine) create(ctx context.Context, spec platform.ReplicaSpec, networkName string, cpus int) (string, error) {
 	name := containerName(spec)
 	made, err := call(ctx, e, e.limits.start, "creating a container", func(ctx context.Context) (container.CreateResponse, error) {
-		return e.client.ContainerCreate(ctx, e.configOf(spec), e.hostConfigOf(spec, networkName, cpus), nil, nil, name)
+		return e.client.ContainerCreate(ctx, e.configOf(spec), e.hostConfigOf(ctx, spec, networkName, cpus), nil, nil, name)
 	})
 	switch {
 	case isNotFound(err) && e.imageMissing(ctx, spec.Image):
