@@ -92,7 +92,7 @@ var homes = map[string][]string{
 	"github.com/buildpacks/imgutil":              {"internal/cnb"},
 	"github.com/buildpacks/lifecycle/":           {"internal/cnb"},
 	"github.com/buildpacks/libcnb/":              {"internal/buildpack", "cmd/lugsail-buildpack"},
-	"github.com/BurntSushi/toml":                 {"internal/buildpack", "internal/cnb"},
+	"github.com/BurntSushi/toml":                 {"internal/buildpack", "internal/cnb", "cmd/lugsail-buildpack"},
 	"github.com/Masterminds/semver/":             {"internal/buildpack", "internal/cnb"},
 	"github.com/google/go-containerregistry/":    {"internal/cnb", "internal/base"},
 	"github.com/distribution/distribution/":      {"internal/registry"},
