@@ -4,6 +4,9 @@ GO      ?= go
 VERSION ?= $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo dev)
 GOFLAGS := -buildvcs=false
 export GOFLAGS
+# Tests that build with another HOME find what is there already.
+export GOCACHE    ?= $(shell $(GO) env GOCACHE)
+export GOMODCACHE ?= $(shell $(GO) env GOMODCACHE)
 
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 PACKAGES = ./...

@@ -4,9 +4,6 @@
 # Nothing happens before the last line was read, so a download that breaks off does no harm.
 set -eu
 
-BIN=/usr/local/bin/lugsail
-LOG=/var/log/lugsail-install.log
-
 usage() {
 	cat <<'TEXT'
 usage: ./install.sh [OPTIONS]
@@ -25,6 +22,8 @@ Installs Lugsail, or upgrades it when it is there already.
   --run-dir DIRECTORY        default /run/lugsail
   --key-file FILE            default /etc/lugsail/master.key
   --config FILE              default /etc/lugsail/config.yaml
+  --log-dir DIRECTORY        default /var/log/lugsail
+  --bin FILE                 where the program goes; default /usr/local/bin/lugsail
   --docker-host SOCKET       default unix:///var/run/docker.sock
   --no-docker-setup          leave the Docker Engine and its settings alone
   --registry-port PORT       default 5005
@@ -54,7 +53,7 @@ say() { printf '%s\n' "$*"; }
 step() {
 	current=$1
 	say "$bold==>$plain $1"
-	[ "$logging" = no ] || printf '\n==> %s\n' "$1" >>"$LOG"
+	printf '\n==> %s\n' "$1" >>"$LOG"
 }
 
 # fail MESSAGE [WHAT TO DO]
@@ -91,6 +90,8 @@ finish() {
 
 options() {
 	action=install docker=yes yes=no purge=no config=/etc/lugsail/config.yaml docker_host=''
+	BIN=/usr/local/bin/lugsail
+	LOG=/var/log/lugsail/install.log
 	settings=''
 	while [ $# -gt 0 ]; do
 		name=$1 value=''
@@ -100,7 +101,7 @@ options() {
 		esac
 		case $name in
 		--domain | --acme-email | --acme-directory | --acme-roots | --public-ip | --base-domain-suffix | --http-port | --https-port | \
-			--data-dir | --run-dir | --key-file | --docker-host | --registry-port | --app-pool | --build-subnet | --watch-seconds | --config)
+			--data-dir | --run-dir | --key-file | --docker-host | --registry-port | --app-pool | --build-subnet | --watch-seconds | --config | --log-dir | --bin)
 			if [ $given = no ]; then
 				[ $# -gt 1 ] || fail "$name needs a value." "./install.sh --help shows all options."
 				value=$2
@@ -111,6 +112,8 @@ options() {
 			esac
 			case $name in
 			--config) config=$value ;;
+			--bin) BIN=$value ;;
+			--log-dir) LOG=$value/install.log settings="$settings $name=$value" ;;
 			--docker-host) docker_host=$value settings="$settings $name=$value" ;;
 			*) settings="$settings $name=$value" ;;
 			esac
@@ -406,10 +409,15 @@ main() {
 	become_root "$@"
 	umask 022
 	tmp=$(mktemp -d)
+	# What removes the log's directory cannot write into it.
+	if [ "$action" = uninstall ]; then LOG=$tmp/log; else mkdir -p -m 750 "${LOG%/*}"; fi
 	: >"$LOG"
 	chmod 600 "$LOG"
-	logging=yes
-	if [ "$action" = uninstall ]; then uninstall; else install_all; fi
+	[ "$action" = install ] || uninstall
+	if [ "$action" = install ]; then
+		logging=yes
+		install_all
+	fi
 }
 
 main "$@"

@@ -222,8 +222,11 @@ func removeHost(ctx context.Context, m machine, purge bool) error {
 	if err := os.RemoveAll(m.config.RunDir); err != nil || !purge {
 		return err
 	}
-	err := errors.Join(os.RemoveAll(m.config.DataDir), os.RemoveAll(m.config.KeyFile), os.RemoveAll(m.config.File()))
+	err := errors.Join(os.RemoveAll(m.config.DataDir), os.RemoveAll(m.config.LogDir), os.RemoveAll(m.config.KeyFile), os.RemoveAll(m.config.File()))
 	_ = os.Remove(dirOf(m.config.KeyFile)) // goes only when nothing else lies there
+	if m.config.File() != config.DefaultFile {
+		return err // another installation beside the usual one may have the same user
+	}
 	if userErr := host.RemoveUser(ctx, service.ProxyUser); userErr != nil {
 		m.printf("The user %s is left: %v\n", service.ProxyUser, userErr)
 	}

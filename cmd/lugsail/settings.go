@@ -3,7 +3,6 @@ package main
 import (
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,7 +76,7 @@ func (s settings) service(c config.Config) (service.Config, error) {
 		return service.Config{}, err
 	}
 	cfg := service.Config{
-		Binary: strings.TrimSuffix(binary, " (deleted)"), Args: s.args(), RunDir: c.RunDir, LogDir: filepath.Join(c.DataDir, "log"),
+		Binary: strings.TrimSuffix(binary, " (deleted)"), Args: s.args(), RunDir: c.RunDir, LogDir: c.LogDir,
 		HTTPAddr: addr(c.HTTPPort), HTTPSAddr: addr(c.HTTPSPort), Control: c.ControlSocket(),
 		ProxyUser: service.ProxyUser, ProxyDir: c.ProxyDir(),
 	}

@@ -27,6 +27,7 @@ const Off = "off"
 type Config struct {
 	DataDir      string // the database, repositories, images' registry, logs
 	RunDir       string // sockets and pid files
+	LogDir       string // logs of the processes, where systemd does not keep them
 	KeyFile      string // the key that seals secrets; outside DataDir, so that a copy of DataDir tells none
 	Domain       string // "" means names on .localhost and on the address
 	Suffix       string // a domain whose names a-b-c-d.SUFFIX resolve to the address a.b.c.d

@@ -34,6 +34,7 @@ func Fields() []Field { return slices.Clone(fields) }
 var fields = []Field{
 	path("data_dir", "/var/lib/lugsail", "directory of everything that Lugsail keeps", func(c *Config) *string { return &c.DataDir }),
 	path("run_dir", "/run/lugsail", "directory of sockets and pid files", func(c *Config) *string { return &c.RunDir }),
+	path("log_dir", "/var/log/lugsail", "directory of logs, where systemd does not keep them", func(c *Config) *string { return &c.LogDir }),
 	path("key_file", "/etc/lugsail/master.key", "file of the key that seals secrets", func(c *Config) *string { return &c.KeyFile }),
 	host("domain", "", "domain of this server: apps answer on NAME.DOMAIN, the console on console.DOMAIN", func(c *Config) *string { return &c.Domain }),
 	host("base_domain_suffix", "sslip.io", "domain whose names a-b-c-d.SUFFIX resolve to a.b.c.d; used without a domain", func(c *Config) *string { return &c.Suffix }),
