@@ -34,6 +34,7 @@ type limits struct {
 	response time.Duration // for a target, from the end of the request to the headers of the answer
 	hold     time.Duration // that a request waits for a target that answers
 	console  time.Duration // that a request waits for the control plane
+	linger   time.Duration // for requests on connections accepted before the proxy ends
 	drain    time.Duration // for requests under way when the proxy ends
 	reprobe  time.Duration // between two looks at a dead target
 }
@@ -61,6 +62,7 @@ func (l *limits) setDefaults() {
 	l.response = orDefault(l.response, 5*time.Minute)
 	l.hold = orDefault(l.hold, 5*time.Second)
 	l.console = orDefault(l.console, 10*time.Second)
+	l.linger = orDefault(l.linger, time.Second)
 	l.drain = orDefault(l.drain, 30*time.Second)
 	l.reprobe = orDefault(l.reprobe, 250*time.Millisecond)
 }

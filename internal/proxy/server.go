@@ -34,6 +34,8 @@ type Server struct {
 	requests   atomic.Int64 // since the start
 	ordinary   atomic.Int64 // under way, without WebSockets and event streams
 	active     atomic.Int64 // under way, all
+	open       atomic.Int64 // clients' connections
+	leaving    atomic.Bool  // no more is accepted; each answer ends its connection
 	complaints *rate.Limiter
 
 	life       context.Context // of requests and background work; ends when the proxy has drained
@@ -104,6 +106,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) shutDown(ctx context.Context, plain, secure, control *http.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.limits.drain)
 	defer cancel()
+	s.leave(ctx)
 	var g sync.WaitGroup
 	for _, server := range []*http.Server{plain, secure} {
 		g.Go(func() { _ = server.Shutdown(ctx) }) // its error is that time ran out; Close follows
@@ -117,6 +120,19 @@ func (s *Server) shutDown(ctx context.Context, plain, secure, control *http.Serv
 	err := errors.Join(ignoreClosed(plain.Close()), ignoreClosed(secure.Close()), ignoreClosed(control.Close()))
 	s.background.Wait()
 	return err
+}
+
+// leave accepts no more and asks clients to go. It comes before Shutdown, which drops
+// every request that arrives on a connection that was accepted before: those have the
+// time of limits.linger to arrive, and their answers end the connection.
+func (s *Server) leave(ctx context.Context) {
+	s.leaving.Store(true)
+	for _, l := range append(append([]net.Listener{}, s.sockets.http...), s.sockets.https...) {
+		_ = l.Close() // its socket lives on where a supervisor holds it
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.config.limits.linger)
+	defer cancel()
+	s.await(ctx, &s.open)
 }
 
 func (s *Server) await(ctx context.Context, counter *atomic.Int64) {
@@ -154,12 +170,32 @@ func (s *Server) httpsServer() *http.Server {
 
 func (s *Server) baseServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           h,
+		Handler:           s.lastAnswers(h),
+		ConnState:         s.count,
 		ReadHeaderTimeout: s.config.limits.header,
 		IdleTimeout:       s.config.limits.idle,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(quiet{slog.Default().Handler(), s.complaints}, slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return s.life },
+	}
+}
+
+// lastAnswers ends each connection with its next answer once the proxy is leaving; HTTP/2 makes GOAWAY of it.
+func (s *Server) lastAnswers(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.leaving.Load() && r.Header.Get("Upgrade") == "" {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.open.Add(-1)
 	}
 }
 
@@ -180,7 +216,7 @@ func beSmall() {
 }
 
 func served(err error) error {
-	if errors.Is(err, http.ErrServerClosed) || err == nil {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) || err == nil {
 		return nil
 	}
 	return fmt.Errorf("serving: %w", err)
