@@ -65,7 +65,7 @@ func (s *server) env() []string {
 	return []string{
 		"HOME=" + s.home(), "PATH=" + filepath.Join(s.dir, "bin") + ":" + os.Getenv("PATH"),
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C.UTF-8", "LUGSAIL_CONFIG=" + s.config,
-		"GOCACHE=" + os.Getenv("GOCACHE"),
+		"GOCACHE=" + os.Getenv("GOCACHE"), "GOMODCACHE=" + os.Getenv("GOMODCACHE"), "GOFLAGS=-buildvcs=false",
 	}
 }
 

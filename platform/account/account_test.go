@@ -445,8 +445,10 @@ func TestNormalEmail_TakesAddressesOnly(t *testing.T) {
 			t.Errorf("%q: got %q, %v", good, got, err)
 		}
 	}
-	for _, bad := range []string{"", "ada", "@", "ada@", "@example.com", "a@b@c", "Ada <ada@example.com>", "ada@example.com,eve@example.com",
-		"a b@example.com", "ada@exa\nmple.com", `"a b"@example.com`, strings.Repeat("a", 250) + "@example.com"} {
+	for _, bad := range []string{
+		"", "ada", "@", "ada@", "@example.com", "a@b@c", "Ada <ada@example.com>", "ada@example.com,eve@example.com",
+		"a b@example.com", "ada@exa\nmple.com", `"a b"@example.com`, strings.Repeat("a", 250) + "@example.com",
+	} {
 		_, err := account.NormalEmail(bad)
 		if platform.AsError(err) == nil {
 			t.Errorf("%q was taken", bad)

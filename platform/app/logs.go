@@ -49,7 +49,7 @@ func (f *logFollower) join(ctx context.Context, cancel func(), appID string, tai
 	replicas, err := f.service.Engine.Replicas(ctx, appID)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the follower has gone
 		}
 		return err
 	}

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -71,7 +72,7 @@ func (w *wait) look(ctx context.Context) (done bool, err error) {
 	}
 	listeners, err := w.service.Inspector.Listeners(ctx, w.replica.ID)
 	if err != nil {
-		return false, nil // it may just have ended: the next look at its state tells
+		return false, nil //nolint:nilerr // it may just have ended: the next look at its state tells
 	}
 	w.seen = listeners
 	port := ServingPort(listeners, DefaultPort)
@@ -97,7 +98,7 @@ func (w *wait) alive(ctx context.Context) error {
 			WithHint("Somebody or something outside of Lugsail removed its container. Deploy again.")
 	}
 	if err != nil {
-		return nil // the engine may be restarting; the time limit decides
+		return nil //nolint:nilerr // the engine may be restarting; the time limit decides
 	}
 	if r.State == platform.ReplicaExited || r.Restarts > 0 {
 		return stopped(w.name, r)
@@ -171,7 +172,7 @@ func (w *wait) tellPort(port int) {
 
 // ended explains why the wait is over.
 func (w *wait) ended(ctx context.Context) error {
-	if context.Cause(ctx) != errTooLate {
+	if !errors.Is(context.Cause(ctx), errTooLate) {
 		return ctx.Err()
 	}
 	if only := onlyLoopback(w.seen, DefaultPort); len(only) > 0 {

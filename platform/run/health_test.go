@@ -47,6 +47,7 @@ func (m *machine) Listeners(context.Context, string) ([]platform.Listener, error
 	defer m.mu.Unlock()
 	return m.listeners, nil
 }
+
 func (m *machine) Logs(context.Context, string, int, bool, func(platform.LogLine) error) error {
 	return nil
 }

@@ -121,7 +121,9 @@ func (s *server) first(ctx context.Context, k kind) (time.Duration, error) {
 		return 0, err
 	}
 	for _, args := range [][]string{
-		{"git", "init", "-q", "-b", "main"}, {"git", "config", "user.name", "Ada"}, {"git", "config", "user.email", email},
+		{"git", "init", "-q", "-b", "main"},
+		{"git", "config", "user.name", "Ada"},
+		{"git", "config", "user.email", email},
 		{s.binary, "create", "bench-" + k.name},
 	} {
 		if err := s.run(ctx, tree, io.Discard, args[0], args[1:]...); err != nil {
