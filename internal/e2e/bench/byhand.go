@@ -131,7 +131,7 @@ func (h *byHand) deploy(ctx context.Context, k kind, text string) (time.Duration
 	if err != nil {
 		return 0, err
 	}
-	for end := time.Now().Add(time.Minute); !answers(h.client, "http://"+ip+":8080/", text); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !answers(ctx, h.client, "http://"+ip+":8080/", text); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			return 0, fmt.Errorf("%s does not answer %q", image, text)
 		}

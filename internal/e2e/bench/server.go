@@ -99,7 +99,12 @@ func (s *server) claim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	response, err := s.client.Post(console+"/api/v1/setup", "application/json", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, console+"/api/v1/setup", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := s.client.Do(request)
 	if err != nil {
 		return err
 	}
@@ -173,7 +178,7 @@ func (s *server) pushed(ctx context.Context, k kind, text string) (time.Duration
 	go func() { done <- s.run(ctx, s.tree(k), io.Discard, "git", "push", "-q", "lugsail", "main") }()
 	url := fmt.Sprintf("https://bench-%s.localhost:%s/", k.name, httpsPort)
 	for end := began.Add(5 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if answers(s.client, url, text) {
+		if answers(ctx, s.client, url, text) {
 			took := time.Since(began)
 			return took, <-done
 		}
@@ -189,8 +194,12 @@ func (s *server) pushed(ctx context.Context, k kind, text string) (time.Duration
 	return 0, fmt.Errorf("%s never answered %q", url, text)
 }
 
-func answers(client *http.Client, url, text string) bool {
-	response, err := client.Get(url)
+func answers(ctx context.Context, client *http.Client, url, text string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return false
 	}
