@@ -1,0 +1,86 @@
+package buildpack
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/lugsail/lugsail/internal/command"
+)
+
+// Program is a program to run in the build.
+type Program struct {
+	Name string
+	Args []string
+	Dir  string
+	Env  []string // on top of the build's own
+	Tail *Tail    // keeps the end of the output, when a failure shall be explained by it
+	Mute bool     // the output goes to Tail only
+}
+
+// Run runs the program with its output in the build log. It ends with this process.
+func (p Program) Run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if p.Tail == nil {
+		p.Tail = &Tail{}
+	}
+	var out io.Writer = io.MultiWriter(os.Stdout, p.Tail)
+	if p.Mute {
+		out = p.Tail
+	}
+	c := command.Command{Name: p.Name, Args: p.Args, Dir: p.Dir, Env: overlay(os.Environ(), p.Env), Stdout: out, Stderr: out}
+	return c.Run(ctx)
+}
+
+// Output runs the program and gives what it printed.
+func (p Program) Output() (string, error) {
+	var out bytes.Buffer
+	c := command.Command{Name: p.Name, Args: p.Args, Dir: p.Dir, Env: overlay(os.Environ(), p.Env), Stdout: &out}
+	err := c.Run(context.Background())
+	return strings.TrimSpace(out.String()), err
+}
+
+func overlay(base, more []string) []string {
+	merged := slices.Clone(base)
+	for _, v := range more {
+		name, _, _ := strings.Cut(v, "=")
+		merged = slices.DeleteFunc(merged, func(old string) bool { return strings.HasPrefix(old, name+"=") })
+		merged = append(merged, v)
+	}
+	return merged
+}
+
+// Killed reports whether the kernel or Lugsail ended the program.
+func Killed(err error) bool {
+	var exit *command.ExitError
+	return errors.As(err, &exit) && (exit.Code == -1 || exit.Code == 137)
+}
+
+// Tail keeps the last 64 KiB of an output.
+type Tail struct{ kept []byte }
+
+func (t *Tail) Write(p []byte) (int, error) {
+	t.kept = append(t.kept, p...)
+	if over := len(t.kept) - 64<<10; over > 0 {
+		t.kept = append(t.kept[:0], t.kept[over:]...)
+	}
+	return len(p), nil
+}
+
+// Lines gives the kept lines, without empty ones.
+func (t *Tail) Lines() []string {
+	var lines []string
+	for line := range strings.Lines(string(t.kept)) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}

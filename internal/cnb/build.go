@@ -1,0 +1,179 @@
+package cnb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"github.com/buildpacks/pack/pkg/cache"
+	"github.com/buildpacks/pack/pkg/client"
+	"github.com/buildpacks/pack/pkg/image"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+var (
+	errTime   = errors.New("the build took too long")
+	errOutput = errors.New("the build printed too much")
+	anID      = regexp.MustCompile(`^[a-z0-9]{1,40}$`)
+)
+
+// Build turns the source into an image that the engine has. Nothing but the app's caches and the image
+// is left of it, however it ends.
+func (b *Builder) Build(ctx context.Context, req platform.BuildRequest, log io.Writer) (platform.BuildResult, error) {
+	if !anID.MatchString(req.AppID) || !anID.MatchString(req.BuildID) {
+		return platform.BuildResult{}, fmt.Errorf("building: %q or %q is no id", req.AppID, req.BuildID)
+	}
+	req.Limits = withDefaults(req.Limits)
+	state, err := b.current()
+	if err != nil {
+		return platform.BuildResult{}, err
+	}
+	unlock, err := b.lock(ctx, req.AppID)
+	if err != nil {
+		return platform.BuildResult{}, err
+	}
+	defer unlock()
+	if err := b.removeBuilds(ctx, labelApp+"="+req.AppID); err != nil {
+		return platform.BuildResult{}, err // one of a crash would share the app's directory
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, req.Limits.Timeout, errTime)
+	defer cancel()
+	stop, abort := context.WithCancelCause(limited)
+	defer abort(nil)
+	r := run{builder: b, request: req, state: state, log: log, times: newTimes(), abort: abort}
+	return r.build(stop)
+}
+
+func withDefaults(l platform.BuildLimits) platform.BuildLimits {
+	if l.Memory <= 0 {
+		l.Memory = 3 << 29 // 1.5 GiB
+	}
+	if l.PIDs <= 0 {
+		l.PIDs = 4096
+	}
+	if l.Timeout <= 0 {
+		l.Timeout = 15 * time.Minute
+	}
+	if l.Output <= 0 {
+		l.Output = 20 << 20
+	}
+	return l
+}
+
+// run is one build under way.
+type run struct {
+	builder *Builder
+	request platform.BuildRequest
+	state   prepared
+	log     io.Writer
+	times   *times
+	abort   context.CancelCauseFunc
+	space   workspace
+	session *session
+	said    *tail // what the lifecycle says of its own work
+}
+
+func (r *run) build(ctx context.Context) (result platform.BuildResult, err error) {
+	b := r.builder
+	r.space, err = b.openWorkspace(r.request)
+	defer func() {
+		if closeErr := r.space.close(); closeErr != nil {
+			slog.Warn("tidying up after a build", "build", r.request.BuildID, "error", closeErr)
+		}
+	}()
+	if err != nil {
+		return result, err
+	}
+	if err := b.seed(ctx, r.request.AppID); err != nil {
+		return result, err
+	}
+	r.times.mark("copying")
+	r.said = &tail{}
+	if err := r.pack(ctx); err != nil {
+		return result, r.explain(ctx, err)
+	}
+	r.times.mark("building")
+	if result, err = r.publish(ctx); err != nil {
+		return result, r.explain(ctx, err)
+	}
+	r.times.mark("pulling")
+	_, _ = fmt.Fprintf(r.log, "Built in %s\n", r.times) // a log that cannot be written must not stop a build
+	return result, nil
+}
+
+// pack runs the lifecycle.
+func (r *run) pack(ctx context.Context) error {
+	b := r.builder
+	user, password, release, err := b.registry.BuildToken(ctx, r.request.AppID)
+	if err != nil {
+		return err
+	}
+	defer release()
+	r.session = b.newSession(r.request, r.state.BuilderID, r.space)
+	log := &buildLog{out: r.log, limit: r.request.Limits.Output, exceeded: func() { r.abort(errOutput) }, hidden: r.said}
+	logger := &packLogger{out: r.said, writer: log}
+	pack, err := b.packClient(logger, r.session, keychain{b.inner(): {Username: user, Password: password}}, r.space.inner("pack"))
+	if err != nil {
+		return err
+	}
+	err = pack.Build(ctx, client.BuildOptions{
+		Image: b.inner() + "/" + appRepository(r.request.AppID) + ":" + latest, Publish: true,
+		Builder: b.builderName(), TrustBuilder: func(string) bool { return true }, PullPolicy: image.PullNever,
+		AppPath: r.space.inner("source"), Workspace: innerApp, DefaultProcessType: platform.WebProcess,
+		InsecureRegistries: []string{b.inner()}, UserID: -1, GroupID: -1,
+		ContainerConfig: client.ContainerConfig{Network: b.networkName()},
+		Cache: cache.CacheOpts{
+			Build:  cache.CacheInfo{Format: cache.CacheBind, Source: r.space.inner("cache")},
+			Launch: cache.CacheInfo{Source: "none"}, Kaniko: cache.CacheInfo{Source: "none"},
+		},
+	})
+	log.flush()
+	return err
+}
+
+// latest is the tag of an app's last image. The next build takes over layers of it.
+const latest = "latest"
+
+// publish lets the engine pull the image and reads what it is.
+func (r *run) publish(ctx context.Context) (result platform.BuildResult, err error) {
+	b := r.builder
+	repository := appRepository(r.request.AppID)
+	digest, err := b.registry.Tagged(ctx, repository, latest)
+	if err != nil {
+		return result, err
+	}
+	if digest == "" {
+		return result, errors.New("publishing: the registry does not have the image")
+	}
+	name := b.local() + "/" + repository + "@" + digest
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return b.pull(inner, name) })
+	group.Go(func() error {
+		result, err = r.describe(inner, repository, digest)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return platform.BuildResult{}, err
+	}
+	result.Image = name
+	return result, nil
+}
+
+// removeBuilds removes the containers of builds with that label.
+func (b *Builder) removeBuilds(ctx context.Context, label string) error {
+	b.removals.Wait() // of builds that went well
+	found, err := b.engine.ContainerList(ctx, listBuilds(b.config.Instance, label))
+	if err != nil {
+		return b.engineError("looking for builds that were cut off", err)
+	}
+	for _, c := range found.Items {
+		b.removeContainer(ctx, c.ID)
+	}
+	return nil
+}
