@@ -2,10 +2,7 @@ module github.com/lugsail/lugsail
 
 go 1.26.5
 
-godebug (
-	tarinsecurepath=0
-	zipinsecurepath=0
-)
+godebug zipinsecurepath=0
 
 require (
 	github.com/BurntSushi/toml v1.6.0
