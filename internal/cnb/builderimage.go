@@ -47,11 +47,18 @@ func (b *Builder) ensureBuilder(ctx context.Context, state *prepared, progress f
 	if err := b.makeBuilder(ctx, *state); err != nil {
 		return err
 	}
+	old := id
 	if state.BuilderID, err = b.has(ctx, b.builderName()); err != nil {
 		return err
 	}
 	state.BuilderKey = key
-	return b.writeState(*state)
+	if err := b.writeState(*state); err != nil {
+		return err
+	}
+	if old != "" && old != state.BuilderID {
+		b.dropImage(ctx, old)
+	}
+	return nil
 }
 
 func (b *Builder) writeStateIf(state prepared) error {

@@ -16,6 +16,7 @@ package cnb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -86,8 +87,9 @@ func New(c Config) (*Builder, error) {
 		return nil, fmt.Errorf("connecting to the engine: %w", err)
 	}
 	b := &Builder{config: c, dir: filepath.Join(c.DataDir, "builds"), engine: engine, registry: c.Registry, apps: map[string]*appLock{}}
-	for _, dir := range []string{b.dir, b.path("apps"), b.path("work"), b.path("tmp"), b.path("depot", "node"), b.path("depot", "go")} {
-		if err := os.MkdirAll(dir, 0o711); err != nil {
+	for _, dir := range []string{b.dir, b.path("apps"), b.path("work"), b.path("tmp"), b.path("depot"), b.path("depot", "node"), b.path("depot", "go")} {
+		// Builds read the depot as another user; the directory above lets nobody in who is not told the way.
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o755)); err != nil {
 			return nil, fmt.Errorf("making the builds' directory: %w", err)
 		}
 	}
