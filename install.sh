@@ -367,9 +367,8 @@ install_all() {
 	place
 	set_up
 	if [ $docker = yes ]; then told host prepare-docker; fi
-	if [ $upgrade = no ]; then prepare; fi
 	start
-	if [ $upgrade = yes ]; then prepare; fi
+	prepare
 	firewall
 	say ""
 	say "${green}Lugsail runs.$plain"

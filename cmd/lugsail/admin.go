@@ -39,6 +39,7 @@ func (c *control) runAdmin(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /setup-link", c.answerLink(c.setupLink))
 	mux.HandleFunc("POST /recover", c.answerLink(c.recoverLink))
+	mux.HandleFunc("POST /prepare", c.prepareForRoot)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // its clients are on this machine and may repeat
 	defer stop()
@@ -75,19 +76,11 @@ func (c *control) recoverLink(ctx context.Context, email string) (linkAnswer, er
 
 // askAdmin asks the running control plane for a link.
 func askAdmin(ctx context.Context, cfg config.Config, what, email string) (linkAnswer, error) {
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", cfg.AdminSocket())
-		},
-	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://admin/"+what+"?email="+url.QueryEscape(email), nil)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	response, err := postAdmin(ctx, cfg, what+"?email="+url.QueryEscape(email))
 	if err != nil {
 		return linkAnswer{}, err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return linkAnswer{}, platform.Errorf(platform.Unavailable, "not_running", "Lugsail does not answer on this machine.").
-			WithHint("Run this as root on the server. Is it started? See: lugsail service status").Because(err)
 	}
 	defer func() { _ = response.Body.Close() }() // it was read to its end
 	var answer linkAnswer
@@ -98,4 +91,52 @@ func askAdmin(ctx context.Context, cfg config.Config, what, email string) (linkA
 		return answer, answer.Error
 	}
 	return answer, nil
+}
+
+// postAdmin sends a request to the running control plane.
+func postAdmin(ctx context.Context, cfg config.Config, path string) (*http.Response, error) {
+	client := http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", cfg.AdminSocket())
+		},
+	}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://admin/"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, platform.Errorf(platform.Unavailable, "not_running", "Lugsail does not answer on this machine.").
+			WithHint("Run this as root on the server. Is it started? See: lugsail service status").Because(err)
+	}
+	return response, nil
+}
+
+// troubleTrailer carries the error of an answer that was streamed.
+const troubleTrailer = "Lugsail-Trouble"
+
+func fromPlatform(err error) string {
+	if err == nil {
+		return ""
+	}
+	b, marshalErr := json.Marshal(platform.AsError(err))
+	if marshalErr != nil {
+		return err.Error()
+	}
+	return url.QueryEscape(string(b))
+}
+
+func asPlatform(trailer string) error {
+	if trailer == "" {
+		return nil
+	}
+	text, err := url.QueryUnescape(trailer)
+	if err != nil {
+		text = trailer
+	}
+	var e platform.Error
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
+		return errors.New(text)
+	}
+	return &e
 }

@@ -47,6 +47,7 @@ type control struct {
 	apps      *app.Service
 	git       *gitserver.Server
 	web       *web.Server
+	preparing chan struct{}
 }
 
 // runServe runs the control plane until ctx ends.
@@ -60,7 +61,7 @@ func runServe(ctx context.Context, cfg config.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	c := &control{cfg: cfg, store: db, proxy: proxy.NewClient(cfg.ControlSocket())}
+	c := &control{cfg: cfg, store: db, proxy: proxy.NewClient(cfg.ControlSocket()), preparing: make(chan struct{}, 1)}
 	if err := c.wire(); err != nil {
 		return err
 	}
@@ -177,6 +178,7 @@ func (c *control) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
+		"prepare": c.prepareAtStart,
 	} {
 		group.Go(func() error {
 			if err := part(ctx); err != nil && ctx.Err() == nil {
@@ -187,6 +189,15 @@ func (c *control) run(ctx context.Context) error {
 	}
 	slog.InfoContext(ctx, "control plane started", "version", version, "console", c.cfg.ConsoleURL())
 	return group.Wait()
+}
+
+// prepareAtStart makes what an upgrade or a removed image has left missing; builds wait for it.
+func (c *control) prepareAtStart(ctx context.Context) error {
+	err := c.prepare(ctx, func(line string) { slog.InfoContext(ctx, "preparing builds", "step", line) })
+	if err != nil && ctx.Err() == nil {
+		slog.ErrorContext(ctx, "builds not prepared", "error", err) // apps serve all the same; the next build says it
+	}
+	return nil
 }
 
 func (c *control) ready(ctx context.Context) error {

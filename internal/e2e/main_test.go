@@ -213,7 +213,7 @@ func (s *server) open(app string) *repo {
 func testFailingBuild(t *testing.T, s *server) {
 	r := s.open("hello-go")
 	r.edit(t, "main.go", commitLine, "const greeting int = ")
-	rejected(t, r, "Hello two", "main.go", "What served before is still serving")
+	rejected(t, r, "Hello two", "main.go", "is still serving")
 	r.back(t)
 
 	empty := s.repo(t, "nothing", "")

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,19 @@ func (g GitDoor) Deploy(ctx context.Context, actor platform.Actor, appID string,
 		dropTree(src)
 		return platform.Deployment{}, err
 	}
-	return g.Service.Deploy(ctx, actor, app.Name, src)
+	d, err := g.Service.Deploy(ctx, actor, app.Name, src)
+	if err == nil && !g.waits(ctx, d) {
+		d.State = platform.DeploymentRunning // a worker takes it up in this moment
+	}
+	return d, err
+}
+
+// waits reports whether another deployment of the app must end first.
+func (g GitDoor) waits(ctx context.Context, d platform.Deployment) bool {
+	recent, err := g.Service.History.DeploymentsOf(ctx, d.AppID, 10)
+	return err == nil && slices.ContainsFunc(recent, func(other platform.Deployment) bool {
+		return other.Number < d.Number && !other.State.Ended()
+	})
 }
 
 // Follow hands over the log's lines without their times, and returns the deployment when it has ended.
@@ -60,7 +73,7 @@ func (g GitDoor) Follow(ctx context.Context, deploymentID string, line func(stri
 }
 
 // Outcome tells the pusher how it ended: where the app answers, which release, how long each
-// step took; or what stood in the way. The log has said the reason already.
+// step took; or what still serves, because the log has said the reason already.
 func (g GitDoor) Outcome(ctx context.Context, d platform.Deployment) []string {
 	switch d.State {
 	case platform.DeploymentLive:
@@ -68,11 +81,11 @@ func (g GitDoor) Outcome(ctx context.Context, d platform.Deployment) []string {
 	case platform.DeploymentReplaced:
 		return []string{fmt.Sprintf("Deployment %d was replaced by a newer push.", d.Number)}
 	}
-	lines := []string{fmt.Sprintf("Deployment %d is %s. %s", d.Number, d.State, d.FailureText)}
-	if d.FailureHint != "" {
-		lines = append(lines, "→ "+d.FailureHint)
+	lines := []string{"", fmt.Sprintf("Deployment %d %s.", d.Number, d.State)} // the log has said why
+	if app, err := g.Service.Store.AppByID(ctx, d.AppID); err == nil && app.CurrentRelease > 0 {
+		lines = append(lines, fmt.Sprintf("v%d is still serving.", app.CurrentRelease))
 	}
-	return append(lines, "What served before is still serving.")
+	return lines
 }
 
 func (g GitDoor) success(ctx context.Context, d platform.Deployment) []string {
