@@ -15,6 +15,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lugsail/lugsail/internal/atomicfile"
 	"github.com/lugsail/lugsail/platform"
 )
@@ -78,9 +80,24 @@ func Defaults(e Engine) map[string]any {
 		d["userland-proxy"] = false
 		d["icc"] = false
 		d["no-new-privileges"] = true
-		d["default-ulimits"] = map[string]any{"nofile": map[string]any{"Name": "nofile", "Soft": 65536, "Hard": 65536}}
+		if openFiles() >= maxOpenFiles {
+			d["default-ulimits"] = map[string]any{"nofile": map[string]any{"Name": "nofile", "Soft": maxOpenFiles, "Hard": maxOpenFiles}}
+		}
 	}
 	return d
+}
+
+// maxOpenFiles is what a container may have open.
+const maxOpenFiles = 65536
+
+// openFiles is this machine's own limit: a container that asks for more does not start where
+// the engine may not raise it.
+func openFiles() uint64 {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
+	}
+	return limit.Max
 }
 
 // MergeDaemon adds missing settings to the engine's file and keeps a copy of the file as it was. It
