@@ -12,7 +12,7 @@ import (
 	"github.com/buildpacks/pack/pkg/cache"
 	"github.com/buildpacks/pack/pkg/client"
 	"github.com/buildpacks/pack/pkg/image"
-	"golang.org/x/sync/errgroup"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -77,6 +77,7 @@ type run struct {
 	space   workspace
 	session *session
 	said    *tail // what the lifecycle says of its own work
+	early   *early
 }
 
 func (r *run) build(ctx context.Context) (result platform.BuildResult, err error) {
@@ -94,13 +95,18 @@ func (r *run) build(ctx context.Context) (result platform.BuildResult, err error
 		return result, err
 	}
 	r.times.mark("copying")
-	r.said = &tail{}
-	if err := r.pack(ctx); err != nil {
-		return result, r.explain(ctx, err)
-	}
+	r.said, r.early = &tail{}, newEarly(ctx, r.publish)
+	err = r.pack(ctx)
 	r.times.mark("building")
-	if result, err = r.publish(ctx); err != nil {
-		return result, r.explain(ctx, err)
+	image, publishErr := r.early.wait(err == nil)
+	if err == nil {
+		err = publishErr
+	}
+	if err == nil {
+		result, err = r.finish(ctx, image)
+	}
+	if err != nil {
+		return platform.BuildResult{}, r.explain(ctx, err)
 	}
 	r.times.mark("pulling")
 	_, _ = fmt.Fprintf(r.log, "Built in %s\n", r.times) // a log that cannot be written must not stop a build
@@ -116,7 +122,7 @@ func (r *run) pack(ctx context.Context) error {
 	}
 	defer release()
 	r.session = b.newSession(r.request, r.state.BuilderID, r.space)
-	log := &buildLog{out: r.log, limit: r.request.Limits.Output, exceeded: func() { r.abort(errOutput) }, hidden: r.said}
+	log := &buildLog{out: r.log, limit: r.request.Limits.Output, exceeded: func() { r.abort(errOutput) }, hidden: r.said, stored: r.early.start}
 	logger := &packLogger{out: r.said, writer: log}
 	pack, err := b.packClient(logger, r.session, keychain{b.inner(): {Username: user, Password: password}}, r.space.inner("pack"))
 	if err != nil {
@@ -140,29 +146,42 @@ func (r *run) pack(ctx context.Context) error {
 // latest is the tag of an app's last image. The next build takes over layers of it.
 const latest = "latest"
 
-// publish lets the engine pull the image and reads what it is.
-func (r *run) publish(ctx context.Context) (result platform.BuildResult, err error) {
-	b := r.builder
-	repository := appRepository(r.request.AppID)
+// published is an image that the engine has.
+type published struct {
+	image  v1.Image
+	digest string
+}
+
+// publish lets the engine pull the app's last image.
+func (r *run) publish(ctx context.Context) (published, error) {
+	b, repository := r.builder, appRepository(r.request.AppID)
 	digest, err := b.registry.Tagged(ctx, repository, latest)
 	if err != nil {
-		return result, err
+		return published{}, err
 	}
 	if digest == "" {
-		return result, errors.New("publishing: the registry does not have the image")
+		return published{}, errors.New("publishing: the registry does not have the image")
 	}
-	name := b.local() + "/" + repository + "@" + digest
-	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error { return b.pull(inner, name) })
-	group.Go(func() error {
-		result, err = r.describe(inner, repository, digest)
-		return err
-	})
-	if err := group.Wait(); err != nil {
+	image, digest, err := b.arrange(ctx, repository, digest)
+	if err != nil {
+		return published{}, err
+	}
+	return published{image, digest}, b.pull(ctx, b.local()+"/"+repository+"@"+digest)
+}
+
+// finish describes the image, after a last look whether it is still the one that the build made.
+func (r *run) finish(ctx context.Context, p published) (platform.BuildResult, error) {
+	repository := appRepository(r.request.AppID)
+	digest, err := r.builder.registry.Tagged(ctx, repository, latest)
+	if err == nil && digest != p.digest {
+		p, err = r.publish(ctx)
+	}
+	if err != nil {
 		return platform.BuildResult{}, err
 	}
-	result.Image = name
-	return result, nil
+	result, err := r.describe(p.image)
+	result.Image = r.builder.local() + "/" + repository + "@" + p.digest
+	return result, err
 }
 
 // removeBuilds removes the containers of builds with that label.

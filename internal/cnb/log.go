@@ -50,6 +50,7 @@ type buildLog struct {
 	building bool
 	line     []byte
 	hidden   *tail
+	stored   func() // the lifecycle says that the image is in the registry
 }
 
 var marker = []byte("===> ")
@@ -89,6 +90,9 @@ func (l *buildLog) emit() {
 	case bytes.HasPrefix(line, marker):
 		l.building = string(bytes.TrimPrefix(line, marker)) == "BUILDING"
 	case !l.building, noise(line):
+		if !l.building && bytes.HasPrefix(line, []byte("*** Images (sha256:")) {
+			l.stored()
+		}
 		_, _ = l.hidden.Write(append(line, '\n')) // memory
 	default:
 		l.pass(line)

@@ -24,6 +24,8 @@ type prepared struct {
 	BaseDigest string `json:"base_digest"`
 	BuilderKey string `json:"builder_key"`
 	BuilderID  string `json:"builder_id"` // builds use this id, whatever a name may lead to
+	SeedKey    string `json:"seed_key"`
+	SeedImage  string `json:"seed_image"`
 }
 
 // Prepare makes everything that builds need. It does nothing twice, may be cut off at any moment,

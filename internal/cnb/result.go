@@ -1,13 +1,14 @@
 package cnb
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -52,12 +53,8 @@ func (w workspace) report() (report, error) {
 }
 
 // describe reads what the image is from the image itself.
-func (r *run) describe(ctx context.Context, repository, digest string) (platform.BuildResult, error) {
+func (r *run) describe(image v1.Image) (platform.BuildResult, error) {
 	result := platform.BuildResult{Builder: "buildpacks"}
-	image, err := r.builder.image(ctx, repository, digest)
-	if err != nil {
-		return result, err
-	}
 	manifest, err := image.Manifest()
 	if err != nil {
 		return result, fmt.Errorf("reading the image: %w", err)
