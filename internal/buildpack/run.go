@@ -19,9 +19,10 @@ type Program struct {
 	Name string
 	Args []string
 	Dir  string
-	Env  []string // on top of the build's own
-	Tail *Tail    // keeps the end of the output, when a failure shall be explained by it
-	Mute bool     // the output goes to Tail only
+	Env  []string               // on top of the build's own
+	Tail *Tail                  // keeps the end of the output, when a failure shall be explained by it
+	Mute bool                   // the output goes to Tail only
+	Skip func(line string) bool // lines for which it says yes go to Tail only
 }
 
 // Run runs the program with its output in the build log. It ends with this process.
@@ -32,6 +33,11 @@ func (p Program) Run() error {
 		p.Tail = &Tail{}
 	}
 	var out io.Writer = io.MultiWriter(os.Stdout, p.Tail)
+	if p.Skip != nil {
+		lines := &lineWriter{skip: p.Skip}
+		defer lines.flush()
+		out = io.MultiWriter(lines, p.Tail)
+	}
 	if p.Mute {
 		out = p.Tail
 	}
@@ -39,12 +45,27 @@ func (p Program) Run() error {
 	return c.Run(ctx)
 }
 
-// Output runs the program and gives what it printed.
-func (p Program) Output() (string, error) {
-	var out bytes.Buffer
-	c := command.Command{Name: p.Name, Args: p.Args, Dir: p.Dir, Env: overlay(os.Environ(), p.Env), Stdout: &out}
-	err := c.Run(context.Background())
-	return strings.TrimSpace(out.String()), err
+// lineWriter prints the lines that are not skipped, each when it is complete.
+type lineWriter struct {
+	skip func(string) bool
+	line []byte
+}
+
+func (w *lineWriter) Write(p []byte) (int, error) {
+	for part := range bytes.Lines(p) {
+		w.line = append(w.line, part...)
+		if bytes.HasSuffix(part, []byte("\n")) || len(w.line) > 64<<10 {
+			w.flush()
+		}
+	}
+	return len(p), nil
+}
+
+func (w *lineWriter) flush() {
+	if text := strings.TrimRight(string(w.line), "\r\n"); len(w.line) > 0 && !w.skip(text) {
+		_, _ = os.Stdout.WriteString(text + "\n") // a log that cannot be written must not stop a build
+	}
+	w.line = w.line[:0]
 }
 
 func overlay(base, more []string) []string {

@@ -131,7 +131,7 @@ func (r *run) pack(ctx context.Context) error {
 	err = pack.Build(ctx, client.BuildOptions{
 		Image: b.inner() + "/" + appRepository(r.request.AppID) + ":" + latest, Publish: true,
 		Builder: b.builderName(), TrustBuilder: func(string) bool { return true }, PullPolicy: image.PullNever,
-		AppPath: r.space.inner("source"), Workspace: innerApp, DefaultProcessType: platform.WebProcess,
+		AppPath: r.space.inner("source"), Workspace: innerApp,
 		InsecureRegistries: []string{b.inner()}, UserID: -1, GroupID: -1,
 		ContainerConfig: client.ContainerConfig{Network: b.networkName()},
 		Cache: cache.CacheOpts{

@@ -81,7 +81,7 @@ func (b *Builder) placeNode(out, name string) error {
 	if err := json.Unmarshal(text, &fetched); err != nil {
 		return fmt.Errorf("reading the fetched Node: %w", err)
 	}
-	v, err := semver.StrictNewVersion(fetched.Version)
+	v, err := semver.NewVersion(fetched.Version)
 	if err != nil {
 		return fmt.Errorf("reading the fetched Node: %w", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/registry"
@@ -48,14 +50,16 @@ func (b *Builder) Ensure(ctx context.Context, image string) error {
 	if err != nil || id != "" {
 		return err
 	}
-	if err := b.pull(ctx, image); err != nil {
-		if ctx.Err() == nil && (cerrdefs.IsNotFound(err) || cerrdefs.IsInvalidArgument(err)) {
-			return platform.Errorf(platform.Conflict, "image_lost", "The image of this release is gone from the server.").
-				WithHint("Push again to build it anew.").Because(err)
-		}
+	repository, digest, _ := strings.Cut(strings.TrimPrefix(image, b.local()+"/"), "@")
+	stored, err := b.registry.Images(ctx, repository)
+	if err != nil {
 		return err
 	}
-	return nil
+	if !slices.Contains(stored, digest) {
+		return platform.Errorf(platform.Conflict, "image_lost", "The image of this release is gone from the server.").
+			WithHint("Push again to build it anew.")
+	}
+	return b.pull(ctx, image)
 }
 
 // engineError says when the engine does not answer at all.

@@ -45,7 +45,7 @@ func (r *run) explain(ctx context.Context, err error) error {
 		return platform.Errorf(platform.Unavailable, "image_not_stored", "The image was built, but could not be stored.").
 			WithHint("Look whether the server's disk is full, then push again.").Because(fmt.Errorf("%w: %s", err, r.said.last()))
 	}
-	return fmt.Errorf("building: %w: %s", err, r.said.last())
+	return fmt.Errorf("building: %w: %s", err, r.said) // the whole end, for the log
 }
 
 // stopped is for builds that were ended from outside.

@@ -206,7 +206,9 @@ func (m *modules) install(dir string, extra ...string) error {
 	args = append(args, extra...)
 	buildpack.Say("npm %s", m.verb())
 	tail := &buildpack.Tail{}
-	if err := m.r.npm(dir, tail, args...).Run(); err != nil {
+	npm := m.r.npm(dir, tail, args...)
+	npm.Skip = chatter()
+	if err := npm.Run(); err != nil {
 		return explainInstall(err, tail, m.verb())
 	}
 	return nil
@@ -219,6 +221,7 @@ func (m *modules) script() error {
 	tail := &buildpack.Tail{}
 	run := m.r.npm(buildpack.AppDir, tail, "run", name)
 	run.Env = append(run.Env, "NODE_ENV=production")
+	run.Skip = chatter()
 	err := run.Run()
 	if err == nil || buildpack.Killed(err) {
 		return err

@@ -30,6 +30,9 @@ func detect(tree buildpack.Tree) bool {
 		return !tree.Has("index.html") && slices.ContainsFunc(mains[:3], tree.Has)
 	}
 	p, err := readPackage(tree)
+	if err == nil && tree.Has("go.mod") && p.Scripts["start"] == "" && mainFile(tree, p) == "" {
+		return false // a Go app that makes its pages with npm
+	}
 	if err != nil || p.Scripts["start"] != "" || p.buildScript() != "" || tree.Has("Procfile") || mainFile(tree, p) != "" {
 		return true
 	}

@@ -59,12 +59,18 @@ func fetch(w wish) (runtime, error) {
 		return depot, errorAt("making "+work, err)
 	}
 	tail := &buildpack.Tail{}
-	err := depot.npm(work, tail, "install", "--prefix", work, "--ignore-scripts", "--no-save", "--no-package-lock", name+"@"+w.rang).Run()
-	if err != nil {
+	if err := depot.get(work, tail, name+"@"+w.rang); err != nil {
 		return depot, buildpack.Failf("node_version_unknown", "Choose a released version, such as 24, 22 or 20.",
 			"Node for %s %q could not be fetched: %s", w.from, w.text, npmError(tail))
 	}
 	return place(work, name, depot)
+}
+
+// get lets npm fetch and verify packages into work/node_modules.
+func (r runtime) get(work string, tail *buildpack.Tail, packages ...string) error {
+	npm := r.npm(work, tail, append([]string{"install", "--prefix", work, "--ignore-scripts", "--no-save", "--no-package-lock"}, packages...)...)
+	npm.Mute = true
+	return npm.Run()
 }
 
 // place makes a runtime of what npm has fetched.
@@ -80,13 +86,13 @@ func place(work, name string, depot runtime) (runtime, error) {
 	if err := json.Unmarshal(text, &fetched); err != nil {
 		return depot, errorAt("reading what npm fetched", err)
 	}
-	version, err := semver.StrictNewVersion(fetched.Version)
+	version, err := semver.NewVersion(fetched.Version)
 	if err != nil {
 		return depot, errorAt("reading what npm fetched", err)
 	}
 	r := runtime{version: version.String(), dir: keepDir("runtimes", version.String())}
 	tail := &buildpack.Tail{}
-	if err := depot.npm(work, tail, "install", "--prefix", work, "--ignore-scripts", "--no-save", "--no-package-lock", name+"@"+r.version, "npm@"+npmFor(version)).Run(); err != nil {
+	if err := depot.get(work, tail, name+"@"+r.version, "npm@"+npmFor(version)); err != nil {
 		return r, buildpack.Failf("npm_unknown", "Push again.", "npm for Node %s could not be fetched: %s", r.version, npmError(tail))
 	}
 	if err := os.MkdirAll(filepath.Join(from, "lib", "node_modules"), 0o755); err != nil {
@@ -164,6 +170,19 @@ func (r runtime) program() string { return filepath.Join(r.dir, "bin", "node") }
 func (r runtime) npm(dir string, tail *buildpack.Tail, args ...string) buildpack.Program {
 	cli := filepath.Join(r.dir, "lib", "node_modules", "npm", "bin", "npm-cli.js")
 	return buildpack.Program{Name: r.program(), Args: append([]string{cli}, args...), Dir: dir, Env: r.env(), Tail: tail}
+}
+
+// chatter tells which of npm's lines help nobody: its manual after an error, where its log is, empty ones.
+func chatter() func(line string) bool {
+	manual := false
+	return func(line string) bool {
+		text, isError := strings.CutPrefix(line, "npm error")
+		text = strings.TrimSpace(text)
+		if isError && (text == "Usage:" || text == "Clean install a project" || text == "Install a package") {
+			manual = true
+		}
+		return text == "" || (isError && (manual || strings.HasPrefix(text, "A complete log of this run") || strings.HasPrefix(text, "Run \"npm help")))
+	}
 }
 
 // env is what programs of a build see. The certificates of the machine count, also the ones its owner added.
