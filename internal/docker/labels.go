@@ -41,3 +41,10 @@ func (e *Engine) ours(appID string) filters.Args {
 	}
 	return args
 }
+
+// replicas selects the containers among ours that are replicas: builds carry our labels too.
+func (e *Engine) replicas(appID string) filters.Args {
+	args := e.ours(appID)
+	args.Add("label", labelRelease)
+	return args
+}

@@ -65,7 +65,7 @@ func inOrder(a, b platform.Replica) int {
 
 func (e *Engine) list(ctx context.Context, appID string) ([]container.Summary, error) {
 	return call(ctx, e, e.limits.quick, "listing containers", func(ctx context.Context) ([]container.Summary, error) {
-		return e.client.ContainerList(ctx, container.ListOptions{All: true, Filters: e.ours(appID)})
+		return e.client.ContainerList(ctx, container.ListOptions{All: true, Filters: e.replicas(appID)})
 	})
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/events"
-	"github.com/docker/docker/api/types/filters"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -70,7 +69,8 @@ func (s eventStream) wait() {
 
 // subscribe returns when the daemon has answered, so nothing after it is missed.
 func (e *Engine) subscribe(ctx context.Context) (eventStream, error) {
-	args := filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)), filters.Arg("label", labelInstance+"="+e.instance))
+	args := e.replicas("")
+	args.Add("type", string(events.ContainerEventType))
 	for _, action := range []events.Action{events.ActionStart, events.ActionDie, events.ActionOOM, events.ActionDestroy} {
 		args.Add("event", string(action))
 	}
