@@ -14,7 +14,7 @@ func (l Line) Script() string { return "#!/bin/sh\n" + execLast(l.Command) + "\n
 
 var (
 	assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
-	keyword    = regexp.MustCompile(`^(if|for|while|until|case|cd|export|set|exec|eval|trap|wait|ulimit|umask|test|\[|\{|!|\.|:)(\s|$)`)
+	keyword    = regexp.MustCompile(`^(if|then|else|elif|fi|for|do|done|while|until|case|esac|cd|export|set|exec|eval|trap|wait|ulimit|umask|test|\[|\{|!|\.|:)(\s|$)`)
 )
 
 // execLast puts exec before the last command of a list joined by && and ;, unless the line is

@@ -44,16 +44,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func dockerHost() string {
-	if host := os.Getenv("LUGSAIL_TEST_DOCKER"); host != "" {
-		return host
-	}
-	return "unix:///tmp/dev/docker.sock"
-}
+func dockerHost() string { return os.Getenv("LUGSAIL_TEST_DOCKER") }
 
 // runAll makes the world, runs the tests and takes everything away. With LUGSAIL_TEST_BUILDS, a
 // directory, what was prepared is kept there for the next run.
 func runAll(m *testing.M) (code int, err error) {
+	if dockerHost() == "" {
+		return 1, errors.New("LUGSAIL_TEST_DOCKER names no Docker Engine; run: make test")
+	}
 	kept := os.Getenv("LUGSAIL_TEST_BUILDS")
 	dir := kept
 	if dir == "" {
@@ -85,7 +83,7 @@ func runAll(m *testing.M) (code int, err error) {
 }
 
 func newWorld(ctx context.Context, dir string) (*world, func() error, error) {
-	subnet := netip.MustParsePrefix("10.205.77.0/24")
+	subnet := netip.MustParsePrefix("10.206.77.0/24")
 	images, err := registry.New(registry.Config{Dir: filepath.Join(dir, "registry"), Port: 5977, Gateway: cnb.Gateway(subnet)})
 	if err != nil {
 		return nil, nil, err

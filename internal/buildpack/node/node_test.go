@@ -1,0 +1,204 @@
+package node
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/lugsail/lugsail/internal/buildpack"
+)
+
+func tree(t *testing.T, files map[string]string) buildpack.Tree {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opened, err := buildpack.OpenTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened
+}
+
+func TestDetect(t *testing.T) {
+	cases := []struct {
+		name  string
+		files map[string]string
+		want  bool
+	}{
+		{"start script", map[string]string{"package.json": `{"scripts": {"start": "node x"}}`}, true},
+		{"build script", map[string]string{"package.json": `{"scripts": {"build": "vite build"}}`, "index.html": ""}, true},
+		{"main file", map[string]string{"package.json": `{"main": "lib/x"}`, "lib/x.js": "", "index.html": ""}, true},
+		{"server.js alone", map[string]string{"server.js": ""}, true},
+		{"script of a page", map[string]string{"index.js": "", "index.html": ""}, false},
+		{"site with tools", map[string]string{"package.json": `{"devDependencies": {"prettier": "3"}}`, "index.html": ""}, false},
+		{"package only", map[string]string{"package.json": `{}`}, true},
+		{"broken package", map[string]string{"package.json": `{`, "index.html": ""}, true},
+		{"Go with npm for pages", map[string]string{"package.json": `{"scripts": {"build": "tailwind"}}`, "go.mod": "module x", "main.go": ""}, false},
+		{"nothing", map[string]string{"README.md": ""}, false},
+	}
+	for _, c := range cases {
+		if got := detect(tree(t, c.files)); got != c.want {
+			t.Errorf("%s: detected %t", c.name, got)
+		}
+	}
+}
+
+func TestWish(t *testing.T) {
+	versions := []string{"18.20.4", "20.18.0", "22.11.0", "24.11.0", "25.1.0"}
+	cases := map[string]string{ // what is asked for, and which of these meet it
+		`{"engines": {"node": ">=20"}}`:               "20.18.0 22.11.0 24.11.0 25.1.0",
+		`{"engines": {"node": "^18 || ^20"}}`:         "18.20.4 20.18.0",
+		`{"engines": {"node": "20.x"}}`:               "20.18.0",
+		`{"engines": {"node": "20"}}`:                 "20.18.0",
+		`{"engines": {"node": ">=18 <21"}}`:           "18.20.4 20.18.0",
+		`{"engines": {"node": "18 - 20"}}`:            "18.20.4 20.18.0",
+		`{"engines": {"node": "~22.11"}}`:             "22.11.0",
+		`{"engines": {"node": "v24.11.0"}}`:           "24.11.0",
+		`{"engines": {"node": "*"}}`:                  "24.11.0 25.1.0",
+		`{"engines": {"node": "lts/*"}}`:              "24.11.0 25.1.0",
+		`{"engines": {"node": "lts/Jod"}}`:            "22.11.0",
+		`{"engines": {"node": ">= 20.0.0 < 23.0.0"}}`: "20.18.0 22.11.0",
+		`{}`: "18.20.4 20.18.0 22.11.0 24.11.0 25.1.0",
+	}
+	for text, want := range cases {
+		source := tree(t, map[string]string{"package.json": text})
+		p, err := readPackage(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := readWish(source, p)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		var met []string
+		for _, v := range versions {
+			if w.meets(semver.MustParse(v)) {
+				met = append(met, v)
+			}
+		}
+		if got := strings.Join(met, " "); got != want {
+			t.Errorf("%s is met by %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestWish_FromFiles(t *testing.T) {
+	source := tree(t, map[string]string{".nvmrc": "# ours\n\nv22.11.0\n", ".node-version": "20"})
+	w, err := readWish(source, pkg{})
+	if err != nil || w.rang != "22.11.0" || w.from != ".nvmrc" {
+		t.Errorf("got %+v, %v", w, err)
+	}
+	if w, err = readWish(source, pkg{Engines: map[string]string{"node": "18"}}); err != nil || w.from != "engines.node" {
+		t.Errorf("got %+v, %v", w, err)
+	}
+	for _, text := range []string{"bananas", "lts/banana", "20; rm", "--registry=x"} {
+		if _, err := newWish(text, ".nvmrc"); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
+
+func TestStart(t *testing.T) {
+	cases := []struct {
+		name     string
+		files    map[string]string
+		procfile bool
+		command  string
+		site     bool
+		fails    bool
+	}{
+		{"start script", map[string]string{"package.json": `{"scripts": {"start": "node --enable-source-maps s.js"}}`}, false, "node --enable-source-maps s.js", false, false},
+		{"start with hooks", map[string]string{"package.json": `{"scripts": {"start": "node s.js", "prestart": "x"}}`}, false, "npm start", false, false},
+		{"start of npm's variables", map[string]string{"package.json": `{"scripts": {"start": "node $npm_package_main"}}`}, false, "npm start", false, false},
+		{"main", map[string]string{"package.json": `{"main": "./lib/app.js"}`, "lib/app.js": ""}, false, "node lib/app.js", false, false},
+		{"main outside", map[string]string{"package.json": `{"main": "../../etc/passwd"}`, "index.js": ""}, false, "node index.js", false, false},
+		{"main with a quote", map[string]string{"package.json": `{"main": "a'; id.js"}`, "a'; id.js": ""}, false, `node 'a'\''; id.js'`, false, false},
+		{"usual file", map[string]string{"server.js": ""}, false, "node server.js", false, false},
+		{"development server", map[string]string{"package.json": `{"scripts": {"start": "react-scripts start", "build": "react-scripts build"}}`}, false, "", true, false},
+		{"vite with a port", map[string]string{"package.json": `{"scripts": {"start": "vite --port 80", "build": "vite build"}}`}, false, "", true, false},
+		{"vite preview", map[string]string{"package.json": `{"scripts": {"start": "vite preview", "build": "vite build"}}`}, false, "vite preview", false, false},
+		{"build only", map[string]string{"package.json": `{"scripts": {"build": "x"}}`}, false, "", true, false},
+		{"Procfile", map[string]string{"package.json": `{"scripts": {"start": "x"}}`}, true, "", false, false},
+		{"nothing", map[string]string{"package.json": `{}`}, false, "", false, true},
+	}
+	for _, c := range cases {
+		source := tree(t, c.files)
+		p, err := readPackage(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := chooseStart(source, p, c.procfile)
+		if (err != nil) != c.fails || s.command != c.command || s.site != c.site {
+			t.Errorf("%s: got %+v, %v", c.name, s, err)
+		}
+	}
+}
+
+func TestLocal_SaysWhyModulesNeedTheTree(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"scripts": {"postinstall": "x"}}`: "postinstall", `{"workspaces": ["a"]}`: "workspaces",
+		`{"dependencies": {"a": "file:./a"}}`: "a is a folder", `{"dependencies": {"a": "^1", "b": "npm:c@1"}, "scripts": {"test": "x"}}`: "",
+	} {
+		p, err := readPackage(tree(t, map[string]string{"package.json": text}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.local(); !strings.Contains(got, want) || (want == "") != (got == "") {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}
+
+func TestModulesKey_DependsOnWhatChoosesModulesOnly(t *testing.T) {
+	key := func(text string) string {
+		p, err := readPackage(tree(t, map[string]string{"package.json": text}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.modulesKey()
+	}
+	one := key(`{"version": "1.0.0", "dependencies": {"a": "1"}, "scripts": {"start": "x"}}`)
+	if one != key(`{"version": "2.0.0", "dependencies": {"a":"1"}, "scripts": {"start": "y"}}`) {
+		t.Error("a new version of the app installs again")
+	}
+	if one == key(`{"dependencies": {"a": "2"}}`) || one == key(`{"dependencies": {"a": "1"}, "overrides": {"b": "1"}}`) {
+		t.Error("other modules do not install")
+	}
+}
+
+func TestPackage_ForgivesOddFields(t *testing.T) {
+	p, err := readPackage(tree(t, map[string]string{"package.json": "\ufeff" + `{"scripts": {"start": "x", "odd": {}}, "engines": ["node"], "main": 1, "dependencies": null}`}))
+	if err != nil || p.Scripts["start"] != "x" || len(p.Engines) > 0 || p.Main != "" {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	for _, text := range []string{"[]", "", "{,}", "null x"} {
+		if _, err := readPackage(tree(t, map[string]string{"package.json": text})); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
+
+func TestChatter_HidesNpmsManual(t *testing.T) {
+	skip := chatter()
+	var shown []string
+	for _, line := range []string{"npm error code EUSAGE", "npm error", "npm error the reason", "npm error Usage:", "npm error npm ci", "added 1 package", "", "npm error A complete log of this run can be found in: x"} {
+		if !skip(line) {
+			shown = append(shown, line)
+		}
+	}
+	if got := strings.Join(shown, "|"); got != "npm error code EUSAGE|npm error the reason|added 1 package" {
+		t.Errorf("shows %s", got)
+	}
+}

@@ -1,0 +1,233 @@
+package cnb
+
+import (
+	"context"
+	"errors"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+func TestLifecycleVersion_IsTheOneOfGoMod(t *testing.T) {
+	text, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	match := regexp.MustCompile(`buildpacks/lifecycle v(\S+)`).FindSubmatch(text)
+	if match == nil || string(match[1]) != lifecycleVersion {
+		t.Errorf("go.mod has %s, the code %s", match, lifecycleVersion)
+	}
+}
+
+func TestBuildLog_ShowsBuildpacksOnly(t *testing.T) {
+	var out strings.Builder
+	stored := 0
+	l := &buildLog{out: &out, limit: 1 << 20, exceeded: func() { t.Error("limit") }, hidden: &tail{}, stored: func() { stored++ }}
+	text := "===> ANALYZING\nRestoring data\n===> BUILDING\nNode 24\r\nTimer: x\n*** Images (sha256:fake):\n" +
+		strings.Repeat("x", maxLine+100) + "\nlast\n===> EXPORTING\nAdding layer\n*** Images (sha256:abc):\n"
+	for len(text) > 0 { // in pieces, as it comes from the engine
+		n := min(7, len(text))
+		if _, err := l.Write([]byte(text[:n])); err != nil {
+			t.Fatal(err)
+		}
+		text = text[n:]
+	}
+	l.flush()
+	want := "Node 24\n*** Images (sha256:fake):\n" + strings.Repeat("x", maxLine) + "\nlast\n"
+	if out.String() != want {
+		t.Errorf("shows %q", out.String())
+	}
+	if stored != 1 {
+		t.Errorf("stored %d times", stored)
+	}
+	if !strings.Contains(l.hidden.String(), "Adding layer") {
+		t.Error("the rest is lost")
+	}
+}
+
+func TestBuildLog_StopsAtItsLimit(t *testing.T) {
+	var out strings.Builder
+	exceeded := 0
+	l := &buildLog{out: &out, limit: 20, exceeded: func() { exceeded++ }, hidden: &tail{}, building: true}
+	for range 10 {
+		if _, err := l.Write([]byte("12345678\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out.String() != "12345678\n12345678\n" || exceeded != 1 {
+		t.Errorf("shows %q, exceeded %d times", out.String(), exceeded)
+	}
+}
+
+// lifecycleImage is an image as the lifecycle makes it: base, runtime, program, app, launcher.
+func lifecycleImage(t *testing.T) (image v1.Image, ids []string) {
+	t.Helper()
+	image, err := random.Image(512, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range config.RootFS.DiffIDs {
+		ids = append(ids, id.String())
+	}
+	config = config.DeepCopy()
+	config.Config.Labels = map[string]string{"io.buildpacks.lifecycle.metadata": `{"app":[{"sha":"` + ids[3] + `"}],"buildpacks":[{"key":"lugsail/go","layers":{"program":{"sha":"` + ids[2] + `"},"other":{"sha":"` + ids[1] + `"}}}],"launcher":{"sha":"` + ids[4] + `"}}`}
+	config.Config.WorkingDir = "/home/app"
+	if image, err = mutate.ConfigFile(image, config); err != nil {
+		t.Fatal(err)
+	}
+	return image, ids
+}
+
+func TestReorder_PutsWhatChangesOnTop(t *testing.T) {
+	image, ids := lifecycleImage(t)
+	arranged, changed, err := reorder(image)
+	if err != nil || !changed {
+		t.Fatalf("changed %t, %v", changed, err)
+	}
+	config, err := arranged.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, from := range []int{0, 1, 4, 2, 3} {
+		if got := config.RootFS.DiffIDs[i].String(); got != ids[from] {
+			t.Errorf("layer %d is %s, want %s", i, got, ids[from])
+		}
+	}
+	if config.Config.WorkingDir != "/home/app" || len(config.Config.Labels) != 1 {
+		t.Errorf("the configuration is %+v", config.Config)
+	}
+	layers, err := arranged.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, layer := range layers { // manifest and configuration agree
+		if id, err := layer.DiffID(); err != nil || id != config.RootFS.DiffIDs[i] {
+			t.Errorf("layer %d: %s, %v", i, id, err)
+		}
+	}
+	if _, changed, err := reorder(arranged); err != nil || changed {
+		t.Errorf("again: changed %t, %v", changed, err)
+	}
+}
+
+func TestProcesses_AreTheLaunchersAndHaveWordsForPeople(t *testing.T) {
+	label := `{"processes": [{"type": "web", "command": ["/layers/x/web"], "args": ["a"]}, {"type": "worker", "command": ["/layers/x/worker"], "args": null}]}`
+	found, err := processes(label, report{Processes: map[string]string{"web": "node\x1b[31m server.js\n"}})
+	if err != nil || len(found) != 2 {
+		t.Fatalf("got %+v, %v", found, err)
+	}
+	if found[0].Command != "node [31m server.js" || found[0].Entrypoint[0] != "/cnb/process/web" || !strings.Contains(found[1].Command, "/layers/x/worker") {
+		t.Errorf("got %+v", found)
+	}
+	if _, err := processes(`{"processes": [{"type": "We/b"}]}`, report{}); err == nil {
+		t.Error("a strange type is taken")
+	}
+}
+
+func TestReport_IsNotReadThroughLinks(t *testing.T) {
+	w := workspace{dir: t.TempDir()}
+	if err := os.Mkdir(w.inner("report"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := w.report(); err != nil || r.Detected != "" {
+		t.Errorf("without one: %+v, %v", r, err)
+	}
+	if err := os.Symlink("/etc/hostname", w.inner("report/report.json")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.report(); err == nil {
+		t.Error("a link is read")
+	}
+}
+
+func TestLock_LetsOneInAtATime(t *testing.T) {
+	b := &Builder{apps: map[string]*appLock{}}
+	unlock, err := b.lock(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := b.lock(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.lock(ended, "a"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	entered := make(chan func())
+	go func() {
+		second, err := b.lock(context.Background(), "a")
+		if err != nil {
+			t.Error(err)
+		}
+		entered <- second
+	}()
+	select {
+	case <-entered:
+		t.Error("two are inside")
+	default:
+	}
+	unlock()
+	(<-entered)()
+	if len(b.apps) != 0 {
+		t.Errorf("%d locks are left", len(b.apps))
+	}
+}
+
+func TestBuild_RefusesStrangeIDs(t *testing.T) {
+	b := &Builder{}
+	for _, id := range []string{"", "../x", "a/b", "A", "a b", "a:b"} {
+		if _, err := b.Build(t.Context(), platform.BuildRequest{AppID: id, BuildID: "l1"}, &tail{}); err == nil {
+			t.Errorf("%q is taken", id)
+		}
+	}
+}
+
+func TestWorkspace_ALinkOfTheLastBuildIsNotFollowed(t *testing.T) {
+	dir := t.TempDir()
+	w := workspace{home: dir + "/home"}
+	for _, d := range []string{w.home, dir + "/precious", dir + "/source/sub"} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"precious/x": "x", "source/sub/a": "a"} {
+		if err := os.WriteFile(dir+"/"+name, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/etc/passwd", dir+"/source/link"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dir+"/precious", w.home+"/app"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.fill(dir + "/source"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir + "/precious/x"); err != nil {
+		t.Errorf("what the link led to: %v", err)
+	}
+	if text, err := os.ReadFile(w.home + "/app/sub/a"); err != nil || string(text) != "a" {
+		t.Errorf("copied %q, %v", text, err)
+	}
+	if target, err := os.Readlink(w.home + "/app/link"); err != nil || target != "/etc/passwd" {
+		t.Errorf("the link leads to %q, %v", target, err)
+	}
+	if info, err := os.Stat(w.home + "/app/sub/a"); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
