@@ -52,6 +52,7 @@ func newServer(t *testing.T) *server {
 	root, err := filepath.Abs("../..")
 	check(t, err)
 	s := &server{dir: dir, root: root, engine: strings.TrimPrefix(engine, "unix://"), config: filepath.Join(dir, "etc", "config.yaml"), email: "ada@example.com", pass: "correct horse battery"}
+	check(t, os.MkdirAll(dir, 0o755)) // the proxy's user passes through
 	check(t, os.MkdirAll(s.home(), 0o700))
 	t.Cleanup(func() { s.remove(t) })
 	return s

@@ -29,7 +29,7 @@ type Check struct {
 // Run gives one error for each thing that stands in the way.
 func (c Check) Run() []error {
 	var found []error
-	for _, err := range []error{architecture(), memory(), c.disk(), apparmor()} {
+	for _, err := range []error{architecture(), memory(), c.disk(), c.way(), apparmor()} {
 		if err != nil {
 			found = append(found, err)
 		}
@@ -57,6 +57,19 @@ func memory() error {
 	if total := info.Totalram * uint64(info.Unit); total < leastMemory {
 		return platform.Errorf(platform.NoRoom, "host_memory", "This machine has %d MB of memory; Lugsail needs 512 MB.", total>>20).
 			WithHint("Take a machine with 1 GB or more, so that there is room for apps too.")
+	}
+	return nil
+}
+
+// way looks whether the proxy's own user can pass to its part of the data.
+func (c Check) way() error {
+	for dir := filepath.Dir(c.DataDir); dir != "/" && dir != "."; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode().Perm()&0o001 != 0 {
+			continue // what is missing will be made open
+		}
+		return platform.Errorf(platform.Invalid, "host_way_closed", "%s lets nobody but its owner pass, and the proxy, which runs as a user of its own, keeps its certificates below.", dir).
+			WithHint("Open it for passing: chmod o+x %s   Or choose another place with --data-dir.", dir)
 	}
 	return nil
 }

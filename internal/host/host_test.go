@@ -178,3 +178,15 @@ func TestA81_ModesAreRepaired(t *testing.T) {
 		t.Errorf("a missing file: %v, %v", fixed, err)
 	}
 }
+
+func TestCheck_TellsOfADirectoryThatTheProxyCannotPass(t *testing.T) {
+	dir := t.TempDir()
+	closed := filepath.Join(dir, "closed")
+	if err := os.Mkdir(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err := Check{DataDir: filepath.Join(closed, "data")}.way()
+	if !platform.IsKind(err, platform.Invalid) || !strings.Contains(platform.AsError(err).Hint, "chmod o+x "+closed) {
+		t.Errorf("got %v", err)
+	}
+}
