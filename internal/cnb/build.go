@@ -139,7 +139,7 @@ func (r *run) pack(ctx context.Context) error {
 			Launch: cache.CacheInfo{Source: "none"}, Kaniko: cache.CacheInfo{Source: "none"},
 		},
 	})
-	log.flush()
+	log.close()
 	return err
 }
 

@@ -44,6 +44,8 @@ const maxLine = 16 << 10
 
 // buildLog passes on what buildpacks print and hides what the lifecycle says of its own work.
 type buildLog struct {
+	mu       sync.Mutex // pack may still write when it has returned from a build that was cancelled
+	closed   bool
 	out      io.Writer
 	limit    int64 // bytes that may be written yet
 	exceeded func()
@@ -57,8 +59,10 @@ var marker = []byte("===> ")
 
 // Write takes the lifecycle's output as it comes.
 func (l *buildLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	written := len(p)
-	for len(p) > 0 {
+	for len(p) > 0 && !l.closed {
 		end := bytes.IndexByte(p, '\n')
 		part := p
 		if end >= 0 {
@@ -76,11 +80,14 @@ func (l *buildLog) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// flush ends a line that has no end.
-func (l *buildLog) flush() {
+// close ends a line that has no end. What comes afterwards is lost.
+func (l *buildLog) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if len(l.line) > 0 {
 		l.emit()
 	}
+	l.closed = true
 }
 
 func (l *buildLog) emit() {

@@ -96,7 +96,7 @@ func (b *Builder) load(ctx context.Context, file string) (image string, err erro
 func (b *Builder) dropImage(ctx context.Context, image string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	_, _ = b.engine.ImageRemove(ctx, image, client.ImageRemoveOptions{Force: true}) // Clean finds what stays
+	_, _ = b.engine.ImageRemove(ctx, image, client.ImageRemoveOptions{}) // Clean finds what stays
 }
 
 func (b *Builder) runTool(ctx context.Context, t tool, image, out string) error {

@@ -39,7 +39,7 @@ func TestBuildLog_ShowsBuildpacksOnly(t *testing.T) {
 		}
 		text = text[n:]
 	}
-	l.flush()
+	l.close()
 	want := "Node 24\n*** Images (sha256:fake):\n" + strings.Repeat("x", maxLine) + "\nlast\n"
 	if out.String() != want {
 		t.Errorf("shows %q", out.String())

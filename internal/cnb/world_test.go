@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
 	"github.com/lugsail/lugsail/internal/base"
@@ -116,10 +117,12 @@ func (w *world) remove() error {
 	prefix := net.JoinHostPort("127.0.0.1", fmt.Sprint(w.config.RegistryPort)) + "/"
 	for _, image := range found.Items {
 		for _, name := range append(image.RepoTags, image.RepoDigests...) {
-			if strings.HasPrefix(name, prefix) {
-				_, removeErr := w.engine.ImageRemove(ctx, image.ID, client.ImageRemoveOptions{Force: true, PruneChildren: true})
+			if !strings.HasPrefix(name, prefix) {
+				continue
+			}
+			_, removeErr := w.engine.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true})
+			if !cerrdefs.IsNotFound(removeErr) {
 				err = errors.Join(err, removeErr)
-				break
 			}
 		}
 	}
