@@ -106,6 +106,8 @@ func (s *server) killEngine(t *testing.T) (start func()) {
 	check(t, syscall.Kill(pid, syscall.SIGKILL))
 	return func() {
 		check(t, os.Remove(pidFile))
+		// The containerd that died with it may be a zombie yet, which dockerd would take for alive.
+		check(t, os.RemoveAll(filepath.Join(filepath.Dir(s.engine), "exec", "containerd", "containerd.pid")))
 		cmd := exec.Command(args[0], args[1:]...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		check(t, cmd.Start())
