@@ -106,7 +106,8 @@ func (b *Builder) push(ctx context.Context, image v1.Image, repository, tag stri
 	if err != nil {
 		return "", fmt.Errorf("naming %s: %w", repository, err)
 	}
-	if err := remote.Write(ref, image, remote.WithContext(ctx), remote.WithAuth(&authn.Basic{Username: user, Password: password}), remote.WithTransport(direct)); err != nil {
+	// One layer after the other: taking over several at once from another repository is a race in the library.
+	if err := remote.Write(ref, image, remote.WithContext(ctx), remote.WithJobs(1), remote.WithAuth(&authn.Basic{Username: user, Password: password}), remote.WithTransport(direct)); err != nil {
 		return "", fmt.Errorf("storing %s: %w", repository, err)
 	}
 	hash, err := image.Digest()
