@@ -34,6 +34,9 @@ func (b *Builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 	if err != nil {
 		return platform.BuildResult{}, err
 	}
+	if err := b.headroom(); err != nil {
+		return platform.BuildResult{}, err
+	}
 	unlock, err := b.lock(ctx, req.AppID)
 	if err != nil {
 		return platform.BuildResult{}, err
@@ -186,7 +189,6 @@ func (r *run) finish(ctx context.Context, p published) (platform.BuildResult, er
 
 // removeBuilds removes the containers of builds with that label.
 func (b *Builder) removeBuilds(ctx context.Context, label string) error {
-	b.removals.Wait() // of builds that went well
 	found, err := b.engine.ContainerList(ctx, listBuilds(b.config.Instance, label))
 	if err != nil {
 		return b.engineError("looking for builds that were cut off", err)

@@ -66,12 +66,17 @@ func (a *app) failed(err error, code string, parts ...string) {
 func (a *app) nothingLeft() {
 	a.t.Helper()
 	filters := make(client.Filters).Add("label", "lugsail.build").Add("label", "lugsail.app="+a.id)
-	found, err := shared.engine.ContainerList(context.Background(), client.ContainerListOptions{All: true, Filters: filters})
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	if len(found.Items) > 0 {
-		a.t.Errorf("%d containers are left", len(found.Items))
+	for deadline := time.Now().Add(10 * time.Second); ; pause(a.t, 10*time.Millisecond) { // a build that went well does not wait for it
+		found, err := shared.engine.ContainerList(context.Background(), client.ContainerListOptions{All: true, Filters: filters})
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		if len(found.Items) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			a.t.Fatalf("%d containers are left", len(found.Items))
+		}
 	}
 	work, err := os.ReadDir(filepath.Join(shared.dir, "builds", "work"))
 	if err != nil {
@@ -157,6 +162,21 @@ func TestBuild_WhatABuildScriptGeneratesIntoModulesIsInTheImage(t *testing.T) {
 	a.replace("make.js", "made one", "made two")
 	result, _ = a.mustBuild()
 	serves(t, result, "made two")
+}
+
+func TestBuild_NodeWorkspaces(t *testing.T) {
+	a := newApp(t, map[string]string{
+		"package.json":                `{"workspaces": ["packages/*"], "scripts": {"start": "node index.js"}}`,
+		"packages/greet/package.json": `{"name": "@x/greet", "version": "1.0.0", "main": "greet.js", "dependencies": {"ms": "2.1.3"}}`,
+		"packages/greet/greet.js":     `module.exports = "greet one " + require("ms")(60000);`,
+		"index.js":                    `require("http").createServer((q, r) => r.end(require("@x/greet"))).listen(process.env.PORT);`,
+	})
+	result, log := a.mustBuild()
+	contains(t, log, "package.json has workspaces")
+	serves(t, result, "greet one 1m")
+	a.replace("packages/greet/greet.js", "greet one", "greet two")
+	result, _ = a.mustBuild()
+	serves(t, result, "greet two 1m")
 }
 
 func TestBuild_NodeSiteIsServedAsFiles(t *testing.T) {
