@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/lugsail/lugsail/internal/proxy"
 )
@@ -28,7 +29,10 @@ func proxyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.Run(cmd.Context())
+			group, ctx := errgroup.WithContext(cmd.Context())
+			group.Go(func() error { return p.Run(ctx) })
+			group.Go(func() error { return keepSmall(ctx) })
+			return group.Wait()
 		},
 	})
 }
