@@ -116,7 +116,7 @@ func TestClean_RemovesWhatACrashLeft(t *testing.T) {
 	a := newApp(t, map[string]string{"index.html": "one"})
 	result, _ := a.mustBuild()
 	created, err := shared.engine.ContainerCreate(t.Context(), client.ContainerCreateOptions{Config: &container.Config{
-		Image: result.Image, Labels: map[string]string{"lugsail.instance": "cnbtest", "lugsail.build": "l1", "lugsail.app": a.id},
+		Image: result.Image, Labels: map[string]string{"lugsail.instance": shared.config.Instance, "lugsail.build": "l1", "lugsail.app": a.id},
 	}})
 	if err != nil {
 		t.Fatal(err)

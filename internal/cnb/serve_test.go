@@ -32,10 +32,10 @@ func start(t *testing.T, result platform.BuildResult, process string) (id, addre
 	created, err := shared.engine.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Config: &container.Config{
 			Image: result.Image, Entrypoint: entrypoint, Env: []string{"PORT=8081", "SAY=hello"},
-			Labels: map[string]string{"lugsail.instance": "cnbtest"},
+			Labels: map[string]string{"lugsail.instance": shared.config.Instance},
 		},
 		HostConfig: &container.HostConfig{
-			NetworkMode: "lugsail-build-cnbtest", CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"},
+			NetworkMode: container.NetworkMode("lugsail-build-" + shared.config.Instance), CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"},
 			ReadonlyRootfs: true, Tmpfs: map[string]string{"/tmp": ""},
 		},
 	})

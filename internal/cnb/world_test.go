@@ -62,7 +62,7 @@ func runAll(m *testing.M) (code int, err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	w, stop, err := newWorld(ctx, dir)
+	w, stop, err := newWorld(ctx, dir, kept != "")
 	if err != nil {
 		cancel()
 		return 1, err
@@ -83,14 +83,19 @@ func runAll(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-func newWorld(ctx context.Context, dir string) (*world, func() error, error) {
-	subnet := netip.MustParsePrefix("10.206.77.0/24")
-	images, err := registry.New(registry.Config{Dir: filepath.Join(dir, "registry"), Port: 5977, Gateway: cnb.Gateway(subnet)})
+func newWorld(ctx context.Context, dir string, kept bool) (*world, func() error, error) {
+	// What is kept has addresses in it. Else two runs shall not meet.
+	instance, port, subnet := "cnbtest", 5979, netip.MustParsePrefix("10.206.79.0/24")
+	if !kept {
+		instance, port = platform.NewID(), 0
+		subnet = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 206, byte(1 + os.Getpid()%76), 0}), 24)
+	}
+	images, err := registry.New(registry.Config{Dir: filepath.Join(dir, "registry"), Port: port, Gateway: cnb.Gateway(subnet)})
 	if err != nil {
 		return nil, nil, err
 	}
 	config := cnb.Config{
-		DataDir: dir, DockerHost: dockerHost(), Instance: "cnbtest", RegistryPort: images.Port(), BuildSubnet: subnet,
+		DataDir: dir, DockerHost: dockerHost(), Instance: instance, RegistryPort: images.Port(), BuildSubnet: subnet,
 		Registry: images, Base: base.Maker{},
 	}
 	builder, err := cnb.New(config)
@@ -126,7 +131,7 @@ func (w *world) remove() error {
 			}
 		}
 	}
-	_, removeErr := w.engine.NetworkRemove(ctx, "lugsail-build-cnbtest", client.NetworkRemoveOptions{})
+	_, removeErr := w.engine.NetworkRemove(ctx, "lugsail-build-"+w.config.Instance, client.NetworkRemoveOptions{})
 	return errors.Join(err, removeErr)
 }
 

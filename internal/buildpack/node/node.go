@@ -101,6 +101,8 @@ func chooseStart(tree buildpack.Tree, p pkg, procfile bool) (start, error) {
 		return start{site: true}, nil
 	case script != "":
 		return start{command: p.startCommand(script), why: "start script"}, nil
+	case p.buildScript() != "" && p.Main == "" && tree.Has("index.html"):
+		return start{site: true}, nil // a main.js beside a page is the page's
 	case mainFile(tree, p) != "":
 		return start{command: "node " + quote(mainFile(tree, p)), why: "main file"}, nil
 	case p.buildScript() != "":

@@ -129,6 +129,8 @@ func TestStart(t *testing.T) {
 		{"development server", map[string]string{"package.json": `{"scripts": {"start": "react-scripts start", "build": "react-scripts build"}}`}, false, "", true, false},
 		{"vite with a port", map[string]string{"package.json": `{"scripts": {"start": "vite --port 80", "build": "vite build"}}`}, false, "", true, false},
 		{"vite preview", map[string]string{"package.json": `{"scripts": {"start": "vite preview", "build": "vite build"}}`}, false, "vite preview", false, false},
+		{"page with a script", map[string]string{"package.json": `{"scripts": {"build": "vite build"}}`, "index.html": "", "main.js": ""}, false, "", true, false},
+		{"server with a page", map[string]string{"package.json": `{"main": "server.js", "scripts": {"build": "x"}}`, "index.html": "", "server.js": ""}, false, "node server.js", false, false},
 		{"build only", map[string]string{"package.json": `{"scripts": {"build": "x"}}`}, false, "", true, false},
 		{"Procfile", map[string]string{"package.json": `{"scripts": {"start": "x"}}`}, true, "", false, false},
 		{"nothing", map[string]string{"package.json": `{}`}, false, "", false, true},
