@@ -32,7 +32,7 @@ func (p Program) Run() error {
 	if p.Tail == nil {
 		p.Tail = &Tail{}
 	}
-	var out io.Writer = io.MultiWriter(os.Stdout, p.Tail)
+	out := io.MultiWriter(os.Stdout, p.Tail)
 	if p.Skip != nil {
 		lines := &lineWriter{skip: p.Skip}
 		defer lines.flush()

@@ -75,7 +75,7 @@ func (b *Builder) readState() (prepared, error) {
 		return state, fmt.Errorf("reading what was prepared: %w", err)
 	}
 	if json.Unmarshal(data, &state) != nil {
-		return prepared{}, nil // it is made anew
+		return prepared{}, nil //nolint:nilerr // a broken record is made anew
 	}
 	return state, nil
 }

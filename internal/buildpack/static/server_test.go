@@ -53,10 +53,22 @@ func TestServer_FindsFilesByCleanPaths(t *testing.T) {
 		path, text, location string
 		status               int
 	}{
-		{"/", "home", "", 200}, {"/index.html", "home", "", 200}, {"/about", "about", "", 200}, {"/about.html", "about", "", 200},
-		{"/docs", "", "/docs/", 301}, {"/docs?a=b", "", "/docs/?a=b", 301}, {"/docs/", "docs", "", 200}, {"/docs/index.html", "docs", "", 200},
-		{"/missing", "lost", "", 404}, {"/empty/", "lost", "", 404}, {"/.env", "lost", "", 404}, {"/docs/../.env", "lost", "", 404},
-		{"/.well-known/x.txt", "well", "", 200}, {"/../../etc/passwd", "lost", "", 404}, {"//docs", "", "/docs/", 301}, {"/a/../docs", "", "/docs/", 301},
+		{"/", "home", "", 200},
+		{"/index.html", "home", "", 200},
+		{"/about", "about", "", 200},
+		{"/about.html", "about", "", 200},
+		{"/docs", "", "/docs/", 301},
+		{"/docs?a=b", "", "/docs/?a=b", 301},
+		{"/docs/", "docs", "", 200},
+		{"/docs/index.html", "docs", "", 200},
+		{"/missing", "lost", "", 404},
+		{"/empty/", "lost", "", 404},
+		{"/.env", "lost", "", 404},
+		{"/docs/../.env", "lost", "", 404},
+		{"/.well-known/x.txt", "well", "", 200},
+		{"/../../etc/passwd", "lost", "", 404},
+		{"//docs", "", "/docs/", 301},
+		{"/a/../docs", "", "/docs/", 301},
 	}
 	for _, c := range cases {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
