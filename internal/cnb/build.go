@@ -37,6 +37,11 @@ func (b *Builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 	if err := b.headroom(); err != nil {
 		return platform.BuildResult{}, err
 	}
+	if !b.networkUp() { // somebody removed it, or its bridge
+		if err := b.ensureNetwork(ctx); err != nil {
+			return platform.BuildResult{}, err
+		}
+	}
 	unlock, err := b.lock(ctx, req.AppID)
 	if err != nil {
 		return platform.BuildResult{}, err

@@ -144,3 +144,11 @@ func TestClean_RemovesWhatACrashLeft(t *testing.T) {
 	}
 	a.nothingLeft()
 }
+
+func TestBuild_BringsBackANetworkThatSomebodyRemoved(t *testing.T) {
+	if _, err := shared.engine.NetworkRemove(t.Context(), "lugsail-build-"+shared.config.Instance, client.NetworkRemoveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	result, _ := newApp(t, map[string]string{"index.html": "one"}).mustBuild()
+	serves(t, result, "one")
+}

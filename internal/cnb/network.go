@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net"
+	"net/netip"
+	"slices"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/network"
@@ -22,12 +25,24 @@ func (b *Builder) bridge() string {
 	return "lugb" + hex.EncodeToString(sum[:4])
 }
 
+// networkUp reports whether this machine has the network's address, without asking the engine.
+func (b *Builder) networkUp() bool {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return true // then the build will tell
+	}
+	return slices.ContainsFunc(addresses, func(a net.Addr) bool {
+		prefix, err := netip.ParsePrefix(a.String())
+		return err == nil && prefix.Addr() == Gateway(b.config.BuildSubnet)
+	})
+}
+
 // ensureNetwork makes the build network, on which builds reach the registry and the internet, but not each other.
 func (b *Builder) ensureNetwork(ctx context.Context) error {
 	name := b.networkName()
 	found, err := b.engine.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
 	switch {
-	case err == nil && b.fits(found.Network):
+	case err == nil && b.fits(found.Network) && b.networkUp():
 		return nil
 	case err == nil:
 		if _, err := b.engine.NetworkRemove(ctx, name, client.NetworkRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
