@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"path/filepath"
 
@@ -77,18 +78,9 @@ func removeFromEngine(ctx context.Context, cfg config.Config, purge bool) error 
 	if err != nil {
 		return err
 	}
-	replicas, err := engine.Replicas(ctx, "")
-	if err != nil {
-		return err
+	prefix := ""
+	if purge {
+		prefix = fmt.Sprintf("127.0.0.1:%d/", cfg.RegistryPort)
 	}
-	apps := map[string]bool{}
-	for _, r := range replicas {
-		apps[r.AppID] = true
-	}
-	for id := range apps {
-		if err := engine.RemoveApp(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(engine.Leave(ctx, prefix), engine.Close())
 }

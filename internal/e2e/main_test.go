@@ -323,7 +323,10 @@ func testDestroy(t *testing.T, s *server) {
 	eventually(t, 5*time.Second, func() bool {
 		status, _ := s.get2("hello-static")
 		return status == 0 || status == http.StatusNotFound
-	}, func() string { return "its address still answers" })
+	}, func() string {
+		status, err := s.get2("hello-static")
+		return fmt.Sprintf("its address still answers: %d, %v", status, err)
+	})
 }
 
 // get2 asks an address that may have no certificate any more; status 0 then.
@@ -342,7 +345,7 @@ func testSecondInstall(t *testing.T, s *server) {
 	if setupLink.MatchString(out) {
 		t.Errorf("A44: a set-up link although there is an account:\n%s", out)
 	}
-	s.wantPage(t, "hello-node", "/", "Hello two")
+	s.wantPage(t, "hello-node", "/", "after the engine")
 	s.lugsail(t, "apps")
 }
 
@@ -359,7 +362,7 @@ func testUninstall(t *testing.T, s *server) {
 	}
 	s.install(t)
 	s.trust(t)
-	s.wantPage(t, "hello-node", "/", "Hello two")
+	s.wantPage(t, "hello-node", "/", "after the engine")
 	s.installer(t, "--purge", "--yes")
 	left, err := os.ReadDir(s.dir)
 	check(t, err)
