@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"sync"
 
 	"github.com/lugsail/lugsail/internal/base"
 	"github.com/lugsail/lugsail/internal/cnb"
@@ -61,15 +62,44 @@ func (c *control) prepareForRoot(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(troubleTrailer, fromPlatform(err))
 }
 
-// prepare is done by one at a time: at the start, and when root asks.
+// prepare is done by one at a time: at the start, and when root asks. Whoever waits hears how it goes.
 func (c *control) prepare(ctx context.Context, progress func(string)) error {
+	defer c.steps.join(progress)()
 	select {
 	case c.preparing <- struct{}{}:
 		defer func() { <-c.preparing }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return c.builder.Prepare(ctx, progress)
+	return c.builder.Prepare(ctx, c.steps.tell)
+}
+
+// steps tells all who listen what is being prepared.
+type steps struct {
+	mu        sync.Mutex
+	listeners map[*func(string)]bool
+}
+
+func (s *steps) join(listener func(string)) (leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listeners == nil {
+		s.listeners = map[*func(string)]bool{}
+	}
+	s.listeners[&listener] = true
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.listeners, &listener)
+	}
+}
+
+func (s *steps) tell(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for listener := range s.listeners {
+		(*listener)(line)
+	}
 }
 
 // removeFromEngine removes this installation's containers and networks; with purge its images too.

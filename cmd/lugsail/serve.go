@@ -48,6 +48,7 @@ type control struct {
 	git       *gitserver.Server
 	web       *web.Server
 	preparing chan struct{}
+	steps     steps
 }
 
 // runServe runs the control plane until ctx ends.

@@ -263,6 +263,7 @@ func TestDestroy_LeavesNothing(t *testing.T) {
 		return platform.IsKind(err, platform.NotFound)
 	})
 	r.converged(app)
+	r.eventually("its host to be nobody's", func() bool { return r.proxy.route(app.ID).Host == "" })
 	r.converged(other, 1)
 	if len(r.builder.forgot) != 1 || r.builder.forgot[0] != app.ID {
 		t.Errorf("builds forgot %v", r.builder.forgot)

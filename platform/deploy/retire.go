@@ -196,6 +196,9 @@ func (w *walk) destroy(ctx context.Context) (string, error) {
 	if err := w.c.Apps.DeleteApp(ctx, w.app.ID); err != nil {
 		return "", fmt.Errorf("removing the app's rows: %w", err)
 	}
+	if err := w.c.Routes.Refresh(ctx); err != nil {
+		slog.WarnContext(ctx, "routes not published", "error", err) // repeated until the proxy has them
+	}
 	w.c.event(ctx, w.app, w.d, "app.destroyed", fmt.Sprintf("%s was destroyed", w.app.Name))
 	return "removed", nil
 }
