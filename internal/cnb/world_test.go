@@ -74,6 +74,9 @@ func runAll(m *testing.M) (code int, err error) {
 		cancel()
 		err = errors.Join(err, stop())
 	}()
+	if err := w.builder.Clean(ctx); err != nil {
+		return 1, fmt.Errorf("cleaning: %w", err)
+	}
 	began := time.Now()
 	if err := w.builder.Prepare(ctx, func(line string) { fmt.Println(line) }); err != nil {
 		return 1, fmt.Errorf("preparing: %w", err)
