@@ -228,7 +228,7 @@ func ask(socket string, request hookRequest, stdout io.Writer) (hookReply, error
 func dial(socket string, patience time.Duration) (net.Conn, error) {
 	deadline := time.Now().Add(patience)
 	for {
-		conn, err := net.DialTimeout("unix", socket, time.Second)
+		conn, err := net.DialTimeout("unix", socket, time.Second) //nolint:noctx // a hook ends by its own patience
 		if err == nil {
 			return conn, nil
 		}

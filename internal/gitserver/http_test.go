@@ -31,7 +31,7 @@ func (w *world) request(method, path, password, contentType string) (*http.Respo
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // read below
+	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		w.t.Fatal(err)

@@ -132,7 +132,7 @@ func (e *exchange) acquire(ctx context.Context, avoid *target) error {
 	return err
 }
 
-func mayChange(err error) bool { return err == errNoTarget || err == errStarting }
+func mayChange(err error) bool { return errors.Is(err, errNoTarget) || errors.Is(err, errStarting) }
 
 // wait reports whether something changed before the time that an exchange may wait in all was over.
 func (e *exchange) wait(ctx context.Context, changed <-chan struct{}) bool {

@@ -103,7 +103,7 @@ func (s *sockets) openMissing(c Config) error {
 }
 
 func listenTCP(addr string) ([]net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen("tcp", addr) //nolint:noctx // at the start, and at once
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", addr, err)
 	}
@@ -115,13 +115,13 @@ func listenControl(path string) (net.Listener, error) {
 	if path == "" {
 		return nil, errors.New("the proxy needs a control socket")
 	}
-	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil { //nolint:noctx // at the start, bounded
 		return nil, errors.Join(fmt.Errorf("another proxy answers on %s", path), conn.Close())
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("removing the old control socket: %w", err)
 	}
-	l, err := net.Listen("unix", path)
+	l, err := net.Listen("unix", path) //nolint:noctx // at the start, and at once
 	if err != nil {
 		return nil, fmt.Errorf("opening the control socket: %w", err)
 	}

@@ -146,7 +146,7 @@ func (s *Server) recover(next echo.HandlerFunc) echo.HandlerFunc {
 			if cause == nil {
 				return
 			}
-			if cause == http.ErrAbortHandler {
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(cause)
 			}
 			s.log.Error("handler panicked", "route", c.Path(), "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))

@@ -53,7 +53,7 @@ func install(ctx context.Context) (*server, error) {
 		"LUGSAIL_HTTP_PORT=19080", "LUGSAIL_HTTPS_PORT=" + httpsPort, "LUGSAIL_DOCKER_HOST=" + engine, "LUGSAIL_PUBLIC_IP=127.0.0.1",
 		"LUGSAIL_APP_POOL=10.215.0.0/16", "LUGSAIL_BUILD_SUBNET=10.214.0.0/24", "LUGSAIL_REGISTRY_PORT=19005",
 	}
-	for _, step := range [][]string{{"host", "setup"}, {"host", "prepare"}, {"service", "start"}, {"host", "wait"}} {
+	for _, step := range [][]string{{"host", "setup"}, {"service", "start"}, {"host", "wait"}, {"host", "prepare"}} {
 		began := time.Now()
 		if err := s.run(ctx, dir, io.Discard, s.binary, step...); err != nil {
 			return nil, errors.Join(err, s.remove(context.WithoutCancel(ctx)))

@@ -125,7 +125,7 @@ func (s *Stream) beat(ctx context.Context, alive func(context.Context) error) er
 
 func (s *Stream) finish(c echo.Context, err error) error {
 	if err == nil || c.Request().Context().Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the client has gone; nobody reads an error
 	}
 	if !c.Response().Committed {
 		return err
