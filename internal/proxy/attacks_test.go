@@ -3,10 +3,12 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -371,7 +373,12 @@ func TestA68_RapidResetEndsTheConnection(t *testing.T) {
 	conn := r.raw("a.example.com", "h2")
 	framer, headers := startHTTP2(t, conn)
 	var wg sync.WaitGroup
-	wg.Go(func() { _, _ = io.Copy(io.Discard, conn) })
+	wg.Go(func() {
+		_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("the connection was not ended")
+		}
+	})
 	sent := 0
 	for ; sent < 100_000; sent++ {
 		id := uint32(2*sent + 1)
@@ -381,7 +388,8 @@ func TestA68_RapidResetEndsTheConnection(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if sent == 100_000 || most.Load() > 128 || all.Load() > 2*maxResets {
+	// How many fit into the sockets' buffers before the end is the machine's matter.
+	if most.Load() > 128 || all.Load() > 2*maxResets {
 		t.Errorf("%d requests sent; %d reached the app, %d at once", sent, all.Load(), most.Load())
 	}
 	if status, _ := r.get("http://a.example.com/"); status != 308 {

