@@ -1,4 +1,4 @@
-# Targets for people: build, test, check, e2e, bench-deploy, dist, fuzz, clean.
+# Targets for people: build, test, check, e2e, bench-deploy, bench-idle, dist, fuzz, clean.
 
 GO      ?= go
 VERSION ?= $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -61,7 +61,11 @@ bench-deploy: ## how long a push takes, beside docker build and docker run
 
 .PHONY: bench-deploy-all
 bench-deploy-all: build
-	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/e2e/bench
+	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/e2e/bench $(BENCHFLAGS)
+
+.PHONY: bench-idle
+bench-idle: ## what ten idle apps cost: memory and processor time of both processes
+	@$(MAKE) --no-print-directory bench-deploy BENCHFLAGS=-idle
 
 FUZZTIME ?= 30s
 .PHONY: fuzz

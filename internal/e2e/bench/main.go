@@ -1,7 +1,8 @@
 // Bench measures how long a push takes: from the start of `git push` to the first new answer
 // over HTTPS, after a change of one line. Beside each app stands the same change by hand, with
 // `docker build` and `docker run` of a usual Dockerfile. Rounds are interleaved, and medians are
-// printed with their ratio, because machines are shared and their speed drifts.
+// printed with their ratio, because machines are shared and their speed drifts. With -idle it
+// measures what Lugsail's two processes hold and use while ten apps run and nobody asks.
 //
 // It installs a Lugsail of its own (directories, ports, addresses) on the engine that
 // LUGSAIL_TEST_DOCKER names, and removes it at the end.
@@ -33,16 +34,17 @@ var kinds = []kind{
 
 func main() {
 	rounds := flag.Int("rounds", 5, "measured rounds of each app")
+	idle := flag.Bool("idle", false, "measure what ten idle apps cost, instead of pushes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, *rounds); err != nil {
+	if err := bench(ctx, *rounds, *idle); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context, rounds int) (err error) {
+func bench(ctx context.Context, rounds int, idle bool) (err error) {
 	s, err := install(ctx)
 	if err != nil {
 		return err
@@ -52,6 +54,14 @@ func bench(ctx context.Context, rounds int) (err error) {
 			err = removeErr
 		}
 	}()
+	if idle {
+		return s.idle(ctx)
+	}
+	return s.pushes(ctx, rounds)
+}
+
+// pushes measures them all beside docker by hand.
+func (s *server) pushes(ctx context.Context, rounds int) error {
 	hand, err := newByHand(ctx, s)
 	if err != nil {
 		return err
