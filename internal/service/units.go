@@ -26,7 +26,9 @@ var unitText string
 
 // Units gives the text of each unit file by its name.
 func Units(c Config, dataDir, configDir string) (map[string]string, error) {
-	t, err := template.New("units").Parse(unitText)
+	// systemd writes "every address" as the port alone.
+	funcs := template.FuncMap{"listen": func(address string) string { return strings.TrimPrefix(address, ":") }}
+	t, err := template.New("units").Funcs(funcs).Parse(unitText)
 	if err != nil {
 		return nil, fmt.Errorf("reading the unit files: %w", err)
 	}
