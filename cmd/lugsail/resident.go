@@ -48,27 +48,49 @@ func dropProgramPages() error {
 	return errors.Join(all, lines.Err())
 }
 
+const (
+	mayStayUnused  = 8 << 20  // of the heap
+	mayStayProgram = 16 << 20 // of the program's pages
+)
+
 // keepSmall gives back what builds and answers have left, as long as ctx lasts.
 func keepSmall(ctx context.Context) error {
 	debug.SetGCPercent(50)
 	tick := time.NewTicker(20 * time.Second)
 	defer tick.Stop()
-	first := true
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		if !first && unused() < 8<<20 {
+		if unused() > mayStayUnused {
+			debug.FreeOSMemory()
+		}
+		if residentFile() < mayStayProgram {
 			continue
 		}
-		first = false
-		debug.FreeOSMemory()
 		if err := dropProgramPages(); err != nil {
 			slog.InfoContext(ctx, "pages of the program not given back", "error", err)
 		}
 	}
+}
+
+// residentFile is how much of the program's file the process holds in memory, in bytes; 0 where that cannot be read.
+func residentFile() int {
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(statm)) // pages: size, resident, of them shared with files
+	if len(fields) < 3 {
+		return 0
+	}
+	pages, err := strconv.Atoi(fields[2])
+	if err != nil {
+		return 0
+	}
+	return pages * os.Getpagesize()
 }
 
 // unused is what the heap holds and does not need: free, or garbage since the last collection.
