@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/lugsail/lugsail/internal/cnb"
 	"github.com/lugsail/lugsail/internal/config"
@@ -53,6 +54,7 @@ type control struct {
 
 // runServe runs the control plane until ctx ends.
 func runServe(ctx context.Context, cfg config.Config) (err error) {
+	unix.Umask(0o022) // builds run as a user of their own and read what is laid out for them; what is secret names its mode
 	key, err := loadKey(cfg)
 	if err != nil {
 		return err
