@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -77,10 +78,11 @@ func (m Maker) write(ctx context.Context, file string, args []string, change fun
 	}()
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
 	defer cancel()
-	return m.pipe(ctx, args, func(r io.Reader) error { return change(r, out) })
+	return m.pipe(ctx, filepath.Dir(file), args, func(r io.Reader) error { return change(r, out) })
 }
 
-func (m Maker) pipe(ctx context.Context, args []string, read func(io.Reader) error) error {
+// pipe lets mmdebstrap unpack below dir: where /tmp lies in memory, a root file system would fill it.
+func (m Maker) pipe(ctx context.Context, dir string, args []string, read func(io.Reader) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r, w := io.Pipe()
@@ -90,7 +92,7 @@ func (m Maker) pipe(ctx context.Context, args []string, read func(io.Reader) err
 		_ = r.CloseWithError(err) // a writer that still writes shall end
 		done <- err
 	}()
-	run := command.Command{Name: "mmdebstrap", Args: m.args(args), Env: environment(), Stdout: w, Grace: 30 * time.Second}
+	run := command.Command{Name: "mmdebstrap", Args: m.args(args), Env: append(environment(), "TMPDIR="+dir), Stdout: w, Grace: 30 * time.Second}
 	runErr := run.Run(ctx)
 	_ = w.CloseWithError(runErr) // always nil
 	readErr := <-done
@@ -124,7 +126,7 @@ func (m Maker) args(own []string) []string {
 // environment keeps what apt needs to get through the owner's proxy.
 func environment() []string {
 	env := []string{"LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "SOURCE_DATE_EPOCH=1", "HOME=/root"}
-	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "TMPDIR"} {
+	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}
