@@ -71,13 +71,15 @@ func (c *control) prepare(ctx context.Context, progress func(string)) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	defer c.steps.end()
 	return c.builder.Prepare(ctx, c.steps.tell)
 }
 
-// steps tells all who listen what is being prepared.
+// steps tells all who listen what is being prepared, and those who come later what was said before.
 type steps struct {
 	mu        sync.Mutex
 	listeners map[*func(string)]bool
+	said      []string // by the preparation that runs
 }
 
 func (s *steps) join(listener func(string)) (leave func()) {
@@ -87,6 +89,9 @@ func (s *steps) join(listener func(string)) (leave func()) {
 		s.listeners = map[*func(string)]bool{}
 	}
 	s.listeners[&listener] = true
+	for _, line := range s.said {
+		listener(line)
+	}
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -97,9 +102,16 @@ func (s *steps) join(listener func(string)) (leave func()) {
 func (s *steps) tell(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.said = append(s.said, line)
 	for listener := range s.listeners {
 		(*listener)(line)
 	}
+}
+
+func (s *steps) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = nil
 }
 
 // removeFromEngine removes this installation's containers and networks; with purge its images too.

@@ -82,6 +82,10 @@ func summary(ctx context.Context, m machine) error {
 	case !platform.IsKind(err, platform.Conflict):
 		return err
 	}
+	if m.config.AddressGuessed() {
+		m.printf("             This machine only knows a private address of itself. If visitors reach it at another one,\n" +
+			"             say which: ./install.sh --public-ip ADDRESS\n")
+	}
 	m.printf("First app    lugsail login && lugsail create my-app && git push lugsail main\n")
 	return nil
 }

@@ -50,6 +50,12 @@ func private(ip netip.Addr) bool {
 // IP is the address that visitors reach this server at; invalid when it has none.
 func (c Config) IP() netip.Addr { return c.ip }
 
+// AddressGuessed reports whether names rest on a private address that nobody has named. A
+// cloud machine may stand behind another address without knowing it.
+func (c Config) AddressGuessed() bool {
+	return c.Domain == "" && c.PublicIP == "" && (!c.ip.IsValid() || private(c.ip))
+}
+
 // CanACME reports whether a public CA could give a certificate for the host: ACME is
 // on, and the name is neither local nor made from the address.
 func (c Config) CanACME(host string) bool {
