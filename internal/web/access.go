@@ -30,7 +30,7 @@ func (s *Server) guard(r route) echo.HandlerFunc {
 			return err
 		}
 		if r.kind == public || r.kind == git {
-			return r.handler(c)
+			return r.handle(c)
 		}
 		actor, alive, err := s.identify(c, r)
 		if err != nil {
@@ -40,7 +40,7 @@ func (s *Server) guard(r route) echo.HandlerFunc {
 			return err
 		}
 		request.SetActor(c, actor, alive)
-		return r.handler(c)
+		return r.handle(c)
 	}
 }
 
@@ -115,13 +115,13 @@ func sessionCookie(r *http.Request) string {
 
 // allow checks the route's action on its app. An app out of sight does not exist.
 func (s *Server) allow(c echo.Context, r route, actor platform.Actor) error {
-	name := c.Param("app")
-	if name == "" {
+	if !strings.Contains(r.path, ":app") {
 		if r.any {
 			actor.AppID = ""
 		}
 		return permit(actor, r.action, "")
 	}
+	name := c.Param("app")
 	app, err := s.directory.AppByName(c.Request().Context(), name)
 	if err != nil && !platform.IsKind(err, platform.NotFound) {
 		return err

@@ -13,13 +13,16 @@ import (
 )
 
 // The kinds of people and programs that come. A column of the expectation for each.
-var comers = []string{"nobody", "viewer", "read", "deploy", "foreign", "admin", "session"}
+var comers = []string{"nobody", "viewer", "read", "deploy", "foreign", "admin", "session", "developer"}
 
 // row is what each comer is answered on a route: "in" when the handler was reached, else
 // the status: 303 is the way to the sign-in page.
 type row struct{ nobody, viewer, read, deploy, foreign, admin, session string }
 
 func (r row) of(comer string) string {
+	if comer == "developer" {
+		return r.session // no route is for the owner alone
+	}
 	return []string{r.nobody, r.viewer, r.read, r.deploy, r.foreign, r.admin, r.session}[slices.Index(comers, comer)]
 }
 
@@ -74,9 +77,9 @@ var expected = map[string]row{
 func TestA45_EveryRouteTimesEveryComer(t *testing.T) {
 	r := newRig(t)
 	mine, other := r.serving("mine"), r.serving("other")
-	viewer := r.viewer()
+	viewer, developer := r.viewer(), r.signedIn("dev@example.test", platform.RoleDeveloper)
 	comer := map[string]ask{
-		"nobody": {}, "viewer": {session: viewer}, "session": {session: r.session},
+		"nobody": {}, "viewer": {session: viewer}, "session": {session: r.session}, "developer": {session: developer},
 		"read":    {token: r.token("", platform.ScopeRead)},
 		"deploy":  {token: r.token(mine.ID, platform.ScopeDeploy)},
 		"foreign": {token: r.token(other.ID, platform.ScopeAdmin)},
@@ -179,4 +182,14 @@ func TestA59_HeadersThatClaimAnIdentityAreIgnored(t *testing.T) {
 	r := newRig(t)
 	h := http.Header{"Remote-User": {testEmail}, "X-Webauth-User": {testEmail}, "X-Forwarded-User": {testEmail}}
 	r.do(ask{path: "/api/v1/apps", header: h}).want(t, http.StatusUnauthorized)
+}
+
+func TestA45_AnEmptyNameIsNoApp(t *testing.T) {
+	r := newRig(t)
+	mine := r.serving("mine")
+	for _, token := range []string{r.token(mine.ID, platform.ScopeAdmin), r.token("", platform.ScopeAdmin)} {
+		for _, path := range []string{"/api/v1/apps//config/values", "/api/v1/apps//events", "/api/v1/apps//logs"} {
+			r.do(ask{path: path, token: token}).want(t, http.StatusNotFound)
+		}
+	}
 }

@@ -202,3 +202,14 @@ func TestA53_GuessingIsSlowedDownByTheAddressThatTheProxySaw(t *testing.T) {
 	}
 	r.do(ask{method: post, path: "/api/v1/login", json: fmt.Sprintf(`{"email":%q,"password":%q}`, testEmail, testPassword)}).want(t, http.StatusCreated)
 }
+
+func TestAPI_LoginThatGetsNoTokenLeavesNoSession(t *testing.T) {
+	r := newRig(t)
+	body := fmt.Sprintf(`{"email":%q,"password":%q,"name":%q}`, testEmail, testPassword, strings.Repeat("x", 200))
+	r.do(ask{method: post, path: "/api/v1/login", json: body}).want(t, http.StatusUnprocessableEntity)
+	all, err := r.accounts.Sessions(t.Context(), r.owner)
+	must(t, err)
+	if len(all) != 1 {
+		t.Errorf("%d sessions", len(all))
+	}
+}

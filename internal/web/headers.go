@@ -24,6 +24,7 @@ func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Referrer-Policy", referrerPolicy(c.Request().URL.Path))
+		h.Set("Cache-Control", "no-store") // assets and git say otherwise
 		if s.config.HSTS {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
@@ -40,7 +41,6 @@ func referrerPolicy(path string) string {
 }
 
 const (
-	maxForm    = 512 << 10 // 64 KiB of config vars, escaped, and room
 	bodyTime   = 30 * time.Second
 	answerTime = 2 * time.Minute // argon2id waits in a queue of two
 	headerTime = 10 * time.Second
@@ -49,15 +49,16 @@ const (
 	stopTime   = 10 * time.Second
 )
 
-// limits bounds size and time of everything but git, which has limits of its own.
-func limits(next echo.HandlerFunc) echo.HandlerFunc {
+// deadlines bounds the time of a body and of an answer, anew for each request of a connection.
+// Git and streams go on to set their own, as bytes come and go. A request without a body gets no
+// time for one: net/http watches its connection already, and would take the end of that time for
+// a client that has gone, for this request and all that follow on the connection.
+func (s *Server) deadlines(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		control := http.NewResponseController(c.Response().Writer)
-		now := time.Now()
-		_ = control.SetReadDeadline(now.Add(bodyTime)) // a test's recorder has no deadlines
-		_ = control.SetWriteDeadline(now.Add(answerTime))
-		if !strings.HasPrefix(c.Request().URL.Path, "/api/") { // the API bounds bodies as it reads them
-			c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, maxForm)
+		r, control := c.Request(), http.NewResponseController(c.Response().Writer)
+		_ = control.SetWriteDeadline(time.Now().Add(answerTime)) // a test's recorder has no deadlines
+		if r.Body != http.NoBody && !strings.HasPrefix(r.URL.Path, "/git/") {
+			_ = control.SetReadDeadline(time.Now().Add(s.bodyTime)) // likewise; net/http lifts it at the body's end
 		}
 		return next(c)
 	}

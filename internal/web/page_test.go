@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func TestA58_EveryAnswerHasTheSecurityHeaders(t *testing.T) {
 		h := r.do(ask{path: path}).Header
 		policy := h.Get("Content-Security-Policy")
 		if !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") ||
-			h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") == "" || h.Get("X-Request-Id") == "" {
+			h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") == "" || h.Get("X-Request-Id") == "" {
 			t.Errorf("%s: %v", path, h)
 		}
 		if h.Get("Strict-Transport-Security") != "" {
@@ -185,4 +186,32 @@ func TestPages_FormsDoWhatTheySay(t *testing.T) {
 	send("/account/password", url.Values{"current": {testPassword}, "password": {"another good password"}, "again": {"another good password"}}, 303)
 	send("/logout", url.Values{}, 303)
 	r.do(ask{path: "/", session: r.session}).want(t, http.StatusSeeOther)
+}
+
+func TestPages_AFormThatIsTooLargeOrBrokenIsToldAsSuch(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	large := r.do(ask{method: post, path: "/apps/mine/config", session: r.session, form: url.Values{"lines": {"A=" + strings.Repeat("x", 600<<10)}}})
+	if large.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(large.body, "larger than Lugsail takes") {
+		t.Errorf("too large: %d", large.StatusCode)
+	}
+	broken := r.do(ask{method: post, path: "/login", json: "email=%zz", header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}})
+	if broken.StatusCode != http.StatusBadRequest || !strings.Contains(broken.body, "cannot be read") {
+		t.Errorf("broken: %d", broken.StatusCode)
+	}
+}
+
+func TestPages_ALongLogShowsItsEnd(t *testing.T) {
+	r := newRig(t)
+	a := r.serving("mine")
+	var lines []string
+	for i := range 7001 {
+		lines = append(lines, "line "+strconv.Itoa(i)+".")
+	}
+	r.end(r.deployment(a, "Long", lines...), platform.DeploymentFailed, nil)
+	page := r.do(ask{path: "/apps/mine/deployments/2", session: r.session}).want(t, http.StatusOK).body
+	first, second, last := strings.Index(page, "line 4001."), strings.Index(page, "line 4002."), strings.Index(page, "line 7000.")
+	if strings.Contains(page, "line 4000.") || first < 0 || second < first || last < second || !strings.Contains(page, "Earlier lines are left out") {
+		t.Errorf("lines at %d, %d, %d", first, second, last)
+	}
 }

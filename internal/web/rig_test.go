@@ -110,7 +110,7 @@ func newUnclaimedRig(t *testing.T) *rig {
 func (r *rig) service() *app.Service {
 	return &app.Service{
 		Store: r.store, History: r.store, Names: r.store, Progress: r.store.Logs(), Changes: r.store, Engine: r.engine, Now: time.Now,
-		Conductor: &deploy.Conductor{Deployments: r.store, Now: time.Now},
+		Conductor: &deploy.Conductor{Deployments: r.store, Apps: r.store, Journal: journal{r.store}, Now: time.Now},
 		Routes:    &routing.Service{Store: r.store, Hosts: testHosts},
 		Addresses: app.Addresses{
 			Hosts: testHosts, Console: testHost, Port: 443, PublicIPs: []string{"203.0.113.7"},
@@ -118,6 +118,11 @@ func (r *rig) service() *app.Service {
 		},
 	}
 }
+
+// journal is where deployments write what people read later.
+type journal struct{ *store.Store }
+
+func (j journal) Writer(id string) (io.WriteCloser, error) { return j.Logs().Writer(id) }
 
 func testHosts(name string) []string { return []string{name + ".example.test", name + ".localhost"} }
 
@@ -203,15 +208,18 @@ func (r *rig) token(appID string, scopes ...platform.Scope) string {
 }
 
 // viewer makes an account that may only look, and signs it in.
-func (r *rig) viewer() (session string) {
+func (r *rig) viewer() (session string) { return r.signedIn("vic@example.test", platform.RoleViewer) }
+
+// signedIn makes an account and signs it in.
+func (r *rig) signedIn(email string, role platform.Role) (session string) {
 	r.t.Helper()
 	ctx := r.t.Context()
 	hash, err := secret.NewPasswords().Hash(ctx, testPassword)
 	must(r.t, err)
 	must(r.t, r.store.CreateAccount(ctx, &platform.Account{
-		ID: platform.NewID(), Email: "vic@example.test", PasswordHash: hash, Role: platform.RoleViewer, CreatedAt: time.Now(),
+		ID: platform.NewID(), Email: email, PasswordHash: hash, Role: role, CreatedAt: time.Now(),
 	}))
-	session, err = r.accounts.Login(ctx, "vic@example.test", testPassword, "198.51.100.8", "Viewer's Browser")
+	session, err = r.accounts.Login(ctx, email, testPassword, "198.51.100.8", "Another Browser")
 	must(r.t, err)
 	return session
 }

@@ -1,8 +1,11 @@
 package web
 
 import (
+	"strings"
+
 	"github.com/labstack/echo/v4"
 
+	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -26,4 +29,15 @@ type route struct {
 	setup   bool            // answers before the server is claimed, too
 	stream  bool            // stays open; ends when the server stops
 	handler echo.HandlerFunc
+}
+
+// handle takes a request that may come in. A form is read whole before, so that one that is too
+// large or broken is told as such, and not as one with empty fields.
+func (r route) handle(c echo.Context) error {
+	if r.method == post && r.kind != git && !strings.HasPrefix(r.path, "/api/") {
+		if err := request.ReadForm(c); err != nil {
+			return err
+		}
+	}
+	return r.handler(c)
 }

@@ -20,6 +20,8 @@ import (
 	"github.com/lugsail/lugsail/internal/web/console"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/account"
+	"github.com/lugsail/lugsail/platform/app"
 )
 
 // Config says where and as whom the server answers.
@@ -34,27 +36,14 @@ type Config struct {
 
 // Deps is what the handlers work with.
 type Deps struct {
-	Apps      Apps
-	Accounts  Accounts
+	Apps      *app.Service
+	Accounts  *account.Service
 	Directory Directory
 	Ready     func(context.Context) error           // nil when the database answers
 	CA        func(context.Context) ([]byte, error) // root certificate of the internal CA, PEM
 	Git       http.Handler                          // answers under /git/
 	Log       *slog.Logger
 	Now       func() time.Time // nil means time.Now
-}
-
-// Apps is what both doors ask of the application service.
-type Apps interface {
-	api.Apps
-	console.Apps
-}
-
-// Accounts is what both doors ask of the account service.
-type Accounts interface {
-	Identities
-	api.Accounts
-	console.Accounts
 }
 
 // Server is the control plane's HTTP server.
@@ -69,6 +58,7 @@ type Server struct {
 	pages      *console.Console
 	handler    http.Handler
 	claimed    atomic.Bool
+	bodyTime   time.Duration // for a client to send a body
 	stopping   context.Context
 	stop       context.CancelFunc
 }
@@ -77,7 +67,7 @@ type Server struct {
 func New(config Config, deps Deps) (*Server, error) {
 	s := &Server{
 		config: config, identities: deps.Accounts, directory: deps.Directory,
-		ready: deps.Ready, ca: deps.CA, log: deps.Log,
+		ready: deps.Ready, ca: deps.CA, log: deps.Log, bodyTime: bodyTime,
 	}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	if deps.Now == nil {
@@ -104,12 +94,9 @@ func (s *Server) build() http.Handler {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = ClientIP
 	e.HTTPErrorHandler = s.trouble
-	e.Use(s.recover, s.headers, s.onlyOwnHosts, s.sameOrigin)
+	e.Use(s.recover, s.headers, s.deadlines, s.onlyOwnHosts, s.sameOrigin)
 	for _, r := range s.routes {
 		handler := s.guard(r)
-		if r.kind != git {
-			handler = limits(handler)
-		}
 		if r.stream {
 			handler = s.untilStop(handler)
 		}

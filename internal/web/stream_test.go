@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -222,5 +224,54 @@ func TestRecover_PanicIsAProblemAndNothingElse(t *testing.T) {
 	got := r.do(ask{path: "/healthz"}).want(t, http.StatusInternalServerError)
 	if strings.Contains(got.body, "plank") || got.code() != "internal" {
 		t.Errorf("answer: %s", got.body)
+	}
+}
+
+func TestDeadlines_TheTimeForTheBodyDoesNotEndTheWork(t *testing.T) {
+	r := newRig(t)
+	r.server.bodyTime = 50 * time.Millisecond
+	work := func(c echo.Context) error {
+		if _, err := io.Copy(io.Discard, c.Request().Body); err != nil {
+			return err
+		}
+		select {
+		case <-c.Request().Context().Done():
+			return c.String(http.StatusGone, "cut")
+		case <-time.After(300 * time.Millisecond):
+			return c.String(http.StatusOK, "done")
+		}
+	}
+	r.server.routes = append(r.server.routes, route{method: get, path: "/work", handler: work}, route{method: put, path: "/work", handler: work}, route{method: post, path: "/work", handler: work})
+	r.server.handler = r.server.build()
+	client := r.listen()
+	for _, method := range []string{get, put, post} {
+		var body io.Reader
+		if method != get {
+			body = strings.NewReader("a=b")
+		}
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+testHost+"/work", body)
+		must(t, err)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		res, err := client.Do(req)
+		must(t, err)
+		if text, _ := io.ReadAll(res.Body); string(text) != "done" {
+			t.Errorf("%s: %d %s", method, res.StatusCode, text)
+		}
+	}
+}
+
+func TestDeadlines_ABodyThatDoesNotComeIsNotWaitedFor(t *testing.T) {
+	r := newRig(t)
+	r.server.bodyTime = 50 * time.Millisecond
+	client := r.listen()
+	body, never := io.Pipe()
+	defer func() { must(t, never.Close()) }()
+	req, err := http.NewRequestWithContext(t.Context(), post, "http://"+testHost+"/api/v1/login", body)
+	must(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := client.Do(req)
+	must(t, err)
+	if res.StatusCode != http.StatusBadRequest {
+		t.Errorf("answer %d", res.StatusCode)
 	}
 }

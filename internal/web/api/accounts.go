@@ -2,26 +2,14 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 )
-
-// Accounts is what the API asks of the account service.
-type Accounts interface {
-	Claim(ctx context.Context, token, email, password, source, userAgent string) (session string, err error)
-	Login(ctx context.Context, email, password, source, userAgent string) (session string, err error)
-	Session(ctx context.Context, secret, source string) (platform.Actor, platform.Account, error)
-	Logout(ctx context.Context, secret string) error
-	RevokeSession(ctx context.Context, actor platform.Actor, id string) error
-	CreateToken(ctx context.Context, actor platform.Actor, name string, scopes []platform.Scope, appID string, life time.Duration) (secret string, token platform.Token, err error)
-	Tokens(ctx context.Context, actor platform.Actor) ([]platform.Token, error)
-	RevokeToken(ctx context.Context, actor platform.Actor, id string) error
-}
 
 // Account is who asks, as the API shows it.
 type Account struct {
@@ -104,10 +92,7 @@ func (a *API) tokenFor(c echo.Context, session, name string) error {
 		name = "API client"
 	}
 	secret, token, err := a.Accounts.CreateToken(ctx, actor, name, []platform.Scope{platform.ScopeAdmin}, "", 0)
-	if err != nil {
-		return err
-	}
-	if err := a.Accounts.Logout(ctx, session); err != nil {
+	if err := errors.Join(err, a.Accounts.Logout(context.WithoutCancel(ctx), session)); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusCreated, map[string]any{

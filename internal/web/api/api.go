@@ -13,6 +13,8 @@ import (
 
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/account"
+	"github.com/lugsail/lugsail/platform/app"
 )
 
 // Server is what the server says of itself.
@@ -23,27 +25,18 @@ type Server struct {
 	CAFingerprint string   `json:"ca_fingerprint"` // SHA-256 of the root certificate, hex; "" when it cannot be had
 }
 
-// Apps is all that the API asks of the application service.
-type Apps interface {
-	apps
-	configs
-	deployments
-	releases
-	replicas
-	domains
-	plans
-	events
-}
-
 // API holds the handlers.
 type API struct {
-	Apps     Apps
-	Accounts Accounts
+	Apps     *app.Service
+	Accounts *account.Service
 	Server   func(context.Context) Server
 }
 
 // started answers 202 for work that goes on, or tells that there is none to do.
-func started(c echo.Context, d platform.Deployment) error {
+func started(c echo.Context, d platform.Deployment, err error) error {
+	if err != nil {
+		return err
+	}
 	if d.Number == 0 {
 		return c.JSON(http.StatusAccepted, map[string]any{"deployment": nil})
 	}

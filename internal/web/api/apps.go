@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -12,15 +11,6 @@ import (
 	"github.com/lugsail/lugsail/platform/app"
 	"github.com/lugsail/lugsail/platform/observe"
 )
-
-type apps interface {
-	Create(ctx context.Context, actor platform.Actor, r app.CreateRequest) (app.Overview, error)
-	Apps(ctx context.Context, actor platform.Actor) ([]app.Overview, error)
-	App(ctx context.Context, actor platform.Actor, name string) (app.Overview, error)
-	Destroy(ctx context.Context, actor platform.Actor, name, confirm string) (platform.Deployment, error)
-	Configure(ctx context.Context, actor platform.Actor, name string, s app.Settings) (platform.Deployment, error)
-	Scale(ctx context.Context, actor platform.Actor, name string, scale platform.Scale) (platform.Deployment, error)
-}
 
 // App is an app as the API shows it.
 type App struct {
@@ -109,10 +99,7 @@ func (a *API) AppConfigure(c echo.Context) error {
 	}
 	ctx, actor, name := actorAnd(c)
 	d, err := a.Apps.Configure(ctx, actor, name, app.Settings{Plan: body.Plan, Health: body.Health, DeployBranch: body.DeployBranch})
-	if err != nil {
-		return err
-	}
-	return started(c, d)
+	return started(c, d, err)
 }
 
 // AppScale answers PUT /apps/:app/scale.
@@ -125,10 +112,7 @@ func (a *API) AppScale(c echo.Context) error {
 	}
 	ctx, actor, name := actorAnd(c)
 	d, err := a.Apps.Scale(ctx, actor, name, body.Scale)
-	if err != nil {
-		return err
-	}
-	return started(c, d)
+	return started(c, d, err)
 }
 
 // AppDestroy answers DELETE /apps/:app; the body repeats the name.
@@ -141,8 +125,5 @@ func (a *API) AppDestroy(c echo.Context) error {
 	}
 	ctx, actor, name := actorAnd(c)
 	d, err := a.Apps.Destroy(ctx, actor, name, body.Confirm)
-	if err != nil {
-		return err
-	}
-	return started(c, d)
+	return started(c, d, err)
 }

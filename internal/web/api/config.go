@@ -1,20 +1,12 @@
 package api
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/lugsail/lugsail/internal/web/request"
-	"github.com/lugsail/lugsail/platform"
 )
-
-type configs interface {
-	ConfigVars(ctx context.Context, actor platform.Actor, name string) (map[string]string, error)
-	ConfigNames(ctx context.Context, actor platform.Actor, name string) ([]string, error)
-	SetConfigVars(ctx context.Context, actor platform.Actor, name string, set map[string]string, unset []string) (platform.Deployment, error)
-}
 
 // ConfigList answers GET /apps/:app/config: the names.
 func (a *API) ConfigList(c echo.Context) error {
@@ -50,8 +42,5 @@ func (a *API) ConfigChange(c echo.Context) error {
 	}
 	ctx, actor, name := actorAnd(c)
 	d, err := a.Apps.SetConfigVars(ctx, actor, name, body.Set, body.Unset)
-	if err != nil {
-		return err
-	}
-	return started(c, d)
+	return started(c, d, err)
 }

@@ -12,14 +12,6 @@ import (
 	"github.com/lugsail/lugsail/platform/app"
 )
 
-type deployments interface {
-	Redeploy(ctx context.Context, actor platform.Actor, name string) (platform.Deployment, error)
-	Cancel(ctx context.Context, actor platform.Actor, name string, number int) (platform.Deployment, error)
-	Deployments(ctx context.Context, actor platform.Actor, name string, limit int) ([]platform.Deployment, error)
-	Deployment(ctx context.Context, actor platform.Actor, name string, number int) (platform.Deployment, error)
-	FollowDeployment(ctx context.Context, actor platform.Actor, name string, number int, from int64, fn func(app.Progress) error) (platform.Deployment, error)
-}
-
 // Deployment is a deployment as the API shows it.
 type Deployment struct {
 	Number      int                      `json:"number"`
@@ -107,10 +99,7 @@ func (a *API) DeploymentCreate(c echo.Context) error {
 		return err
 	}
 	d, err := a.Apps.Redeploy(actorAnd(c))
-	if err != nil {
-		return err
-	}
-	return started(c, d)
+	return started(c, d, err)
 }
 
 // DeploymentCancel answers POST /apps/:app/deployments/:number/cancel.
@@ -124,10 +113,7 @@ func (a *API) DeploymentCancel(c echo.Context) error {
 		return err
 	}
 	d, err := a.Apps.Cancel(ctx, actor, name, number)
-	if err != nil {
-		return err
-	}
-	return started(c, d)
+	return started(c, d, err)
 }
 
 // logEvent is the data of an event "log". Its id is the place behind the line, where a

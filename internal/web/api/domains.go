@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -9,14 +8,7 @@ import (
 
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
-	"github.com/lugsail/lugsail/platform/app"
 )
-
-type domains interface {
-	Domains(ctx context.Context, actor platform.Actor, name string) ([]platform.Domain, error)
-	AddDomain(ctx context.Context, actor platform.Actor, name, host string) (platform.Domain, app.DomainAdvice, error)
-	RemoveDomain(ctx context.Context, actor platform.Actor, name, host string) error
-}
 
 // Domain is a host name that a person added.
 type Domain struct {

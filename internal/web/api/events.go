@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"math"
 	"net/http"
 	"time"
@@ -11,10 +10,6 @@ import (
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 )
-
-type events interface {
-	Events(ctx context.Context, actor platform.Actor, name string, before int64, limit int) ([]platform.Event, error)
-}
 
 // Event is something that happened.
 type Event struct {

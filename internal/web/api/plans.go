@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -10,10 +9,6 @@ import (
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/plan"
 )
-
-type plans interface {
-	Plans(ctx context.Context, actor platform.Actor) ([]plan.Offer, plan.Capacity, error)
-}
 
 // Plan is a plan and how often it still fits.
 type Plan struct {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -10,11 +9,6 @@ import (
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 )
-
-type releases interface {
-	Releases(ctx context.Context, actor platform.Actor, name string, limit int) ([]platform.Release, error)
-	Rollback(ctx context.Context, actor platform.Actor, name string, release int) (platform.Deployment, error)
-}
 
 // Release is a release as the API shows it: never with config vars.
 type Release struct {
@@ -77,8 +71,5 @@ func (a *API) ReleaseRollback(c echo.Context) error {
 	}
 	ctx, actor, name := actorAnd(c)
 	d, err := a.Apps.Rollback(ctx, actor, name, body.Release)
-	if err != nil {
-		return err
-	}
-	return started(c, d)
+	return started(c, d, err)
 }

@@ -13,11 +13,6 @@ import (
 	"github.com/lugsail/lugsail/platform/app"
 )
 
-type replicas interface {
-	Replicas(ctx context.Context, actor platform.Actor, name string) ([]platform.Replica, error)
-	Logs(ctx context.Context, actor platform.Actor, name string, o app.LogOptions, fn func(platform.LogLine) error) error
-}
-
 // Replica is a replica as the API shows it.
 type Replica struct {
 	Name        string                `json:"name"` // "web.1"

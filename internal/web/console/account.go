@@ -13,16 +13,6 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-type passwords interface {
-	ChangePassword(ctx context.Context, actor platform.Actor, current, next string) error
-}
-
-type tokens interface {
-	CreateToken(ctx context.Context, actor platform.Actor, name string, scopes []platform.Scope, appID string, life time.Duration) (secret string, token platform.Token, err error)
-	Tokens(ctx context.Context, actor platform.Actor) ([]platform.Token, error)
-	RevokeToken(ctx context.Context, actor platform.Actor, id string) error
-}
-
 type accountPage struct {
 	Sessions []platform.Session
 	Tokens   []tokenRow

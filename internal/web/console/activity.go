@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"math"
 	"net/http"
 
@@ -10,10 +9,6 @@ import (
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 )
-
-type events interface {
-	Events(ctx context.Context, actor platform.Actor, name string, before int64, limit int) ([]platform.Event, error)
-}
 
 type activityPage struct {
 	Events []platform.Event

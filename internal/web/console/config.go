@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"maps"
 	"net/http"
 	"strings"
@@ -11,12 +10,6 @@ import (
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 )
-
-type configs interface {
-	ConfigVars(ctx context.Context, actor platform.Actor, name string) (map[string]string, error)
-	ConfigNames(ctx context.Context, actor platform.Actor, name string) ([]string, error)
-	SetConfigVars(ctx context.Context, actor platform.Actor, name string, set map[string]string, unset []string) (platform.Deployment, error)
-}
 
 type configPage struct {
 	Names    []string
@@ -47,7 +40,7 @@ func (c *Console) configWith(e echo.Context, page configPage, wrong error) error
 
 // ConfigSet answers POST /apps/:app/config: one name and value, or the lines of an .env file, or both.
 func (c *Console) ConfigSet(e echo.Context) error {
-	set, err := parseDotenv(e.FormValue("lines"))
+	set, err := platform.ParseDotenv(e.FormValue("lines"))
 	name := strings.TrimSpace(e.FormValue("name"))
 	if name != "" {
 		maps.Copy(set, map[string]string{name: strings.ReplaceAll(e.FormValue("value"), "\r\n", "\n")})

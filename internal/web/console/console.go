@@ -18,34 +18,14 @@ import (
 
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/account"
+	"github.com/lugsail/lugsail/platform/app"
 )
-
-// Apps is all that the pages ask of the application service.
-type Apps interface {
-	overviews
-	creator
-	plans
-	deployments
-	releases
-	logs
-	configs
-	domains
-	settings
-	events
-}
-
-// Accounts is what the pages ask of the account service.
-type Accounts interface {
-	links
-	sessions
-	passwords
-	tokens
-}
 
 // Config is what the pages need.
 type Config struct {
-	Apps        Apps
-	Accounts    Accounts
+	Apps        *app.Service
+	Accounts    *account.Service
 	ConsoleURL  string
 	Version     string
 	Fingerprint func(context.Context) string // of the internal CA, SHA-256 in hex; "" when unknown
@@ -54,8 +34,8 @@ type Config struct {
 
 // Console holds the page handlers.
 type Console struct {
-	apps        Apps
-	accounts    Accounts
+	apps        *app.Service
+	accounts    *account.Service
 	consoleURL  string
 	version     string
 	fingerprint func(context.Context) string
@@ -115,7 +95,6 @@ func (c *Console) show(e echo.Context, status int, name string, f frame) error {
 	if err := c.pages[name].ExecuteTemplate(&page, "layout", f); err != nil {
 		return fmt.Errorf("rendering page %s: %w", name, err)
 	}
-	e.Response().Header().Set("Cache-Control", "no-store")
 	return e.HTMLBlob(status, page.Bytes())
 }
 

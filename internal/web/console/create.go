@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"net/http"
 	"strings"
 
@@ -12,10 +11,6 @@ import (
 	"github.com/lugsail/lugsail/platform/app"
 	"github.com/lugsail/lugsail/platform/plan"
 )
-
-type creator interface {
-	Create(ctx context.Context, actor platform.Actor, r app.CreateRequest) (app.Overview, error)
-}
 
 type createPage struct {
 	Name  string

@@ -2,8 +2,8 @@ package console
 
 import (
 	"context"
-	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -12,14 +12,6 @@ import (
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/app"
 )
-
-type deployments interface {
-	Redeploy(ctx context.Context, actor platform.Actor, name string) (platform.Deployment, error)
-	Cancel(ctx context.Context, actor platform.Actor, name string, number int) (platform.Deployment, error)
-	Deployments(ctx context.Context, actor platform.Actor, name string, limit int) ([]platform.Deployment, error)
-	Deployment(ctx context.Context, actor platform.Actor, name string, number int) (platform.Deployment, error)
-	FollowDeployment(ctx context.Context, actor platform.Actor, name string, number int, from int64, fn func(app.Progress) error) (platform.Deployment, error)
-}
 
 type deploymentsPage struct {
 	Deployments []platform.Deployment
@@ -105,35 +97,38 @@ func (c *Console) readLog(ctx context.Context, f frame, number int, page *deploy
 	if page.Deployment, err = c.apps.Deployment(ctx, f.Actor, name, number); err != nil {
 		return err
 	}
-	brief, cancel := context.WithTimeout(ctx, glance)
+	limit := glance
 	if page.Deployment.State.Ended() {
-		cancel()
-		brief, cancel = context.WithTimeout(ctx, 10*time.Second)
+		limit = 10 * time.Second
 	}
+	brief, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	lines := make([]string, 0, maxShown) // a ring: the newest, from the place of the next one on
+	next := 0
 	d, err := c.apps.FollowDeployment(brief, f.Actor, name, number, 0, func(p app.Progress) error {
-		page.take(p)
+		switch {
+		case p.Deployment != nil:
+			page.Deployment = *p.Deployment
+			return nil
+		case len(lines) < maxShown:
+			lines = append(lines, p.Line)
+		default:
+			lines[next], page.Cut = p.Line, true
+			next = (next + 1) % maxShown
+		}
+		page.Offset = p.Offset
 		return nil
 	})
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err != nil && (brief.Err() == nil || ctx.Err() != nil) { // else the time for reading is over
 		return err
 	}
 	if err == nil {
 		page.Deployment = d
 	}
+	for _, line := range slices.Concat(lines[next:], lines[:next]) {
+		page.Lines = append(page.Lines, buildLine(line))
+	}
 	return nil
-}
-
-func (p *deploymentPage) take(progress app.Progress) {
-	if progress.Deployment != nil {
-		p.Deployment = *progress.Deployment
-		return
-	}
-	p.Offset = progress.Offset
-	if len(p.Lines) == maxShown {
-		p.Lines, p.Cut = append(p.Lines[:0], p.Lines[1:]...), true
-	}
-	p.Lines = append(p.Lines, buildLine(progress.Line))
 }
 
 func deploymentTitle(d platform.Deployment) string {

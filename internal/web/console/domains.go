@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"net/http"
 	"strings"
 
@@ -11,13 +10,6 @@ import (
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/app"
 )
-
-type domains interface {
-	Domains(ctx context.Context, actor platform.Actor, name string) ([]platform.Domain, error)
-	AddDomain(ctx context.Context, actor platform.Actor, name, host string) (platform.Domain, app.DomainAdvice, error)
-	RemoveDomain(ctx context.Context, actor platform.Actor, name, host string) error
-	Advice(host string) app.DomainAdvice
-}
 
 type domainsPage struct {
 	Domains []domainRow

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 
@@ -12,15 +11,6 @@ import (
 	"github.com/lugsail/lugsail/platform/app"
 	"github.com/lugsail/lugsail/platform/plan"
 )
-
-type overviews interface {
-	Apps(ctx context.Context, actor platform.Actor) ([]app.Overview, error)
-	App(ctx context.Context, actor platform.Actor, name string) (app.Overview, error)
-}
-
-type plans interface {
-	Plans(ctx context.Context, actor platform.Actor) ([]plan.Offer, plan.Capacity, error)
-}
 
 type homePage struct {
 	Apps     []app.Overview

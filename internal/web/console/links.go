@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -9,12 +8,6 @@ import (
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 )
-
-type links interface {
-	CheckLink(ctx context.Context, token, purpose, source string) (email string, err error)
-	Claim(ctx context.Context, token, email, password, source, userAgent string) (session string, err error)
-	Recover(ctx context.Context, token, password, source, userAgent string) (session string, err error)
-}
 
 // linkForm is what the two pages behind a one-time link show.
 type linkForm struct {

@@ -1,21 +1,12 @@
 package console
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/lugsail/lugsail/internal/web/request"
-	"github.com/lugsail/lugsail/platform"
 )
-
-type sessions interface {
-	Login(ctx context.Context, email, password, source, userAgent string) (session string, err error)
-	Logout(ctx context.Context, secret string) error
-	Sessions(ctx context.Context, actor platform.Actor) ([]platform.Session, error)
-	RevokeSession(ctx context.Context, actor platform.Actor, id string) error
-}
 
 type loginForm struct {
 	Email string

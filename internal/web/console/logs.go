@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"time"
@@ -12,10 +11,6 @@ import (
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/app"
 )
-
-type logs interface {
-	Logs(ctx context.Context, actor platform.Actor, name string, o app.LogOptions, fn func(platform.LogLine) error) error
-}
 
 type logsPage struct {
 	Lines     []logLine

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -12,12 +11,6 @@ import (
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 )
-
-type releases interface {
-	Releases(ctx context.Context, actor platform.Actor, name string, limit int) ([]platform.Release, error)
-	Rollback(ctx context.Context, actor platform.Actor, name string, release int) (platform.Deployment, error)
-	Replicas(ctx context.Context, actor platform.Actor, name string) ([]platform.Replica, error)
-}
 
 type overviewPage struct {
 	Timeline []moment

@@ -17,7 +17,6 @@ type scalingPage struct {
 	Processes []processRow
 	Max       int
 	Free      int64
-	Each      int64
 }
 
 type processRow struct {
@@ -91,12 +90,8 @@ func (c *Console) PlanSet(e echo.Context) error {
 
 // ScaleSet answers POST /apps/:app/scaling/replicas: a number for each process type.
 func (c *Console) ScaleSet(e echo.Context) error {
-	form, err := e.FormParams()
-	if err != nil {
-		return platform.Errorf(platform.Invalid, "form_invalid", "The form cannot be read.").Because(err)
-	}
 	scale := platform.Scale{}
-	for process, values := range form {
+	for process, values := range e.Request().PostForm {
 		n, err := strconv.Atoi(values[0])
 		if err != nil {
 			return c.scalingWith(e, platform.Errorf(platform.Invalid, "scale_invalid", "The number of replicas must be a whole number."))

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,12 +11,6 @@ import (
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/app"
 )
-
-type settings interface {
-	Configure(ctx context.Context, actor platform.Actor, name string, s app.Settings) (platform.Deployment, error)
-	Scale(ctx context.Context, actor platform.Actor, name string, scale platform.Scale) (platform.Deployment, error)
-	Destroy(ctx context.Context, actor platform.Actor, name, confirm string) (platform.Deployment, error)
-}
 
 // Settings answers GET /apps/:app/settings.
 func (c *Console) Settings(e echo.Context) error { return c.settingsWith(e, nil) }

@@ -39,33 +39,6 @@ func TestA72_OnlyColoursOfTerminalSequencesAreKept(t *testing.T) {
 	}
 }
 
-func TestDotenv_ReadsWhatPeoplePaste(t *testing.T) {
-	vars, err := parseDotenv("# comment\r\nA=1\r\nexport B = two words \nC='as $is\\n'\nD=\"a\\nb \\\"q\\\"\"\n\nE=\nF=x # why\nG=\"first\nsecond\"\nH=a#b\nI=\"k\" # after\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{
-		"A": "1", "B": "two words", "C": `as $is\n`, "D": "a\nb \"q\"", "E": "", "F": "x", "G": "first\nsecond", "H": "a#b", "I": "k",
-	} {
-		if got, ok := vars[name]; !ok || got != want {
-			t.Errorf("%s = %q, want %q", name, got, want)
-		}
-	}
-	if len(vars) != 9 {
-		t.Errorf("%d names: %v", len(vars), vars)
-	}
-	for _, text := range []string{"just words", "A=1\nB", "A=\"never closed\nB=2"} {
-		if _, err := parseDotenv(text); err == nil {
-			t.Errorf("%q is taken", text)
-		}
-	}
-}
-
-func FuzzDotenv(f *testing.F) {
-	f.Add("A=1\nB='x\ny'\nC=\"\\")
-	f.Fuzz(func(_ *testing.T, text string) { _, _ = parseDotenv(text) })
-}
-
 func FuzzPaint(f *testing.F) {
 	f.Add("\x1b[31mred\x1b]0;t\x07\x1b[38;5;1m")
 	f.Fuzz(func(t *testing.T, text string) {

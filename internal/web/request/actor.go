@@ -42,11 +42,5 @@ func alive(c echo.Context) func(context.Context) error {
 // Source is the client's IP address as the proxy saw it.
 func Source(c echo.Context) string { return c.RealIP() }
 
-// UserAgent is what the client calls itself, cut to a sane length.
-func UserAgent(c echo.Context) string {
-	agent := c.Request().UserAgent()
-	if len(agent) > 200 {
-		agent = agent[:200]
-	}
-	return agent
-}
+// UserAgent is what the client calls itself.
+func UserAgent(c echo.Context) string { return c.Request().UserAgent() }

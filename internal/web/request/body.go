@@ -15,8 +15,26 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// MaxJSON bounds a JSON body. Config vars (64 KiB, escaped) are the largest honest ones.
-const MaxJSON = 1 << 20
+// MaxJSON and MaxForm bound bodies. Config vars (64 KiB, escaped) are the largest honest ones.
+const (
+	MaxJSON = 1 << 20
+	MaxForm = 512 << 10
+)
+
+// ReadForm reads the form that a page sends; its fields are then in the request.
+func ReadForm(c echo.Context) error {
+	r := c.Request()
+	r.Body = http.MaxBytesReader(c.Response(), r.Body, MaxForm)
+	err := r.ParseForm()
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return TooLarge()
+	}
+	if err != nil {
+		return WithStatus(http.StatusBadRequest,
+			platform.Errorf(platform.Invalid, "form_invalid", "The form cannot be read.").WithHint("Go back and send it again.").Because(err))
+	}
+	return nil
+}
 
 // Decode reads the JSON body into v, a pointer to a struct. An empty body leaves v as it is.
 func Decode(c echo.Context, v any) error {
@@ -51,7 +69,8 @@ func readBody(c echo.Context) ([]byte, error) {
 // TooLarge is the answer to a body above the limit.
 func TooLarge() error {
 	return WithStatus(http.StatusRequestEntityTooLarge,
-		platform.Errorf(platform.Invalid, "body_too_large", "The request is larger than Lugsail takes."))
+		platform.Errorf(platform.Invalid, "body_too_large", "The request is larger than Lugsail takes.").
+			WithHint("All config vars of an app together may have 64 KiB."))
 }
 
 // jsonType refuses what a foreign page's form could send without asking first.

@@ -90,7 +90,6 @@ func Status(kind platform.Kind) int {
 func WriteProblem(c echo.Context, status int, e *platform.Error) error {
 	header := c.Response().Header()
 	header.Set(echo.HeaderContentType, "application/problem+json")
-	header.Set("Cache-Control", "no-store")
 	switch status {
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", `Bearer realm="Lugsail"`)
@@ -106,9 +105,10 @@ func WriteProblem(c echo.Context, status int, e *platform.Error) error {
 	})
 }
 
-// Log writes the cause of our own faults to the log; what people did wrong is not our news.
+// Log writes the cause of our own faults to the log. What people did wrong is not our news, nor
+// what failed because they went away.
 func Log(log *slog.Logger, c echo.Context, status int, e *platform.Error) {
-	if status < http.StatusInternalServerError {
+	if status < http.StatusInternalServerError || c.Request().Context().Err() != nil {
 		return
 	}
 	log.Error("request failed", "method", c.Request().Method, "route", c.Path(), "status", status,

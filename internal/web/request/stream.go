@@ -20,9 +20,38 @@ const (
 	heartbeat    = 2500 * time.Millisecond
 	writeTimeout = 30 * time.Second
 	maxStreams   = 256 // of the whole server: each holds a follower
+	maxOwn       = 64  // of one account, so that nobody takes them all
+	maxOffset    = 1 << 40
 )
 
-var streams = make(chan struct{}, maxStreams)
+var streams = seats{of: map[string]int{}}
+
+// seats counts the streams that are open.
+type seats struct {
+	mu    sync.Mutex
+	taken int
+	of    map[string]int // by account
+}
+
+func (s *seats) take(account string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken >= maxStreams || s.of[account] >= maxOwn {
+		return false
+	}
+	s.taken++
+	s.of[account]++
+	return true
+}
+
+func (s *seats) leave(account string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taken--
+	if s.of[account]--; s.of[account] == 0 {
+		delete(s.of, account)
+	}
+}
 
 // Stream is a response of server-sent events.
 type Stream struct {
@@ -39,7 +68,7 @@ func LastEventID(c echo.Context) int64 {
 		text = c.QueryParam("from")
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || n > maxOffset {
 		return 0
 	}
 	return n
@@ -49,16 +78,14 @@ func LastEventID(c echo.Context) int64 {
 // reader leaves or may no longer listen. Before the first event f's error is answered
 // as any other one; later it is sent as an event "error".
 func Serve(c echo.Context, f func(ctx context.Context, s *Stream) error) error {
-	select {
-	case streams <- struct{}{}:
-		defer func() { <-streams }()
-	default:
+	account := Actor(c).AccountID
+	if !streams.take(account) {
 		return platform.Errorf(platform.TooMany, "too_many_streams", "Too many live views are open on this server.").
 			WithHint("Close a few and try again.")
 	}
+	defer streams.leave(account)
 	ctx, cancel := context.WithCancelCause(c.Request().Context())
 	s := &Stream{w: c.Response(), control: http.NewResponseController(c.Response().Writer)}
-	_ = s.control.SetReadDeadline(time.Time{}) // a reader sends nothing more; not every writer has deadlines
 	s.open(c)
 	done := make(chan struct{})
 	go func() {
@@ -77,7 +104,6 @@ func Serve(c echo.Context, f func(ctx context.Context, s *Stream) error) error {
 func (s *Stream) open(c echo.Context) {
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, "text/event-stream")
-	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 }
 
