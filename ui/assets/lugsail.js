@@ -97,33 +97,46 @@ function addLine(log, time, who, text, stream) {
 
 for (const log of document.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
 
-// A deployment's log goes on where the page ends; a lost connection goes on by itself.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+// EventSource comes back by itself after a lost connection, but not after an answer such as 503,
+// which is given while the control plane restarts.
+function follow(address, listeners, lost) {
+  const source = new EventSource(address());
+  for (const [name, listen] of Object.entries(listeners)) source.addEventListener(name, (event) => listen(event, source));
+  source.addEventListener("error", (event) => {
+    if (event.data) { source.close(); lost(JSON.parse(event.data).message); return; }
+    lost("Connecting again…");
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => follow(address, listeners, lost), 3000);
+  });
+}
+
+// A deployment's log goes on where the page ends, and after a break where it stood.
 const build = document.querySelector("[data-deployment]");
 if (build) {
-  const source = new EventSource(build.dataset.deployment + "?from=" + build.dataset.from);
-  source.addEventListener("log", (event) => {
-    const line = JSON.parse(event.data).line;
-    const space = line.indexOf(" ");
-    addLine(build, line.slice(0, space), "", line.slice(space + 1), "");
-  });
-  source.addEventListener("step", refresh);
-  source.addEventListener("done", () => { source.close(); refresh(); });
-  source.addEventListener("error", (event) => { if (event.data) source.close(); });
+  let from = build.dataset.from;
+  follow(() => build.dataset.deployment + "?from=" + from, {
+    log(event) {
+      from = event.lastEventId;
+      const line = JSON.parse(event.data).line;
+      const space = line.indexOf(" ");
+      addLine(build, line.slice(0, space), "", line.slice(space + 1), "");
+    },
+    step() { refresh(); },
+    done(event, source) { source.close(); refresh(); },
+  }, () => {});
 }
 
 // An app's log starts anew with each connection, so no line is missed or shown twice.
 const tail = document.querySelector("[data-logs]");
 if (tail) {
-  const source = new EventSource(tail.dataset.logs);
   const state = document.getElementById("log-state");
   const say = (text, colour) => { state.textContent = text; state.className = "state only-script " + colour; };
-  source.addEventListener("open", () => { tail.replaceChildren(); say("Live", "ok"); });
-  source.addEventListener("log", (event) => {
-    const line = JSON.parse(event.data);
-    addLine(tail, line.at, line.replica, line.text, line.stream);
-  });
-  source.addEventListener("error", (event) => {
-    say(event.data ? JSON.parse(event.data).message : "Connecting again…", "warn");
-    if (event.data) source.close();
-  });
+  follow(() => tail.dataset.logs, {
+    open() { tail.replaceChildren(); say("Live", "ok"); },
+    log(event) {
+      const line = JSON.parse(event.data);
+      addLine(tail, line.at, line.replica, line.text, line.stream);
+    },
+  }, (why) => say(why, "warn"));
 }
