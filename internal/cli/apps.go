@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -38,6 +39,7 @@ func (p *program) create() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			answer.App.GitURL = c.repository(answer.App.GitURL)
 			added, worktree, err := p.addRemote(cmd.Context(), answer.App.GitURL)
 			if err != nil {
 				return err
@@ -204,9 +206,12 @@ func (p *program) destroy() *cobra.Command {
 				return err
 			}
 			if confirm == "" {
-				p.printf("This removes the app %s, its releases, its repository and its config vars for ever.\n", name)
-				if confirm, err = p.ask("Type its name to go on: "); err != nil {
+				confirm, err = p.ask(cmd.Context(), fmt.Sprintf("This removes the app %s, its releases, its repository and its config vars for ever.\nType its name to go on: ", name))
+				if errors.Is(err, errNobody) {
 					return usagef("Give --confirm %s where nobody can be asked", name)
+				}
+				if err != nil {
+					return err
 				}
 			}
 			if confirm != name {

@@ -3,18 +3,24 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lugsail/lugsail/internal/command"
 )
@@ -286,9 +292,13 @@ func TestCreate_MakesTheRemoteThatTellsTheAppAfterwards(t *testing.T) {
 	if err := git("init", "-q").Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	w.says("POST /api/v1/apps", 201, `{"app": {"name": "shop", "plan": "micro", "url": "https://shop.x", "git_url": "`+w.server.URL+`/git/shop.git"}}`)
+	w.says("POST /api/v1/apps", 201, `{"app": {"name": "shop", "plan": "micro", "url": "https://shop.x", "git_url": "https://another.name.example/git/shop.git"}}`)
 	if code, out, errs := w.run("create", "shop"); code != ExitOK || !strings.Contains(out, "git push lugsail main") {
 		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	// The remote leads to the name that git has token and certificate for.
+	if out, err := git("remote", "get-url", remote).Output(t.Context()); err != nil || strings.TrimSpace(string(out)) != w.server.URL+"/git/shop.git" {
+		t.Errorf("%s %v", out, err)
 	}
 	w.says("GET /api/v1/apps/shop/logs", 200, `{"lines": [{"at": "2026-01-02T03:04:05Z", "replica": "web.1", "text": "hi"}]}`)
 	if code, out, errs := w.run("logs", "-n", "5"); code != ExitOK || !strings.Contains(out, "web.1: hi") {
@@ -299,16 +309,187 @@ func TestCreate_MakesTheRemoteThatTellsTheAppAfterwards(t *testing.T) {
 	}
 }
 
-func TestScale_KeepsTheOtherProcessTypes(t *testing.T) {
+func TestScale_NamesOnlyWhatChanges(t *testing.T) {
 	w := newWorld(t)
 	w.signedIn()
-	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop", "scale": {"worker": 2}}}`)
+	// A worker of an earlier release is still in the scale; the present release has none.
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop", "scale": {"worker": 2}, "release": {"number": 3}}}`)
 	w.says("PUT /api/v1/apps/shop/scale", 202, `{"deployment": null}`)
-	if code, _, errs := w.run("scale", "web=3", "-a", "shop"); code != ExitOK {
-		t.Fatal(errs)
+	w.says("PATCH /api/v1/apps/shop", 202, `{"deployment": null}`)
+	code, out, errs := w.run("scale", "web=3", "-a", "shop")
+	if code != ExitOK || !strings.Contains(out, "That is how shop runs already") {
+		t.Fatalf("%d %s %s", code, out, errs)
 	}
-	if last := w.asked[len(w.asked)-1]; last != `PUT /api/v1/apps/shop/scale {"scale":{"web":3,"worker":2}}` {
-		t.Error(last)
+	if w.asked[0] != `PUT /api/v1/apps/shop/scale {"scale":{"web":3}}` {
+		t.Error(w.asked[0])
+	}
+	if code, out, _ := w.run("scale", "web=3", "--plan", "nano", "-a", "shop", "--json"); code != ExitOK || !json.Valid([]byte(out)) {
+		t.Errorf("%d, not one document: %s", code, out)
+	}
+}
+
+func TestConfig_ShowsLinesThatCanBeSetAgain(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("GET /api/v1/apps/shop/config/values", 200, `{"config": {"B": "two \"words\"\nand a line", "A": "plain"}}`)
+	code, out, errs := w.run("config", "--show", "-a", "shop")
+	if want := "A=plain\nB=\"two \\\"words\\\"\\nand a line\"\n"; code != ExitOK || out != want {
+		t.Errorf("%d %s\n%s, want\n%s", code, errs, out, want)
+	}
+	w.says("PATCH /api/v1/apps/shop/config", 202, `{"deployment": null}`)
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop"}}`)
+	w.stdin = out
+	if code, out, errs := w.run("config", "set", "--env-file", "-", "-a", "shop"); code != ExitOK || !strings.Contains(out, "Kept for the first deployment") {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	if want := `PATCH /api/v1/apps/shop/config {"set":{"A":"plain","B":"two \"words\"\nand a line"},"unset":null}`; w.asked[1] != want {
+		t.Errorf("%s, want %s", w.asked[1], want)
+	}
+}
+
+func TestLogs_FollowingShowsEachLineOfEachReplicaOnce(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	connections := 0
+	line := func(replica string, second int) string {
+		return fmt.Sprintf("event: log\ndata: {\"at\":\"2026-01-02T03:04:%02dZ\",\"replica\":%q,\"release\":1,\"text\":\"%s at %d\"}\n\n", second, replica, replica, second)
+	}
+	w.mux.HandleFunc("GET /api/v1/apps/shop/logs", func(rw http.ResponseWriter, _ *http.Request) {
+		if connections++; connections == 3 {
+			rw.Header().Set("Content-Type", "application/problem+json")
+			rw.WriteHeader(http.StatusNotFound) // the app is gone: that ends it
+			_, _ = io.WriteString(rw, `{"code":"app_not_found","message":"There is no app named shop."}`)
+			return
+		}
+		_, _ = io.WriteString(rw, line("web.1", 1)+line("web.1", 5)+line("web.2", 2)+line("web.2", 4))
+		if connections == 2 {
+			_, _ = io.WriteString(rw, line("web.2", 6)+line("web.1", 7))
+		}
+	})
+	code, out, _ := w.run("logs", "-f", "-a", "shop")
+	var texts []string
+	for l := range strings.Lines(out) {
+		_, text, _ := strings.Cut(strings.TrimSpace(l), ": ")
+		texts = append(texts, text)
+	}
+	if got := strings.Join(texts, ", "); code != ExitNotFound || got != "web.1 at 1, web.1 at 5, web.2 at 2, web.2 at 4, web.2 at 6, web.1 at 7" {
+		t.Errorf("%d %s", code, got)
+	}
+}
+
+func TestFollow_AQuietStreamThatBreaksIsOpenedAgain(t *testing.T) {
+	w := newWorld(t)
+	connections := 0
+	w.mux.HandleFunc("GET /quiet", func(rw http.ResponseWriter, r *http.Request) {
+		rw.WriteHeader(http.StatusOK)
+		if err := http.NewResponseController(rw).Flush(); err != nil {
+			t.Error(err)
+		}
+		if connections++; connections == 3 {
+			_, _ = io.WriteString(rw, "event: done\ndata: {}\n\n")
+			return
+		}
+		select { // longer than the patience
+		case <-r.Context().Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	})
+	c := &client{base: w.server.URL, http: w.server.Client(), patience: 50 * time.Millisecond}
+	done := false
+	err := c.follow(t.Context(), "/quiet", func(e event) error {
+		if e.name == "done" {
+			done = true
+			return errStreamEnd
+		}
+		return nil
+	})
+	if err != nil || !done {
+		t.Errorf("done %v, %v, after %d connections", done, err, connections)
+	}
+}
+
+func TestDeployments_OneAsJSONIsWhatTheAPISays(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("GET /api/v1/apps/shop/deployments/7", 200, `{"deployment": {"number": 7, "state": "failed", "via": "git"}}`)
+	code, out, errs := w.run("deployments", "7", "-a", "shop", "--json")
+	if code != ExitOK || !strings.Contains(out, `"via": "git"`) {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+}
+
+func TestLogin_WrongPasswordIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.says("POST /api/v1/login", 401, `{"code": "wrong_credentials", "message": "The e-mail address or the password is wrong.", "hint": "Run on the server: lugsail recover."}`)
+	w.stdin = "wrong"
+	code, _, errs := w.run("login", w.server.URL, "--email", "a@example.com", "--password-stdin", "--ca-file", w.caFile)
+	if code != ExitUnauthenticated || !strings.Contains(errs, "→ Run on the server: lugsail recover.") {
+		t.Errorf("%d %s", code, errs)
+	}
+}
+
+func TestLogin_CertificateThatDoesNotFitIsToldAndNotKept(t *testing.T) {
+	w := newWorld(t)
+	w.stdin = "correct horse"
+	other := filepath.Join(t.TempDir(), "other.crt")
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true}, &x509.Certificate{SerialNumber: big.NewInt(1)}, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(other, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: text}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs := w.run("login", w.server.URL, "--email", "a@example.com", "--password-stdin", "--ca-file", other)
+	if code != ExitForbidden || len(w.asked) != 0 || !strings.Contains(errs, "was not signed with the one in") {
+		t.Errorf("%d %v %s", code, w.asked, errs)
+	}
+	if left, err := filepath.Glob(filepath.Join(w.home, ".config", "lugsail", "*")); err != nil || len(left) != 0 {
+		t.Errorf("kept %v, %v", left, err)
+	}
+	byName := strings.Replace(w.server.URL, "127.0.0.1", "localhost", 1)
+	code, _, errs = w.run("login", byName, "--email", "a@example.com", "--password-stdin")
+	if code != ExitUnavailable || len(w.asked) != 0 || !strings.Contains(errs, "has no certificate for that name") || !strings.Contains(errs, "example.com") {
+		t.Errorf("%d %v %s", code, w.asked, errs)
+	}
+}
+
+// saved writes down that the person is signed in to the server, as login does.
+func (w *world) saved() {
+	w.t.Helper()
+	p := &program{Deps: Deps{Env: func(name string) string { return map[string]string{"HOME": w.home}[name] }}}
+	err := p.writeSaved(saved{Current: w.server.URL, Servers: map[string]savedServer{w.server.URL: {URL: w.server.URL, Token: "lgs_test", CA: w.caFile}}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestTarget_AnAppOfAnotherServerIsNotLookedForHere(t *testing.T) {
+	w := newWorld(t)
+	w.saved()
+	t.Chdir(t.TempDir())
+	for _, args := range [][]string{{"init", "-q"}, {"remote", "add", remote, "https://console.elsewhere.example/git/shop.git"}} {
+		if err := git(args...).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hosts := `["console.here.example"]`
+	w.mux.HandleFunc("GET /api/v1/server", func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, `{"hosts": `+hosts+`}`) })
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop"}}`)
+	w.says("DELETE /api/v1/apps/shop", 202, `{"deployment": null}`)
+	code, _, errs := w.run("destroy", "--confirm", "shop")
+	if code != ExitUnauthenticated || !strings.Contains(errs, "lugsail login https://console.elsewhere.example") || len(w.asked) != 1 {
+		t.Errorf("%d %v %s", code, w.asked, errs)
+	}
+	if code, _, errs := w.run("info", "--app", "shop"); code != ExitOK {
+		t.Errorf("named: %d %s", code, errs)
+	}
+	hosts = `["console.here.example", "console.elsewhere.example"]`
+	if code, _, errs := w.run("info"); code != ExitOK {
+		t.Errorf("another name of the same server: %d %s", code, errs)
 	}
 }
 

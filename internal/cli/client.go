@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,8 @@ type client struct {
 	token string
 	agent string
 	http  *http.Client
+
+	patience time.Duration // with a server that a stream does not reach any more
 }
 
 func newClient(server savedServer, version string) (*client, error) {
@@ -37,7 +40,7 @@ func newClient(server savedServer, version string) (*client, error) {
 		return nil, err
 	}
 	return &client{
-		base: server.URL, token: server.Token, agent: "lugsail/" + version,
+		base: server.URL, token: server.Token, agent: "lugsail/" + version, patience: retryFor,
 		http: &http.Client{Transport: transport(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}), CheckRedirect: noRedirect},
 	}, nil
 }
@@ -155,7 +158,16 @@ func (c *client) unreachable(err error) error {
 	if u, parseErr := url.Parse(c.base); parseErr == nil {
 		host = u.Host
 	}
-	if untrusted(err) {
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &name):
+		return platform.Errorf(platform.Unavailable, "certificate", "The server that answers at %s has no certificate for that name.", host).
+			WithHint("Use a name that it has: %s", strings.Join(name.Certificate.DNSNames, ", ")).Because(err)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return platform.Errorf(platform.Unavailable, "certificate", "The certificate of %s is not valid today.", host).
+			WithHint("Is this computer's clock right? It says %s.", time.Now().Format(time.DateTime)).Because(err)
+	case untrusted(err):
 		return platform.Errorf(platform.Unavailable, "certificate", "The certificate of %s is not trusted.", host).
 			WithHint("Sign in to trust it: lugsail login %s", c.base).Because(err)
 	}
@@ -167,10 +179,37 @@ func (c *client) unreachable(err error) error {
 		WithHint("Check the address and the network. On the server, `lugsail service status` shows whether it runs.").Because(err)
 }
 
+// untrusted reports whether nobody vouches for the certificate that came.
 func untrusted(err error) bool {
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &name) || errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+		return false
+	}
 	verification := new(tls.CertificateVerificationError)
 	authority := new(x509.UnknownAuthorityError)
 	return errors.As(err, &verification) || errors.As(err, authority)
+}
+
+// repository gives the address of an app's repository under the name by which this computer
+// knows the server: git has token and certificate for that one.
+func (c *client) repository(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return c.base + u.Path
+}
+
+// answersAs asks the server whether an address is one of its own.
+func (c *client) answersAs(ctx context.Context, base string) (bool, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return false, err
+	}
+	var answer struct{ Hosts []string }
+	_, err = c.call(ctx, http.MethodGet, "/api/v1/server", nil, &answer)
+	return slices.Contains(answer.Hosts, u.Hostname()), err
 }
 
 // problem reads an error of the API.
@@ -180,10 +219,14 @@ func (c *client) problem(res *http.Response) error {
 	var p struct{ Code, Message, Hint string }
 	raw, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if err != nil || media != "application/problem+json" || json.Unmarshal(raw, &p) != nil || p.Message == "" {
+		if kind == platform.Unavailable { // the proxy answers for a control plane that is away
+			return platform.Errorf(kind, "console_away", "The console of %s is restarting, or does not run.", c.base).
+				WithHint("Try again in a few seconds. On the server, `lugsail service status` shows whether it runs.")
+		}
 		return platform.Errorf(kind, "http_"+fmt.Sprint(res.StatusCode), "%s answered %s.", c.base, res.Status).
 			WithHint("Is that the address of a Lugsail server's console?")
 	}
-	if kind == platform.Unauthenticated && p.Code != "login_failed" {
+	if kind == platform.Unauthenticated && p.Code != "wrong_credentials" {
 		p.Hint = "Sign in: lugsail login " + c.base
 	}
 	return &platform.Error{Kind: kind, Code: p.Code, Message: p.Message, Hint: p.Hint}

@@ -1,13 +1,9 @@
 package cli
 
 import (
-	"bufio"
-	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,7 +23,7 @@ func (p *program) config() *cobra.Command {
 			return p.listConfig(cmd, show)
 		},
 	}
-	c.Flags().BoolVar(&show, "show", false, "show the values")
+	c.Flags().BoolVar(&show, "show", false, "show the values, as lines of an .env file")
 	c.AddCommand(p.configSet(), p.configUnset(), p.configGet())
 	return c
 }
@@ -44,8 +40,8 @@ func (p *program) listConfig(cmd *cobra.Command, show bool) error {
 			return err
 		}
 		return p.answer(raw, func() {
-			for _, k := range slices.Sorted(maps.Keys(answer.Config)) {
-				p.printf("%s=%s\n", k, clean(answer.Config[k]))
+			for line := range strings.Lines(platform.FormatDotenv(answer.Config)) {
+				p.printf("%s\n", clean(strings.TrimSuffix(line, "\n")))
 			}
 		})
 	}
@@ -73,7 +69,8 @@ func (p *program) configSet() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set := map[string]string{}
 			if file != "" {
-				if err := p.readEnvFile(file, set); err != nil {
+				var err error
+				if set, err = p.readEnvFile(file); err != nil {
 					return err
 				}
 			}
@@ -104,7 +101,7 @@ func (p *program) changeConfig(cmd *cobra.Command, set map[string]string, unset 
 		return err
 	}
 	body := map[string]any{"set": set, "unset": unset}
-	return p.start(cmd.Context(), c, name, http.MethodPatch, path(name, "config"), body, "Kept. Nothing needs to be deployed for it now.", detach)
+	return p.start(cmd.Context(), c, name, http.MethodPatch, path(name, "config"), body, detach)
 }
 
 func (p *program) configUnset() *cobra.Command {
@@ -141,52 +138,26 @@ func (p *program) configGet() *cobra.Command {
 	}
 }
 
-func (p *program) readEnvFile(file string, into map[string]string) error {
+// maxEnvFile is far above what an app can have.
+const maxEnvFile = 1 << 20
+
+func (p *program) readEnvFile(file string) (map[string]string, error) {
 	in := io.Reader(p.Stdin)
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return platform.Errorf(platform.Invalid, "env_file", "The file %s cannot be read.", file).Because(err)
+			return nil, platform.Errorf(platform.Invalid, "env_file", "The file %s cannot be read.", file).Because(err)
 		}
 		defer func() { _ = f.Close() }() // nothing was written
 		in = f
 	}
-	return parseEnv(in, into)
-}
-
-// parseEnv reads the lines of a .env file: comments, an optional export, values that
-// may stand in quotes. Double quotes know \n, \t, \" and \\; single quotes know nothing.
-func parseEnv(r io.Reader, into map[string]string) error {
-	in := bufio.NewScanner(r)
-	in.Buffer(nil, 1<<20)
-	for n := 1; in.Scan(); n++ {
-		line := strings.TrimSpace(strings.TrimPrefix(in.Text(), "\ufeff"))
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
-		if !ok {
-			return platform.Errorf(platform.Invalid, "env_line", "Line %d of the file is not of the form NAME=value.", n)
-		}
-		into[strings.TrimSpace(name)] = unquote(strings.TrimSpace(value))
+	text, err := io.ReadAll(io.LimitReader(in, maxEnvFile+1))
+	if err != nil {
+		return nil, platform.Errorf(platform.Invalid, "env_file", "The file %s cannot be read.", file).Because(err)
 	}
-	if err := in.Err(); err != nil {
-		return fmt.Errorf("reading the file: %w", err)
+	if len(text) > maxEnvFile {
+		return nil, platform.Errorf(platform.Invalid, "env_file", "The file %s is too large.", file).
+			WithHint("All config vars of an app together may have 64 KiB.")
 	}
-	return nil
-}
-
-func unquote(v string) string {
-	if len(v) >= 2 && v[0] == v[len(v)-1] {
-		switch v[0] {
-		case '\'':
-			return v[1 : len(v)-1]
-		case '"':
-			return strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\"`, `"`, `\\`, `\`).Replace(v[1 : len(v)-1])
-		}
-	}
-	if i := strings.Index(v, " #"); i >= 0 {
-		v = strings.TrimSpace(v[:i])
-	}
-	return v
+	return platform.ParseDotenv(string(text))
 }

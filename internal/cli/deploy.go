@@ -21,7 +21,7 @@ func (p *program) deploy() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.start(cmd.Context(), c, name, http.MethodPost, path(name, "deployments"), struct{}{}, "There is nothing to deploy yet.", detach)
+			return p.start(cmd.Context(), c, name, http.MethodPost, path(name, "deployments"), struct{}{}, detach)
 		},
 	}
 	detachFlag(c, &detach)
@@ -45,6 +45,9 @@ func (p *program) deployments() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if p.json {
+					return p.showDeployment(cmd, c, name, n)
+				}
 				return p.watch(cmd.Context(), c, name, n)
 			}
 			var answer struct{ Deployments []deployment }
@@ -53,6 +56,10 @@ func (p *program) deployments() *cobra.Command {
 				return err
 			}
 			return p.answer(raw, func() {
+				if len(answer.Deployments) == 0 {
+					p.printf("%s has no deployments yet. The first push makes one: git push lugsail main\n", name)
+					return
+				}
 				rows := [][]string{{"NUMBER", "STATE", "RELEASE", "TOOK", "WHEN", "WHY"}}
 				for _, d := range answer.Deployments {
 					made := "-"
@@ -65,6 +72,15 @@ func (p *program) deployments() *cobra.Command {
 			})
 		},
 	}
+}
+
+// showDeployment prints one deployment as it is now.
+func (p *program) showDeployment(cmd *cobra.Command, c *client, name string, n int) error {
+	raw, err := c.call(cmd.Context(), http.MethodGet, path(name, "deployments", n), nil, nil)
+	if err != nil {
+		return err
+	}
+	return printJSON(p.Stdout, raw)
 }
 
 // number reads "7" as well as "#7" or "v7".
@@ -129,6 +145,10 @@ func (p *program) releases() *cobra.Command {
 				return err
 			}
 			return p.answer(raw, func() {
+				if len(answer.Releases) == 0 {
+					p.printf("%s has no releases yet. The first push makes v1: git push lugsail main\n", name)
+					return
+				}
 				rows := [][]string{{"RELEASE", "", "COMMIT", "WHEN", "BY", "WHY"}}
 				for _, r := range answer.Releases {
 					serves := ""
@@ -159,7 +179,7 @@ func (p *program) rollback() *cobra.Command {
 					return err
 				}
 			}
-			return p.start(cmd.Context(), c, name, http.MethodPost, path(name, "rollback"), map[string]int{"release": to}, "There is nothing to roll back to.", detach)
+			return p.start(cmd.Context(), c, name, http.MethodPost, path(name, "rollback"), map[string]int{"release": to}, detach)
 		},
 	}
 	detachFlag(c, &detach)

@@ -12,14 +12,14 @@ import (
 )
 
 // start asks for a deployment and follows it to its end.
-func (p *program) start(ctx context.Context, c *client, name, method, at string, body any, nothing string, detach bool) error {
+func (p *program) start(ctx context.Context, c *client, name, method, at string, body any, detach bool) error {
 	var answer struct{ Deployment *deployment }
 	raw, err := c.call(ctx, method, at, body, &answer)
 	if err != nil {
 		return err
 	}
 	if answer.Deployment == nil {
-		return p.answer(raw, func() { p.printf("%s\n", nothing) })
+		return p.nothing(ctx, c, name, raw)
 	}
 	if detach {
 		return p.answer(raw, func() {
@@ -29,10 +29,28 @@ func (p *program) start(ctx context.Context, c *client, name, method, at string,
 	return p.watch(ctx, c, name, answer.Deployment.Number)
 }
 
+// nothing says why there is no deployment.
+func (p *program) nothing(ctx context.Context, c *client, name string, raw json.RawMessage) error {
+	var answer struct{ App app }
+	if !p.json {
+		if _, err := c.call(ctx, http.MethodGet, path(name), nil, &answer); err != nil {
+			return err
+		}
+	}
+	return p.answer(raw, func() {
+		if answer.App.Release == nil {
+			p.printf("Kept for the first deployment of %s.\n", name)
+			return
+		}
+		p.printf("That is how %s runs already. Nothing was deployed.\n", name)
+	})
+}
+
 // watch shows a deployment until it ends. Interrupting it leaves the deployment alone.
 func (p *program) watch(ctx context.Context, c *client, name string, number int) error {
 	shown := map[string]string{}
 	var last deployment
+	var raw json.RawMessage // as the API answered it
 	err := c.follow(ctx, path(name, "deployments", number, "events"), func(e event) error {
 		switch e.name {
 		case "log":
@@ -42,7 +60,7 @@ func (p *program) watch(ctx context.Context, c *client, name string, number int)
 			}
 			p.progress("       %s\n", clean(withoutTime(l.Line)))
 		case "step", "done":
-			last = deployment{}
+			last, raw = deployment{}, json.RawMessage(e.data)
 			if err := json.Unmarshal([]byte(e.data), &last); err != nil {
 				return fmt.Errorf("reading an event: %w", err)
 			}
@@ -59,10 +77,10 @@ func (p *program) watch(ctx context.Context, c *client, name string, number int)
 	if err != nil {
 		return err
 	}
-	return p.outcome(ctx, c, name, last)
+	return p.outcome(ctx, c, name, last, raw)
 }
 
-// progress goes to standard error when standard output is for JSON.
+// progress is for people: where standard output is for JSON there is none.
 func (p *program) progress(format string, args ...any) {
 	if p.json {
 		return
@@ -72,12 +90,9 @@ func (p *program) progress(format string, args ...any) {
 
 // withoutTime drops the time that begins each line of a deployment's log.
 func withoutTime(line string) string {
-	stamp, rest, found := strings.Cut(line, " ")
+	stamp, rest, _ := strings.Cut(line, " ")
 	if _, err := time.Parse(time.RFC3339Nano, stamp); err == nil {
 		return rest
-	}
-	if !found {
-		return line
 	}
 	return line
 }
@@ -102,12 +117,12 @@ func (p *program) steps(d deployment, shown map[string]string) {
 	}
 }
 
-func (p *program) outcome(ctx context.Context, c *client, name string, d deployment) error {
+func (p *program) outcome(ctx context.Context, c *client, name string, d deployment, raw json.RawMessage) error {
 	if d.State != "live" {
 		return failed(d, name)
 	}
 	if p.json {
-		return printJSON(p.Stdout, map[string]any{"deployment": d})
+		return printJSON(p.Stdout, map[string]any{"deployment": raw})
 	}
 	var answer struct{ App app }
 	if _, err := c.call(ctx, http.MethodGet, path(name), nil, &answer); err != nil {

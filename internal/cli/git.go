@@ -137,7 +137,11 @@ func (p *program) remoteApp(ctx context.Context) (base, name string) {
 	if !ok || platform.ValidateAppName(name) != nil {
 		return "", ""
 	}
-	return u.Scheme + "://" + u.Host, name
+	base, err = cleanURL(u.Scheme + "://" + u.Host)
+	if err != nil {
+		return "", ""
+	}
+	return base, name
 }
 
 // target finds the app and the client to speak about it with.
@@ -152,12 +156,34 @@ func (p *program) target(ctx context.Context) (*client, string, error) {
 	if err := platform.ValidateAppName(name); err != nil {
 		return nil, "", err
 	}
-	if s, err := p.readSaved(); err == nil && base != "" && p.env("LUGSAIL_URL") == "" && s.Servers[base].Token != "" {
-		c, err := newClient(s.Servers[base], p.Version)
+	if base == "" || p.env("LUGSAIL_URL") != "" {
+		c, err := p.client()
 		return c, name, err
 	}
-	c, err := p.client()
+	c, err := p.clientOf(ctx, base, name)
 	return c, name, err
+}
+
+// clientOf gives the client for the server that a folder's git remote names. Never another
+// server's: it may have an app of the same name.
+func (p *program) clientOf(ctx context.Context, base, name string) (*client, error) {
+	if s, err := p.readSaved(); err == nil && s.Servers[base].Token != "" {
+		return newClient(s.Servers[base], p.Version)
+	}
+	c, err := p.client()
+	if err == nil && c.base != base {
+		same, askErr := c.answersAs(ctx, base)
+		if askErr != nil {
+			return nil, askErr
+		}
+		if !same {
+			err = platform.Errorf(platform.Unauthenticated, "not_signed_in", "This folder's app is on %s, and you are not signed in there.", base)
+		}
+	}
+	if platform.IsKind(err, platform.Unauthenticated) {
+		return nil, platform.AsError(err).WithHint("Sign in: lugsail login %s. For an app of another server, give --app %s.", base, name)
+	}
+	return c, err
 }
 
 func (p *program) client() (*client, error) {

@@ -37,7 +37,7 @@ func (p *program) login() *cobra.Command {
 }
 
 func (p *program) runLogin(ctx context.Context, args []string, o loginOptions) error {
-	base, err := p.loginURL(args)
+	base, err := p.loginURL(ctx, args)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (p *program) runLogin(ctx context.Context, args []string, o loginOptions) e
 	return nil
 }
 
-func (p *program) loginURL(args []string) (string, error) {
+func (p *program) loginURL(ctx context.Context, args []string) (string, error) {
 	if len(args) == 1 {
 		return cleanURL(args[0])
 	}
@@ -92,9 +92,12 @@ func (p *program) loginURL(args []string) (string, error) {
 	if u, _ := p.Local(); u != "" {
 		return u, nil
 	}
-	u, err := p.ask("Address of the console: ")
-	if err != nil {
+	u, err := p.ask(ctx, "Address of the console: ")
+	if errors.Is(err, errNobody) {
 		return "", usagef("Which server? Give the address of its console: lugsail login https://console.example.com")
+	}
+	if err != nil {
+		return "", err
 	}
 	return cleanURL(u)
 }
@@ -117,7 +120,7 @@ func (p *program) byToken(ctx context.Context, c *client) (secret, email string,
 	switch {
 	case secret != "":
 	case p.interactive():
-		secret, err = p.password("API token: ")
+		secret, err = p.password(ctx, "API token: ")
 	default:
 		secret, err = p.line()
 	}
@@ -135,15 +138,19 @@ func (p *program) byToken(ctx context.Context, c *client) (secret, email string,
 func (p *program) byPassword(ctx context.Context, c *client, o loginOptions) (secret, email string, err error) {
 	email = o.email
 	if email == "" {
-		if email, err = p.ask("E-mail: "); err != nil {
+		email, err = p.ask(ctx, "E-mail: ")
+		if errors.Is(err, errNobody) {
 			return "", "", usagef("Give --email and --password-stdin, or --token, where nobody can be asked")
+		}
+		if err != nil {
+			return "", "", err
 		}
 	}
 	var password string
 	if o.passwordStdin {
 		password, err = p.line()
 	} else {
-		password, err = p.password("Password: ")
+		password, err = p.password(ctx, "Password: ")
 	}
 	if errors.Is(err, errNobody) {
 		return "", "", usagef("Give --password-stdin where nobody can be asked")

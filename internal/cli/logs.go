@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -33,6 +34,9 @@ func (p *program) logs() *cobra.Command {
 					return err
 				}
 				return p.answer(raw, func() {
+					if len(answer.Lines) == 0 {
+						p.note("%s has written nothing that is still kept.\n", name)
+					}
 					for _, l := range answer.Lines {
 						p.logLine(l)
 					}
@@ -47,11 +51,16 @@ func (p *program) logs() *cobra.Command {
 	return c
 }
 
-// followLogs goes on behind the newest line that was shown when the connection breaks.
+// followLogs goes on when the connection breaks. The server then begins anew, so what was shown
+// of a replica is passed over; lines of several replicas come in no order.
 func (p *program) followLogs(cmd *cobra.Command, c *client, name string, query url.Values) error {
 	query.Set("follow", "true")
-	var newest time.Time
+	var shown map[string]time.Time // by replica, when the connection broke
+	newest := map[string]time.Time{}
 	return c.follow(cmd.Context(), path(name, "logs")+"?"+query.Encode(), func(e event) error {
+		if e.name == streamOpen {
+			shown = maps.Clone(newest)
+		}
 		if e.name != "log" {
 			return nil
 		}
@@ -59,10 +68,13 @@ func (p *program) followLogs(cmd *cobra.Command, c *client, name string, query u
 		if err := json.Unmarshal([]byte(e.data), &l); err != nil {
 			return fmt.Errorf("reading an event: %w", err)
 		}
-		if l.At.Before(newest) {
-			return nil // shown before the connection broke
+		who := fmt.Sprintf("v%d %s", l.Release, l.Replica)
+		if at, ok := shown[who]; ok && !l.At.After(at) {
+			return nil
 		}
-		newest = l.At
+		if l.At.After(newest[who]) {
+			newest[who] = l.At
+		}
 		if p.json {
 			return json.NewEncoder(p.Stdout).Encode(json.RawMessage(e.data))
 		}

@@ -2,7 +2,7 @@ package cli
 
 import (
 	"fmt"
-	"maps"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -80,32 +80,20 @@ func (p *program) scale() *cobra.Command {
 				return p.answer(raw, func() { p.printf("%s on plan %s\n", a.scaleText(), a.Plan) })
 			}
 			if size != "" {
-				if err := p.start(cmd.Context(), c, name, http.MethodPatch, path(name), map[string]string{"plan": size}, "The plan is "+size+" from the first deployment on.", detach); err != nil || len(change) == 0 {
+				first := *p
+				if p.json && len(change) > 0 {
+					first.Stdout = io.Discard // one answer is printed: the last
+				}
+				if err := first.start(cmd.Context(), c, name, http.MethodPatch, path(name), map[string]string{"plan": size}, detach); err != nil || len(change) == 0 {
 					return err
 				}
 			}
-			return p.rescale(cmd, c, name, change, detach)
+			return p.start(cmd.Context(), c, name, http.MethodPut, path(name, "scale"), map[string]any{"scale": change}, detach)
 		},
 	}
 	c.Flags().StringVar(&size, "plan", "", "plan of each replica (see lugsail plans)")
 	detachFlag(c, &detach)
 	return c
-}
-
-// rescale sends the whole scale: what was there, with the change.
-func (p *program) rescale(cmd *cobra.Command, c *client, name string, change map[string]int, detach bool) error {
-	var answer struct{ App app }
-	if _, err := c.call(cmd.Context(), http.MethodGet, path(name), nil, &answer); err != nil {
-		return err
-	}
-	scale := map[string]int{}
-	maps.Copy(scale, answer.App.Scale)
-	maps.Copy(scale, change)
-	nothing := "The scale is kept for the first deployment."
-	if answer.App.Release != nil {
-		nothing = "That is how it runs already."
-	}
-	return p.start(cmd.Context(), c, name, http.MethodPut, path(name, "scale"), map[string]any{"scale": scale}, nothing, detach)
 }
 
 func counts(args []string) (map[string]int, error) {

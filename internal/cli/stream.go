@@ -27,24 +27,26 @@ type event struct {
 
 var errStreamEnd = errors.New("enough")
 
+// streamOpen is the name of the event that follow itself tells at the begin of each connection.
+const streamOpen = "open"
+
 // follow reads events until handle says errStreamEnd. A stream that breaks off goes on
-// behind the last event that had an id; once one with an id of its own was seen
-// nothing is told twice.
+// behind the last event that had an id, for as long as the server comes back within a minute.
 func (c *client) follow(ctx context.Context, path string, handle func(event) error) error {
 	last := ""
 	broken := time.Time{}
 	for {
-		moved, err := c.read(ctx, path, &last, handle)
+		connected, err := c.read(ctx, path, &last, handle)
 		if errors.Is(err, errStreamEnd) {
 			return nil
 		}
 		if err != nil && !platform.IsKind(err, platform.Unavailable) {
 			return err
 		}
-		if moved || broken.IsZero() {
+		if connected || broken.IsZero() {
 			broken = time.Now()
 		}
-		if time.Since(broken) > retryFor {
+		if time.Since(broken) > c.patience {
 			return err
 		}
 		select {
@@ -55,8 +57,8 @@ func (c *client) follow(ctx context.Context, path string, handle func(event) err
 	}
 }
 
-// read reads one connection's events to its end, and tells whether any came.
-func (c *client) read(ctx context.Context, path string, last *string, handle func(event) error) (moved bool, err error) {
+// read reads one connection's events to its end, and tells whether there was one.
+func (c *client) read(ctx context.Context, path string, last *string, handle func(event) error) (connected bool, err error) {
 	header := http.Header{"Accept": {"text/event-stream"}}
 	if *last != "" {
 		header.Set("Last-Event-ID", *last)
@@ -66,21 +68,23 @@ func (c *client) read(ctx context.Context, path string, last *string, handle fun
 		return false, err
 	}
 	defer func() { _ = res.Body.Close() }() // nothing was written
+	if err := handle(event{name: streamOpen}); err != nil {
+		return true, err
+	}
 	in := bufio.NewReader(res.Body)
 	for {
 		e, err := readEvent(in)
 		if errors.Is(err, io.EOF) {
-			return moved, nil
+			return true, nil
 		}
 		if err != nil {
-			return moved, c.unreachable(err)
+			return true, c.unreachable(err)
 		}
 		if e.id != "" {
 			*last = e.id
 		}
-		moved = true
 		if err := dispatch(e, handle); err != nil {
-			return moved, err
+			return true, err
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -29,7 +30,7 @@ type trust struct {
 // certificate that it takes; "" when the system trusts it already.
 func (p *program) certificate(ctx context.Context, base string, how trust) (string, error) {
 	if how.file != "" {
-		return p.keepFile(base, how.file)
+		return p.given(ctx, base, how.file)
 	}
 	if how.fingerprint == "" {
 		err := p.handshake(ctx, base, "")
@@ -37,13 +38,30 @@ func (p *program) certificate(ctx context.Context, base string, how trust) (stri
 			return "", p.explain(base, err)
 		}
 		if url, file := p.Local(); file != "" && url == base {
-			return p.keepFile(base, file)
+			return p.given(ctx, base, file)
 		}
 		if s, err := p.readSaved(); err == nil && s.Servers[base].CA != "" && p.handshake(ctx, base, s.Servers[base].CA) == nil {
 			return s.Servers[base].CA, nil
 		}
 	}
 	return p.learn(ctx, base, how.fingerprint)
+}
+
+// given takes a certificate that a person has, when it fits the server.
+func (p *program) given(ctx context.Context, base, file string) (string, error) {
+	data, err := readCA(base, file)
+	if err != nil {
+		return "", err
+	}
+	err = p.handshake(ctx, base, file)
+	if untrusted(err) {
+		return "", platform.Errorf(platform.Forbidden, "ca_file", "The certificate of %s was not signed with the one in %s.", base, file).
+			WithHint("Get the file from the server once more. Without --ca-file, lugsail login fetches it and shows its fingerprint.").Because(err)
+	}
+	if err != nil {
+		return "", p.explain(base, err)
+	}
+	return p.keep(base, data)
 }
 
 func (p *program) explain(base string, err error) error {
@@ -70,16 +88,16 @@ func (p *program) handshake(ctx context.Context, base, file string) error {
 	return res.Body.Close()
 }
 
-func (p *program) keepFile(base, file string) (string, error) {
+func readCA(base, file string) ([]byte, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return "", platform.Errorf(platform.Invalid, "ca_file", "The certificate in %s cannot be read.", file).Because(err)
+		return nil, platform.Errorf(platform.Invalid, "ca_file", "The certificate in %s cannot be read.", file).Because(err)
 	}
 	if _, err := readCertificate(data); err != nil {
-		return "", platform.Errorf(platform.Invalid, "ca_file", "%s holds no certificate.", file).
+		return nil, platform.Errorf(platform.Invalid, "ca_file", "%s holds no certificate.", file).
 			WithHint("It must be a PEM file, as the server gives it at %s/ca.crt.", base)
 	}
-	return p.keep(base, data)
+	return data, nil
 }
 
 func (p *program) keep(base string, data []byte) (string, error) {
@@ -124,7 +142,7 @@ func (p *program) learn(ctx context.Context, base, expected string) (string, err
 			return "", platform.Errorf(platform.Forbidden, "fingerprint_differs", "The server's certificate has another fingerprint: %s", grouped(print)).
 				WithHint("Compare with what the server itself says: sudo lugsail host fingerprint. If they differ, somebody stands in between.")
 		}
-	} else if err := p.believe(base, print); err != nil {
+	} else if err := p.believe(ctx, base, print); err != nil {
 		return "", err
 	}
 	path, err := p.keep(base, data)
@@ -134,9 +152,12 @@ func (p *program) learn(ctx context.Context, base, expected string) (string, err
 	return path, p.explain(base, p.handshake(ctx, base, path))
 }
 
-func (p *program) believe(base, print string) error {
-	p.printf("%s uses a certificate of its own. Its fingerprint (SHA-256) is\n\n    %s\n\nThe server shows it with: sudo lugsail host fingerprint\n", base, grouped(print))
-	yes, err := p.confirm("Trust it?")
+func (p *program) believe(ctx context.Context, base, print string) error {
+	p.note("%s uses a certificate of its own. Its fingerprint (SHA-256) is\n\n    %s\n\nThe server shows it with: sudo lugsail host fingerprint\n", base, grouped(print))
+	yes, err := p.confirm(ctx, "Trust it?")
+	if err != nil && !errors.Is(err, errNobody) {
+		return err
+	}
 	if err != nil {
 		return platform.Errorf(platform.Unavailable, "certificate", "The certificate of %s is not known here, and there is nobody to ask.", base).
 			WithHint("Give --fingerprint with what `sudo lugsail host fingerprint` says on the server, or --ca-file.")

@@ -94,6 +94,7 @@ type replica struct {
 type logLine struct {
 	At      time.Time `json:"at"`
 	Replica string    `json:"replica"`
+	Release int       `json:"release"`
 	Stream  string    `json:"stream"`
 	Text    string    `json:"text"`
 }
