@@ -4,13 +4,12 @@ import "time"
 
 // BuildRequest is all that a builder needs to turn a source into an image.
 type BuildRequest struct {
-	BuildID  string
-	AppID    string
-	App      string
-	Dir      string            // the source tree; the builder does not change it
-	Env      map[string]string // for the build only: never config vars of the running app, unless a person said so
-	Previous string            // image of the last good build, for reuse; "" when there is none
-	Limits   BuildLimits
+	BuildID string
+	AppID   string
+	App     string
+	Dir     string            // the source tree; the builder does not change it
+	Env     map[string]string // for the build only: never config vars of the running app, unless a person said so
+	Limits  BuildLimits
 }
 
 // BuildLimits bound one build.

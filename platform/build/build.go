@@ -62,10 +62,10 @@ func (s *Service) Run(ctx context.Context, app platform.App, d platform.Deployme
 		return platform.Build{}, err
 	}
 	defer release()
-	return s.build(ctx, app, d, previousImage(earlier), log)
+	return s.build(ctx, app, d, log)
 }
 
-func (s *Service) build(ctx context.Context, app platform.App, d platform.Deployment, previous string, log io.Writer) (platform.Build, error) {
+func (s *Service) build(ctx context.Context, app platform.App, d platform.Deployment, log io.Writer) (platform.Build, error) {
 	b := platform.Build{
 		ID: platform.NewID(), AppID: app.ID, DeploymentID: d.ID, State: platform.BuildRunning,
 		SourceDigest: d.Source.Digest, StartedAt: s.Now().UTC(),
@@ -74,7 +74,7 @@ func (s *Service) build(ctx context.Context, app platform.App, d platform.Deploy
 		return b, fmt.Errorf("recording the build: %w", err)
 	}
 	result, buildErr := s.Builder.Build(ctx, platform.BuildRequest{
-		BuildID: b.ID, AppID: app.ID, App: app.Name, Dir: d.Source.Dir, Previous: previous, Limits: s.Limits,
+		BuildID: b.ID, AppID: app.ID, App: app.Name, Dir: d.Source.Dir, Limits: s.Limits,
 	}, log)
 	b.Builder, b.Detected, b.Image, b.ImageBytes, b.Processes = result.Builder, result.Detected, result.Image, result.Bytes, result.Processes
 	b.State = platform.BuildSucceeded
@@ -98,13 +98,4 @@ func builtFor(builds []platform.Build, deploymentID string) (platform.Build, boo
 		}
 	}
 	return platform.Build{}, false
-}
-
-func previousImage(newestFirst []platform.Build) string {
-	for _, b := range newestFirst {
-		if b.State == platform.BuildSucceeded {
-			return b.Image
-		}
-	}
-	return ""
 }
