@@ -16,9 +16,18 @@ func CopyTree(from, to string) error {
 	return nil
 }
 
+// MergeTree copies the files of a directory into one that may have others.
+func MergeTree(from, to string) error {
+	return linkTree("copying", from, to, func(string) bool { return false })
+}
+
 // LinkTree makes a second directory of the same files without copying their contents. Files for
 // which shared says no are copied.
 func LinkTree(from, to string, shared func(name string) bool) error {
+	return linkTree("linking", from, to, shared)
+}
+
+func linkTree(doing, from, to string, shared func(name string) bool) error {
 	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -30,7 +39,7 @@ func LinkTree(from, to string, shared func(name string) bool) error {
 		return linkEntry(path, filepath.Join(to, name), d, shared(name))
 	})
 	if err != nil {
-		return fmt.Errorf("linking %s: %w", filepath.Base(from), err)
+		return fmt.Errorf("%s %s: %w", doing, filepath.Base(from), err)
 	}
 	return nil
 }

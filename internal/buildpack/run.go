@@ -84,6 +84,14 @@ func Killed(err error) bool {
 	return errors.As(err, &exit) && (exit.Code == -1 || exit.Code == 137)
 }
 
+// MemoryHint is what to do about a build that wants too much memory.
+const MemoryHint = "Make the build smaller: fewer or lighter modules, or build on your machine and push the result."
+
+// OutOfMemory is the failure of a program that was killed, or that gave up for want of memory.
+func OutOfMemory(what string) error {
+	return Failf("build_out_of_memory", MemoryHint, "The build needed more memory than it may have: %s", what)
+}
+
 // Tail keeps the last 64 KiB of an output.
 type Tail struct{ kept []byte }
 

@@ -4,7 +4,6 @@ import (
 	"go/version"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/lugsail/lugsail/internal/buildpack"
 )
@@ -42,47 +41,22 @@ func (t toolchain) say(m module) string {
 	}
 	switch {
 	case wanted == "":
-		return t.version + " (go.mod names no version)"
+		return t.version + " (" + m.file + " names no version)"
 	case version.Compare("go"+wanted, "go"+t.version) > 0:
-		return wanted + " (go.mod says \"" + line + "\"; the go command fetches it)"
+		return wanted + " (" + m.file + " says \"" + line + "\"; the go command fetches it)"
 	}
-	return t.version + " (go.mod says \"" + line + "\")"
+	return t.version + " (" + m.file + " says \"" + line + "\")"
 }
 
-func (t toolchain) env() []string {
+func (t toolchain) env(m module) []string {
+	work := "off"
+	if len(m.work) > 0 {
+		work = filepath.Join(buildpack.AppDir, "go.work")
+	}
 	return []string{
-		"CGO_ENABLED=0", "GOTOOLCHAIN=auto", "GOFLAGS=", "GOWORK=off", "GO111MODULE=on", "GOENV=off", "GOTELEMETRY=off",
+		"CGO_ENABLED=0", "GOTOOLCHAIN=auto", "GOFLAGS=", "GOWORK=" + work, "GO111MODULE=on", "GOENV=off", "GOTELEMETRY=off",
 		"GOOS=linux", "GOARCH=" + arch(), "GOROOT=" + filepath.Dir(filepath.Dir(t.program)),
-		"GOCACHE=" + filepath.Join(buildpack.Keep, "go-cache"), "GOPATH=" + filepath.Join(buildpack.Keep, "go"),
+		"GOCACHE=" + cacheDir, "GOPATH=" + filepath.Join(buildpack.Keep, "go"),
 		"GOMODCACHE=" + filepath.Join(buildpack.Keep, "go-mod"),
 	}
-}
-
-// explain turns a failed build into a sentence with the compiler's own words.
-func explain(err error, tail *buildpack.Tail) error {
-	if buildpack.Killed(err) {
-		return err
-	}
-	lines := tail.Lines()
-	for _, line := range lines {
-		switch {
-		case strings.Contains(line, "missing go.sum entry"), strings.Contains(line, "updates to go.mod needed"), strings.Contains(line, "no required module provides package"):
-			return buildpack.Failf("go_mod_untidy", "Run: go mod tidy, then commit go.mod and go.sum.", "go.mod or go.sum does not match the code: %s", line)
-		case strings.Contains(line, "inconsistent vendoring"):
-			return buildpack.Failf("go_vendor", "Run: go mod vendor, then commit the folder vendor.", "The folder vendor does not match go.mod.")
-		case strings.Contains(line, "requires go >="), strings.Contains(line, "toolchain not available"):
-			return buildpack.Failf("go_version", "Lower the go line in go.mod to a released version.", "%s", line)
-		case strings.Contains(line, "dial tcp"), strings.Contains(line, "i/o timeout"):
-			return buildpack.Failf("go_network", "Try again; if it happens again, check the server's network.", "A module could not be fetched: %s", line)
-		}
-	}
-	for _, line := range lines {
-		if strings.Contains(line, ".go:") {
-			return buildpack.Failf("go_compile", "Correct it, commit and push again.", "The code does not compile: %s", line)
-		}
-	}
-	if len(lines) > 0 {
-		return buildpack.Failf("go_build", "The lines above say more.", "go build failed: %s", lines[len(lines)-1])
-	}
-	return err
 }
