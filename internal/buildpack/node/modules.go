@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -22,22 +23,43 @@ type modules struct {
 	p    pkg
 	r    runtime
 	site bool   // only the build needs them
-	lock string // name of the lock file, "" when there is none
+	dev  string // a module for development that the app needs when it runs, "" when there is none
+	lock string // name of npm's lock file, "" when there is none
+	yarn bool   // yarn.lock says the versions
 	why  string // why they depend on the whole tree, "" when they do not
 	key  string
 }
 
 var inApp = filepath.Join(buildpack.AppDir, "node_modules")
 
-func newModules(c buildpack.Context, p pkg, r runtime, site bool) *modules {
-	m := &modules{c: c, p: p, r: r, site: site, why: p.local()}
+func newModules(c buildpack.Context, p pkg, r runtime, s start) *modules {
+	m := &modules{c: c, p: p, r: r, site: s.site, dev: s.dev, why: p.local()}
 	for _, name := range []string{"npm-shrinkwrap.json", "package-lock.json"} {
 		if c.Tree.Has(name) {
 			m.lock = name
 			break
 		}
 	}
+	m.yarn = m.lock == "" && yarnClassic(c.Tree)
 	return m
+}
+
+// yarnClassic reports whether there is a yarn.lock that npm understands: one of Yarn 1.
+func yarnClassic(tree buildpack.Tree) bool {
+	text, err := tree.Read("yarn.lock")
+	return err == nil && bytes.Contains(text[:min(len(text), 300)], []byte("# yarn lockfile v1"))
+}
+
+// files are what npm reads, but for modules.
+func (m *modules) files() []string {
+	names := []string{"package.json", ".npmrc"}
+	if m.yarn {
+		names = append(names, "yarn.lock")
+	}
+	if m.lock != "" {
+		names = append(names, m.lock)
+	}
+	return names
 }
 
 // build installs the modules, runs the build script and leaves the production modules in a layer.
@@ -57,10 +79,26 @@ func (m *modules) build() error {
 	if err := m.identify(); err != nil {
 		return err
 	}
-	if m.p.buildScript() == "" {
+	if m.dev != "" {
+		buildpack.Say("The app needs %s when it runs, which is in devDependencies: those modules stay in the image too.", m.dev)
+	}
+	if m.p.buildScript() == "" && !m.installNeedsAll() {
 		return m.plain()
 	}
 	return m.withScript()
+}
+
+// installNeedsAll is for scripts such as "prepare": "husky": what they run is a module for development.
+func (m *modules) installNeedsAll() bool {
+	return m.p.whileInstalling() != "" && len(m.p.DevDependencies) > 0
+}
+
+// kinds tells npm which modules the image gets.
+func (m *modules) kinds() string {
+	if m.dev != "" {
+		return "--include=dev"
+	}
+	return "--omit=dev"
 }
 
 // identify reckons the key of the modules.
@@ -68,8 +106,8 @@ func (m *modules) identify() error {
 	if m.lock == "" {
 		m.warn()
 	}
-	parts := []string{"modules", m.p.modulesKey(), m.r.version, goruntime.GOARCH}
-	for _, name := range []string{m.lock, ".npmrc"} {
+	parts := []string{"modules", m.p.modulesKey(), m.r.version, goruntime.GOARCH, m.kinds()}
+	for _, name := range m.files()[1:] {
 		text, err := m.c.Tree.Read(name)
 		if err != nil {
 			return err
@@ -88,7 +126,11 @@ func (m *modules) identify() error {
 }
 
 func (m *modules) warn() {
-	for file, tool := range map[string]string{"yarn.lock": "Yarn", "pnpm-lock.yaml": "pnpm", "bun.lock": "Bun", "bun.lockb": "Bun"} {
+	if m.yarn {
+		buildpack.Say("yarn.lock says the versions; npm installs them")
+		return
+	}
+	for file, tool := range map[string]string{"yarn.lock": "Yarn 2 and later", "pnpm-lock.yaml": "pnpm", "bun.lock": "Bun", "bun.lockb": "Bun"} {
 		if m.c.Tree.Has(file) {
 			buildpack.Say("%s is not used: %s is not supported yet, npm installs instead. To fix the versions: npm install, then commit package-lock.json.", file, tool)
 			return
@@ -123,11 +165,7 @@ func (m *modules) plain() error {
 }
 
 func (m *modules) inLayer(layer buildpack.Layer) error {
-	names := []string{"package.json", ".npmrc"}
-	if m.lock != "" {
-		names = append(names, m.lock)
-	}
-	for _, name := range names {
+	for _, name := range m.files() {
 		if !m.c.Tree.Has(name) {
 			continue
 		}
@@ -135,10 +173,10 @@ func (m *modules) inLayer(layer buildpack.Layer) error {
 			return errorAt("copying "+name, err)
 		}
 	}
-	if err := m.install(layer.Path, "--omit=dev"); err != nil {
+	if err := m.install(layer.Path, m.kinds()); err != nil {
 		return err
 	}
-	for _, name := range names {
+	for _, name := range m.files() {
 		if err := os.RemoveAll(filepath.Join(layer.Path, name)); err != nil {
 			return errorAt("removing "+name, err)
 		}
@@ -149,7 +187,7 @@ func (m *modules) inLayer(layer buildpack.Layer) error {
 // viaTree is for modules that need the tree while they are installed.
 func (m *modules) viaTree(layer buildpack.Layer) error {
 	buildpack.Say("Modules are installed anew with each change: %s", m.why)
-	if err := m.install(buildpack.AppDir, "--omit=dev"); err != nil {
+	if err := m.install(buildpack.AppDir, m.kinds()); err != nil {
 		return err
 	}
 	return m.moveTo(layer)
@@ -200,7 +238,10 @@ func (m *modules) link() error {
 
 func (m *modules) install(dir string, extra ...string) error {
 	args := []string{m.verb(), "--prefer-offline"}
-	if m.lock == "" {
+	switch {
+	case m.yarn:
+		args = append(args, "--no-save") // without a package-lock.json npm would not look at yarn.lock either
+	case m.lock == "":
 		args = append(args, "--no-package-lock")
 	}
 	args = append(args, extra...)
@@ -223,8 +264,11 @@ func (m *modules) script() error {
 	run.Env = append(run.Env, "NODE_ENV=production")
 	run.Skip = chatter()
 	err := run.Run()
-	if err == nil || buildpack.Killed(err) {
-		return err
+	switch {
+	case err == nil:
+		return nil
+	case buildpack.Killed(err):
+		return buildpack.OutOfMemory("npm run " + name + " was ended by the server.")
 	}
 	return explainScript(name, tail)
 }

@@ -25,6 +25,9 @@ var Buildpack = buildpack.Buildpack{ID: "lugsail/node", Detect: detect, Build: b
 // mains are files that are started when nothing else is said.
 var mains = []string{"server.js", "index.js", "app.js", "main.js", "server.mjs", "index.mjs"}
 
+// others are files that say that the app is written in another language.
+var others = []string{"composer.json", "Gemfile", "manage.py", "mix.exs", "pom.xml"}
+
 func detect(tree buildpack.Tree) bool {
 	if !tree.Has("package.json") {
 		return !tree.Has("index.html") && slices.ContainsFunc(mains[:3], tree.Has)
@@ -33,7 +36,13 @@ func detect(tree buildpack.Tree) bool {
 	if err == nil && tree.Has("go.mod") && p.Scripts["start"] == "" && mainFile(tree, p) == "" {
 		return false // a Go app that makes its pages with npm
 	}
-	if err != nil || p.Scripts["start"] != "" || p.buildScript() != "" || tree.Has("Procfile") || mainFile(tree, p) != "" {
+	if err != nil || p.Scripts["start"] != "" || tree.Has("Procfile") || mainFile(tree, p) != "" {
+		return true
+	}
+	if slices.ContainsFunc(others, tree.Has) {
+		return false // its pages are made with npm
+	}
+	if p.buildScript() != "" {
 		return true
 	}
 	_, site := static.Folder(tree, static.Folders...)
@@ -49,7 +58,7 @@ func build(c buildpack.Context) error {
 	if err != nil {
 		return err
 	}
-	start, err := chooseStart(c.Tree, p, buildpack.Web(lines))
+	start, err := chooseStart(c.Tree, p, lines)
 	if err != nil {
 		return err
 	}
@@ -60,7 +69,7 @@ func build(c buildpack.Context) error {
 	if err := r.contribute(c); err != nil {
 		return err
 	}
-	modules := newModules(c, p, r, start.site)
+	modules := newModules(c, p, r, start)
 	if err := modules.build(); err != nil {
 		return err
 	}
@@ -82,77 +91,19 @@ func build(c buildpack.Context) error {
 	return c.Scripts("start", []buildpack.Line{{Type: "web", Command: start.command}})
 }
 
-// start is how the web process runs.
-type start struct {
-	command string
-	why     string
-	site    bool // the build makes static files
-}
-
-// devServers are start scripts that are for one's own machine only.
-var devServers = []string{"react-scripts start", "ng serve", "vite", "vite dev", "vite serve", "vue-cli-service serve", "webpack serve", "webpack-dev-server", "parcel", "astro dev", "rsbuild dev"}
-
-func chooseStart(tree buildpack.Tree, p pkg, procfile bool) (start, error) {
-	script := strings.TrimSpace(p.Scripts["start"])
-	switch {
-	case procfile:
-		return start{why: "Procfile"}, nil
-	case p.buildScript() != "" && devServer(script):
-		return start{site: true}, nil
-	case script != "":
-		return start{command: p.startCommand(script), why: "start script"}, nil
-	case p.buildScript() != "" && p.Main == "" && tree.Has("index.html"):
-		return start{site: true}, nil // a main.js beside a page is the page's
-	case mainFile(tree, p) != "":
-		return start{command: "node " + quote(mainFile(tree, p)), why: "main file"}, nil
-	case p.buildScript() != "":
-		return start{site: true}, nil
-	case tree.Has("Procfile"):
-		return start{why: "Procfile"}, nil
-	}
-	return start{}, buildpack.Failf("node_no_start",
-		`Add a start script to package.json, for example "scripts": {"start": "node server.js"}, or a Procfile with: web: node server.js`,
-		"Lugsail does not know how to start this Node app: package.json has no start script, and there is no server.js or index.js.")
-}
-
-func devServer(script string) bool {
-	for _, known := range devServers {
-		if rest, ok := strings.CutPrefix(script, known); ok && (rest == "" || strings.HasPrefix(rest, " --") || strings.HasPrefix(rest, " -") || (known == "parcel" && strings.HasPrefix(rest, " "))) {
-			return true
-		}
-	}
-	return false
-}
-
-// mainFile is what package.json names as main, or a file with a usual name.
-func mainFile(tree buildpack.Tree, p pkg) string {
-	if p.Main != "" && filepath.IsLocal(p.Main) {
-		for _, name := range []string{p.Main, p.Main + ".js", filepath.Join(p.Main, "index.js")} {
-			if tree.Has(filepath.Clean(name)) {
-				return filepath.Clean(name)
-			}
-		}
-	}
-	for _, name := range mains {
-		if tree.Has(name) {
-			return name
-		}
-	}
-	return ""
-}
-
-func quote(word string) string {
-	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-") == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
 // built are the folders that build scripts write sites into.
 var built = []string{"dist", "build", "out", "public", "_site", ".output/public", "dist/client", "www"}
 
+// servers are what frameworks make when they do not make files.
+var servers = []string{".output/server/index.mjs", "dist/server/entry.mjs", "build/index.js", "build/server/index.js"}
+
 // serveSite serves what the build script made.
 func serveSite(c buildpack.Context, r runtime, p pkg) error {
+	if program := servers[0]; c.Tree.Has(program) { // Nuxt and others that build on Nitro: it has its modules in it
+		buildpack.Say("The build made a server in %s", program)
+		c.Detected("Node %s · npm run %s · server in %s", r.version, p.buildScript(), program)
+		return c.Scripts("start", []buildpack.Line{{Type: "web", Command: "node " + program}})
+	}
 	folders := slices.Clone(built)
 	if entries, err := os.ReadDir(filepath.Join(buildpack.AppDir, "dist")); err == nil {
 		for _, entry := range entries { // Angular: dist/NAME/browser
@@ -161,12 +112,20 @@ func serveSite(c buildpack.Context, r runtime, p pkg) error {
 	}
 	folder, ok := static.Folder(c.Tree, folders...)
 	if !ok {
-		return buildpack.Failf("node_no_site", `Add a start script to package.json when the app is a server, for example "start": "node server.js".`,
-			"npm run %s made no index.html in any of %s, and package.json has no start script.", p.buildScript(), strings.Join(built[:4], ", "))
+		return noSite(c.Tree, p)
 	}
 	buildpack.Say("The build made a static site in %s", folder)
 	c.Detected("Node %s · npm run %s · static site in %s", r.version, p.buildScript(), folder)
 	return static.Serve(c, folder)
+}
+
+func noSite(tree buildpack.Tree, p pkg) error {
+	hint := p.startHint(`"start": "node server.js"`)
+	if i := slices.IndexFunc(servers, tree.Has); i >= 0 {
+		hint = p.startHint(`"start": "node ` + servers[i] + `"`)
+	}
+	return buildpack.Failf("node_no_site", hint,
+		"npm run %s made no index.html in any of %s, and package.json has no start script.", p.buildScript(), strings.Join(built[:4], ", "))
 }
 
 func keepDir(parts ...string) string {

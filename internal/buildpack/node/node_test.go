@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +46,7 @@ func TestDetect(t *testing.T) {
 		{"package only", map[string]string{"package.json": `{}`}, true},
 		{"broken package", map[string]string{"package.json": `{`, "index.html": ""}, true},
 		{"Go with npm for pages", map[string]string{"package.json": `{"scripts": {"build": "tailwind"}}`, "go.mod": "module x", "main.go": ""}, false},
+		{"PHP with npm for pages", map[string]string{"package.json": `{"scripts": {"build": "vite build"}}`, "composer.json": ""}, false},
 		{"nothing", map[string]string{"README.md": ""}, false},
 	}
 	for _, c := range cases {
@@ -57,19 +59,28 @@ func TestDetect(t *testing.T) {
 func TestWish(t *testing.T) {
 	versions := []string{"18.20.4", "20.18.0", "22.11.0", "24.11.0", "25.1.0"}
 	cases := map[string]string{ // what is asked for, and which of these meet it
-		`{"engines": {"node": ">=20"}}`:               "20.18.0 22.11.0 24.11.0 25.1.0",
-		`{"engines": {"node": "^18 || ^20"}}`:         "18.20.4 20.18.0",
-		`{"engines": {"node": "20.x"}}`:               "20.18.0",
-		`{"engines": {"node": "20"}}`:                 "20.18.0",
-		`{"engines": {"node": ">=18 <21"}}`:           "18.20.4 20.18.0",
-		`{"engines": {"node": "18 - 20"}}`:            "18.20.4 20.18.0",
-		`{"engines": {"node": "~22.11"}}`:             "22.11.0",
-		`{"engines": {"node": "v24.11.0"}}`:           "24.11.0",
-		`{"engines": {"node": "*"}}`:                  "24.11.0 25.1.0",
-		`{"engines": {"node": "lts/*"}}`:              "24.11.0 25.1.0",
-		`{"engines": {"node": "lts/Jod"}}`:            "22.11.0",
-		`{"engines": {"node": ">= 20.0.0 < 23.0.0"}}`: "20.18.0 22.11.0",
-		`{}`: "18.20.4 20.18.0 22.11.0 24.11.0 25.1.0",
+		`{"engines": {"node": ">=20"}}`:                 "20.18.0 22.11.0 24.11.0 25.1.0",
+		`{"engines": {"node": "^18 || ^20"}}`:           "18.20.4 20.18.0",
+		`{"engines": {"node": "20.x"}}`:                 "20.18.0",
+		`{"engines": {"node": "20"}}`:                   "20.18.0",
+		`{"engines": {"node": ">=18 <21"}}`:             "18.20.4 20.18.0",
+		`{"engines": {"node": "18 - 20"}}`:              "18.20.4 20.18.0",
+		`{"engines": {"node": "~22.11"}}`:               "22.11.0",
+		`{"engines": {"node": "v24.11.0"}}`:             "24.11.0",
+		`{"engines": {"node": "*"}}`:                    "24.11.0 25.1.0",
+		`{"engines": {"node": "lts/*"}}`:                "24.11.0 25.1.0",
+		`{"engines": {"node": "lts/Jod"}}`:              "22.11.0",
+		`{"engines": {"node": ">= 20.0.0 < 23.0.0"}}`:   "20.18.0 22.11.0",
+		`{"engines": {"node": "18 || 20 || 22"}}`:       "18.20.4 20.18.0 22.11.0",
+		`{"engines": {"node": "^18.18.0 || >=20.0.0"}}`: "18.20.4 20.18.0 22.11.0 24.11.0 25.1.0",
+		`{"engines": {"node": ">=18.x"}}`:               "18.20.4 20.18.0 22.11.0 24.11.0 25.1.0",
+		`{"engines": {"node": "22.x.x"}}`:               "22.11.0",
+		`{"engines": {"node": "<=22"}}`:                 "18.20.4 20.18.0 22.11.0",
+		`{"engines": {"node": ">=18.0.0 <=20.x"}}`:      "18.20.4 20.18.0",
+		`{"engines": {"node": "=20"}}`:                  "20.18.0",
+		`{"engines": {"node": "^20.x"}}`:                "20.18.0",
+		`{"engines": {"node": "20.*"}}`:                 "20.18.0",
+		`{}`:                                            "18.20.4 20.18.0 22.11.0 24.11.0 25.1.0",
 	}
 	for text, want := range cases {
 		source := tree(t, map[string]string{"package.json": text})
@@ -132,6 +143,11 @@ func TestStart(t *testing.T) {
 		{"page with a script", map[string]string{"package.json": `{"scripts": {"build": "vite build"}}`, "index.html": "", "main.js": ""}, false, "", true, false},
 		{"server with a page", map[string]string{"package.json": `{"main": "server.js", "scripts": {"build": "x"}}`, "index.html": "", "server.js": ""}, false, "node server.js", false, false},
 		{"build only", map[string]string{"package.json": `{"scripts": {"build": "x"}}`}, false, "", true, false},
+		{"development server behind others", map[string]string{"package.json": `{"scripts": {"start": "PORT=3000 npx react-scripts start", "build": "x"}}`}, false, "", true, false},
+		{"Docusaurus", map[string]string{"package.json": `{"scripts": {"start": "docusaurus start", "build": "docusaurus build"}}`}, false, "", true, false},
+		{"Nest", map[string]string{"package.json": `{"scripts": {"start": "nest start", "start:prod": "node dist/main", "build": "nest build"}}`}, false, "node dist/main", false, false},
+		{"main that the build makes", map[string]string{"package.json": `{"main": "./dist/index.js", "scripts": {"build": "tsc"}}`}, false, "node dist/index.js", false, false},
+		{"main outside that no build makes", map[string]string{"package.json": `{"main": "../dist/index.js", "scripts": {"build": "tsc"}}`}, false, "", true, false},
 		{"Procfile", map[string]string{"package.json": `{"scripts": {"start": "x"}}`}, true, "", false, false},
 		{"nothing", map[string]string{"package.json": `{}`}, false, "", false, true},
 	}
@@ -141,7 +157,11 @@ func TestStart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := chooseStart(source, p, c.procfile)
+		var lines []buildpack.Line
+		if c.procfile {
+			lines = []buildpack.Line{{Type: "web", Command: "node x.js"}}
+		}
+		s, err := chooseStart(source, p, lines)
 		if (err != nil) != c.fails || s.command != c.command || s.site != c.site {
 			t.Errorf("%s: got %+v, %v", c.name, s, err)
 		}
@@ -202,5 +222,54 @@ func TestChatter_HidesNpmsManual(t *testing.T) {
 	}
 	if got := strings.Join(shown, "|"); got != "npm error code EUSAGE|npm error the reason|added 1 package" {
 		t.Errorf("shows %s", got)
+	}
+}
+
+func TestDevIn_FindsModulesForDevelopmentThatTheAppRuns(t *testing.T) {
+	p, err := readPackage(tree(t, map[string]string{"package.json": `{
+		"scripts": {"start": "npm run serve", "serve": "NODE_ENV=production nodemon server.js", "prod": "node server.js", "preprod": "tsc"},
+		"dependencies": {"express": "4", "tsx": "4"},
+		"devDependencies": {"nodemon": "3", "typescript": "5", "ts-node": "10", "@swc-node/register": "1", "tsx": "4", "server": "1"}}`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{
+		"node server.js": "", "tsx index.ts": "", "nodemon": "nodemon", "npm start": "nodemon", "npm run prod": "typescript",
+		"tsc && node dist/index.js": "typescript", "node -r ts-node/register x.ts": "ts-node", "node --import @swc-node/register/esm x.ts": "@swc-node/register",
+		"./node_modules/.bin/nodemon x": "nodemon", "npm run missing": "", `sh -c "nodemon x"`: "nodemon",
+	} {
+		if got := p.devIn("", line); got != want {
+			t.Errorf("%q needs %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestExplain_SaysWhatToDo(t *testing.T) {
+	install := func(tail *buildpack.Tail) error { return explainInstall(errors.New("exit status 1"), tail, "ci") }
+	script := func(tail *buildpack.Tail) error { return explainScript("build", tail) }
+	for _, c := range []struct {
+		explain            func(*buildpack.Tail) error
+		output, code, says string
+	}{
+		{install, "npm error code 1\nnpm error path /layers/x/modules/node_modules/bcrypt\nnpm error command failed\nnpm error command sh -c node-gyp rebuild\nnpm error gyp ERR! find Python\n", "npm_native", "The module bcrypt must be compiled"},
+		{install, "npm error code 127\nnpm error path /home/app\nnpm error command failed\nnpm error command sh -c prisma generate\nnpm error sh: 1: prisma: not found\nnpm error A complete log of this run can be found in: x\n", "npm_failed", "the script prisma generate failed: sh: 1: prisma: not found"},
+		{install, "npm error code EUNSUPPORTEDPROTOCOL\nnpm error Unsupported URL Type \"workspace:\": workspace:*\n", "npm_protocol", "workspace:*"},
+		{install, "npm error code ERESOLVE\nnpm error ERESOLVE could not resolve\nnpm error\nnpm error While resolving: a@1\n", "npm_failed", "ERESOLVE could not resolve"},
+		{install, "npm error code ENOSPC\nnpm error nospc ENOSPC: no space left on device\n", "disk_full", "no space left"},
+		{script, "vite v5\nerror during build:\nCould not resolve \"./x\" from \"src/main.js\"\n    at file:///x\n", "npm_script_failed", `error during build: Could not resolve "./x"`},
+		{script, "src/a.ts(3,5): error TS2304: Cannot find name 'x'.\nFound 1 error.\n", "npm_script_failed", "src/a.ts(3,5): error TS2304"},
+		{script, "/home/app/make.js:1\nthrow new Error(\"the sky\")\n^\n\nError: the sky\n    at Object.<anonymous>\n", "npm_script_failed", "failed: Error: the sky"},
+		{script, "<--- Last few GCs --->\nFATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n", "build_out_of_memory", "npm run build"},
+		{script, "Error: Cannot find module @rollup/rollup-linux-x64-gnu. npm has a bug related to optional dependencies (x). Please try\n", "npm_lock_foreign", "another system"},
+		{script, "", "npm_script_failed", "it said nothing"},
+	} {
+		tail := &buildpack.Tail{}
+		if _, err := tail.Write([]byte(c.output)); err != nil {
+			t.Fatal(err)
+		}
+		var failure *buildpack.Failure
+		if err := c.explain(tail); !errors.As(err, &failure) || failure.Code != c.code || !strings.Contains(failure.Message+failure.Hint, c.says) {
+			t.Errorf("%q gives %+v, want %s with %q", c.output, err, c.code, c.says)
+		}
 	}
 }

@@ -89,14 +89,22 @@ func (p pkg) startCommand(script string) string {
 // installScripts are run by npm while it installs, and may read anything in the tree.
 var installScripts = []string{"preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare", "dependencies"}
 
-// local says why the modules depend on more than package.json and the lock file, "" when they do not.
-func (p pkg) local() string {
+// whileInstalling is the name of a script that npm runs while it installs, "" when there is none.
+func (p pkg) whileInstalling() string {
 	for _, name := range installScripts {
 		if p.Scripts[name] != "" {
-			return "package.json has a script " + name
+			return name
 		}
 	}
-	if _, ok := p.fields["workspaces"]; ok {
+	return ""
+}
+
+// local says why the modules depend on more than package.json and the lock file, "" when they do not.
+func (p pkg) local() string {
+	if name := p.whileInstalling(); name != "" {
+		return "package.json has a script " + name
+	}
+	if p.workspaces() {
 		return "package.json has workspaces"
 	}
 	for _, group := range []map[string]string{p.Dependencies, p.DevDependencies, p.OptionalDependencies} {
@@ -127,6 +135,10 @@ func (p pkg) modulesKey() string {
 
 // empty reports that there is nothing to install.
 func (p pkg) empty() bool {
-	_, workspaces := p.fields["workspaces"]
-	return len(p.Dependencies)+len(p.DevDependencies)+len(p.OptionalDependencies) == 0 && !workspaces
+	return len(p.Dependencies)+len(p.DevDependencies)+len(p.OptionalDependencies) == 0 && !p.workspaces()
+}
+
+func (p pkg) workspaces() bool {
+	_, ok := p.fields["workspaces"]
+	return ok
 }

@@ -191,34 +191,10 @@ func (r runtime) env() []string {
 		"PATH=" + filepath.Join(r.dir, "bin") + ":" + os.Getenv("PATH"),
 		"npm_config_cache=" + keepDir("npm"), "npm_config_audit=false", "npm_config_fund=false",
 		"npm_config_update_notifier=false", "npm_config_loglevel=error", "npm_config_progress=false",
-		"NEXT_TELEMETRY_DISABLED=1", "ASTRO_TELEMETRY_DISABLED=1", "NO_COLOR=1", "TERM=dumb",
+		"HUSKY=0", "NEXT_TELEMETRY_DISABLED=1", "ASTRO_TELEMETRY_DISABLED=1", "NO_COLOR=1", "TERM=dumb",
 	}
 	if certificates := "/etc/ssl/certs/ca-certificates.crt"; os.Getenv("NODE_EXTRA_CA_CERTS") == "" && exists(certificates) {
 		env = append(env, "NODE_EXTRA_CA_CERTS="+certificates)
 	}
 	return env
-}
-
-// npmError finds npm's own words in its output.
-func npmError(tail *buildpack.Tail) string {
-	lines := tail.Lines()
-	var found []string
-	for _, line := range lines {
-		text, ok := strings.CutPrefix(line, "npm error ")
-		if !ok {
-			text, ok = strings.CutPrefix(line, "npm ERR! ")
-		}
-		text = strings.TrimSpace(text)
-		if !ok || text == "" || strings.HasPrefix(text, "A complete log of this run") || strings.HasPrefix(text, "code ") || strings.HasPrefix(text, "errno ") || strings.HasPrefix(text, "syscall ") || strings.HasPrefix(text, "path ") {
-			continue
-		}
-		found = append(found, text)
-	}
-	if len(found) > 0 {
-		return found[0]
-	}
-	if len(lines) > 0 {
-		return lines[len(lines)-1]
-	}
-	return "it said nothing"
 }

@@ -18,7 +18,7 @@ var (
 	keptNext    = keepDir("next-cache")
 )
 
-// withScript is for apps with a build script: it needs all modules, the image only some.
+// withScript is for apps with a script that needs all modules; the image gets only some.
 func (m *modules) withScript() (err error) {
 	if err := m.allModules(); err != nil {
 		return err
@@ -28,19 +28,12 @@ func (m *modules) withScript() (err error) {
 			err = errors.Join(err, m.keep()) // the next try shall not install again
 		}
 	}()
-	if exists(keptNext) {
-		if err := buildpack.Replace(keptNext, nextCache); err != nil {
-			return err
-		}
+	if m.p.buildScript() == "" {
+		return m.production("")
 	}
 	began := time.Now()
-	if err := m.script(); err != nil {
+	if err := m.withNextCache(); err != nil {
 		return err
-	}
-	if exists(nextCache) {
-		if err := buildpack.Replace(nextCache, keptNext); err != nil {
-			return err
-		}
 	}
 	if m.site {
 		return m.keep()
@@ -50,6 +43,22 @@ func (m *modules) withScript() (err error) {
 		return errorAt("looking for generated modules", err)
 	}
 	return m.production(written)
+}
+
+// withNextCache runs the build script beside what Next.js kept of the last one.
+func (m *modules) withNextCache() error {
+	if exists(keptNext) {
+		if err := buildpack.Replace(keptNext, nextCache); err != nil {
+			return err
+		}
+	}
+	if err := m.script(); err != nil {
+		return err
+	}
+	if !exists(nextCache) {
+		return nil
+	}
+	return buildpack.Replace(nextCache, keptNext)
 }
 
 // allModules brings the modules with the ones for development into the tree.
@@ -74,7 +83,7 @@ func (m *modules) production(written string) error {
 		if !exists(inApp) {
 			return os.MkdirAll(filepath.Join(layer.Path, "node_modules"), 0o755)
 		}
-		if len(m.p.DevDependencies) > 0 {
+		if len(m.p.DevDependencies) > 0 && m.dev == "" {
 			return m.pruneTo(layer)
 		}
 		if err := buildpack.CopyTree(inApp, filepath.Join(layer.Path, "node_modules")); err != nil {
