@@ -13,6 +13,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"path"
@@ -115,7 +116,7 @@ func (s *Server) find(urlPath string) (name, redirect string) {
 		return name, ""
 	case s.file(name+"/index.html") != "":
 		if !slash {
-			return "", (clean + "/")
+			return "", (&url.URL{Path: clean + "/"}).EscapedPath()
 		}
 		return name + "/index.html", ""
 	}

@@ -48,7 +48,7 @@ func body(t *testing.T, r *http.Response) string {
 }
 
 func TestServer_FindsFilesByCleanPaths(t *testing.T) {
-	s := site(map[string]string{"404.html": "lost"})
+	s := site(map[string]string{"404.html": "lost", "my docs%/index.html": "mine"})
 	cases := []struct {
 		path, text, location string
 		status               int
@@ -68,6 +68,7 @@ func TestServer_FindsFilesByCleanPaths(t *testing.T) {
 		{"/.well-known/x.txt", "well", "", 200},
 		{"/../../etc/passwd", "lost", "", 404},
 		{"//docs", "", "/docs/", 301},
+		{"/my docs%", "", "/my%20docs%25/", 301},
 		{"/a/../docs", "", "/docs/", 301},
 	}
 	for _, c := range cases {
