@@ -20,6 +20,7 @@ import (
 var (
 	errTime   = errors.New("the build took too long")
 	errOutput = errors.New("the build printed too much")
+	errRoom   = errors.New("the build filled the disk")
 	anID      = regexp.MustCompile(`^[a-z0-9]{1,40}$`)
 )
 
@@ -34,7 +35,7 @@ func (b *Builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 	if err != nil {
 		return platform.BuildResult{}, err
 	}
-	if err := b.headroom(); err != nil {
+	if err := b.headroom(ctx); err != nil {
 		return platform.BuildResult{}, err
 	}
 	if !b.networkUp() { // somebody removed it, or its bridge
@@ -42,18 +43,24 @@ func (b *Builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 			return platform.BuildResult{}, err
 		}
 	}
+	if state, err = b.ensureThere(ctx, state, log); err != nil {
+		return platform.BuildResult{}, err
+	}
 	unlock, err := b.lock(ctx, req.AppID)
 	if err != nil {
 		return platform.BuildResult{}, err
 	}
 	defer unlock()
+	if err := b.ensureGoSeed(ctx, req, log); err != nil {
+		return platform.BuildResult{}, err
+	}
 	if err := b.removeBuilds(ctx, labelApp+"="+req.AppID); err != nil {
 		return platform.BuildResult{}, err // one of a crash would share the app's directory
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, req.Limits.Timeout, errTime)
 	defer cancel()
 	stop, abort := context.WithCancelCause(limited)
-	defer abort(nil)
+	defer b.watchRoom(stop, abort)()
 	r := run{builder: b, request: req, state: state, log: log, times: newTimes(), abort: abort}
 	return r.build(stop)
 }

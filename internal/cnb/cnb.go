@@ -75,6 +75,9 @@ type Builder struct {
 	prepared prepared
 	apps     map[string]*appLock
 	removals sync.WaitGroup
+
+	goSeedFailed bool // guarded by the lock goSeedTurn
+	disks        disks
 }
 
 // New makes a Builder. It cannot build before Prepare.
@@ -87,7 +90,7 @@ func New(c Config) (*Builder, error) {
 		return nil, fmt.Errorf("connecting to the engine: %w", err)
 	}
 	b := &Builder{config: c, dir: filepath.Join(c.DataDir, "builds"), engine: engine, registry: c.Registry, apps: map[string]*appLock{}}
-	for _, dir := range []string{b.dir, b.path("apps"), b.path("work"), b.path("tmp"), b.path("depot"), b.path("depot", "node"), b.path("depot", "go")} {
+	for _, dir := range []string{b.dir, b.path("apps"), b.path("work"), b.path("tmp"), b.path("depot"), b.path("depot", "node"), b.path("depot", "go"), b.path("depot", goSeedKind)} {
 		// Builds read the depot as another user; the directory above lets nobody in who is not told the way.
 		if err := errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o755)); err != nil {
 			return nil, fmt.Errorf("making the builds' directory: %w", err)

@@ -17,7 +17,7 @@ import (
 )
 
 // The depot holds the runtimes that most builds want, so that the first push need not fetch them:
-// depot/node/VERSION and depot/go/VERSION. Builds see it read-only. What else an app wants, its
+// depot/node/VERSION, depot/go/VERSION and, for that, depot/go-cache/VERSION (goseed.go). Builds see it read-only. What else an app wants, its
 // own build fetches. The usual clients fetch and verify; small file systems of Debian packages,
 // used once, hold those clients.
 
@@ -115,7 +115,7 @@ func (b *Builder) ensureGo(ctx context.Context, progress func(string)) error {
 	if err != nil {
 		return err
 	}
-	return b.dropOthers("go", wanted)
+	return errors.Join(b.dropOthers("go", wanted), b.dropOthers(goSeedKind, wanted))
 }
 
 // store moves a runtime into the depot. A half-written one is never seen there.

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
-	"slices"
-	"strings"
+	"time"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -58,10 +56,24 @@ func (r *run) stopped(ctx context.Context) error {
 		return platform.Errorf(platform.Invalid, "build_output_limit", "The build printed more than %d MB and was stopped.", r.request.Limits.Output>>20).
 			WithHint("Make the build print less.")
 	case errors.Is(cause, errTime):
-		return platform.Errorf(platform.Invalid, "build_timeout", "The build took longer than %s and was stopped.", r.request.Limits.Timeout).
+		return platform.Errorf(platform.Invalid, "build_timeout", "The build took longer than %s and was stopped.", span(r.request.Limits.Timeout)).
 			WithHint("Look in the log where it hangs; a build must not wait for input or start a server.")
+	case errors.Is(cause, errRoom):
+		return platform.Errorf(platform.NoRoom, "disk_low", "The build was stopped because the server's disk was nearly full.").
+			WithHint("Make the build smaller, remove apps or files that are not needed, or take a larger disk.")
 	}
 	return fmt.Errorf("building: %w", ctx.Err())
+}
+
+// span is a time for people.
+func span(d time.Duration) string {
+	switch {
+	case d == time.Minute:
+		return "a minute"
+	case d%time.Minute == 0:
+		return fmt.Sprintf("%d minutes", d/time.Minute)
+	}
+	return d.String()
 }
 
 var failureCode = regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`)
@@ -76,80 +88,4 @@ func failure(said report) error {
 		return e.WithHint("%s", hint)
 	}
 	return e
-}
-
-// signs are files that say which language a folder is in.
-var signs = []string{"package.json", "go.mod", "index.html", "Procfile"}
-
-// foreign are languages that are told apart but not built yet.
-var foreign = map[string]string{
-	"requirements.txt": "Python", "pyproject.toml": "Python", "Pipfile": "Python", "manage.py": "Python", "composer.json": "PHP", "index.php": "PHP",
-	"Gemfile": "Ruby", "pom.xml": "Java", "build.gradle": "Java", "build.gradle.kts": "Java", "Cargo.toml": "Rust", "mix.exs": "Elixir", "deno.json": "Deno",
-}
-
-// unknownLanguage says what was looked for and what is there instead.
-func unknownLanguage(dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("reading the source: %w", err)
-	}
-	defer func() { _ = root.Close() }() // read only
-	names, below := look(root)
-	e := platform.Errorf(platform.Invalid, "language_unknown",
-		"Lugsail found no language that it can build. It looked for package.json or server.js (Node), go.mod (Go), index.html (a static site) and a Procfile; the top folder has %s.", listing(names))
-	for _, name := range names {
-		if language := foreign[name]; language != "" {
-			return e.WithHint("This looks like %s, which Lugsail cannot build yet.", language)
-		}
-	}
-	if below != "" {
-		return e.WithHint("%s is in a folder below the top. Push that folder as the top of a repository of its own.", below)
-	}
-	if len(names) == 0 {
-		return e.WithHint("Commit your files first: git add . && git commit.")
-	}
-	return e.WithHint("Add one of these files to the top folder, commit and push again.")
-}
-
-// look lists the top folder and finds a sign one folder below.
-func look(root *os.Root) (names []string, below string) {
-	top, err := root.Open(".")
-	if err != nil {
-		return nil, ""
-	}
-	defer func() { _ = top.Close() }() // read only
-	entries, err := top.ReadDir(200)
-	if err != nil {
-		return nil, ""
-	}
-	for _, entry := range entries {
-		name := entry.Name()
-		if !entry.IsDir() {
-			names = append(names, name)
-			continue
-		}
-		names = append(names, name+"/")
-		for _, sign := range signs {
-			if info, err := root.Lstat(name + "/" + sign); below == "" && err == nil && info.Mode().IsRegular() {
-				below = name + "/" + sign
-			}
-		}
-	}
-	slices.Sort(names)
-	return names, below
-}
-
-func listing(names []string) string {
-	if len(names) == 0 {
-		return "no files"
-	}
-	const most = 12
-	var quoted []string
-	for _, name := range names[:min(most, len(names))] {
-		quoted = append(quoted, plain(name, 60))
-	}
-	if more := len(names) - most; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(quoted, ", "), more)
-	}
-	return strings.Join(quoted, ", ")
 }

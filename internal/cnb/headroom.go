@@ -1,31 +1,112 @@
 package cnb
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"syscall"
+	"time"
+
+	"github.com/moby/moby/client"
 
 	"github.com/lugsail/lugsail/platform"
 )
 
-// What must be free before a build begins: a full disk stops apps that run, and the engine.
+// A full disk stops apps that run, and the engine.
 const (
-	leastFree  = 2 << 30
+	leastFree  = 2 << 30 // before a build begins
 	leastFiles = 20000
+	reserve    = 1 << 30 // while it runs
 )
 
-// headroom refuses a build that could fill the disk.
-func (b *Builder) headroom() error {
+// disks are those that a build writes to.
+type disks struct {
+	mu     sync.Mutex
+	engine string // where the engine keeps containers and images, "" until it was asked
+	room   func(dir string) (room, error)
+}
+
+// room is what is left of a disk.
+type room struct {
+	bytes, files uint64
+	counted      bool // the files
+}
+
+func roomAt(dir string) (room, error) {
 	var s syscall.Statfs_t
-	if err := syscall.Statfs(b.dir, &s); err != nil {
-		return fmt.Errorf("reading the free space of %s: %w", b.dir, err)
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return room{}, fmt.Errorf("reading the free space of %s: %w", dir, err)
 	}
-	if free := s.Bavail * uint64(s.Bsize); free < leastFree {
-		return platform.Errorf(platform.NoRoom, "disk_low", "The server has %.1f GB of disk left; a build needs 2 GB.", float64(free)/(1<<30)).
+	return room{bytes: s.Bavail * uint64(s.Bsize), files: s.Ffree, counted: s.Files > 0}, nil
+}
+
+// least is the room on the fuller one of the disks.
+func (b *Builder) least(ctx context.Context) (room, error) {
+	ask := b.disks.room
+	if ask == nil {
+		ask = roomAt
+	}
+	left, err := ask(b.dir)
+	if err != nil {
+		return room{}, err
+	}
+	if dir := b.engineDir(ctx); dir != "" {
+		if other, err := ask(dir); err == nil && other.bytes < left.bytes { // it may be on another machine
+			left = other
+		}
+	}
+	return left, nil
+}
+
+func (b *Builder) engineDir(ctx context.Context) string {
+	d := &b.disks
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.engine == "" && b.engine != nil {
+		if info, err := b.engine.Info(ctx, client.InfoOptions{}); err == nil {
+			d.engine = info.Info.DockerRootDir
+		}
+	}
+	return d.engine
+}
+
+// headroom refuses a build that could fill the disk.
+func (b *Builder) headroom(ctx context.Context) error {
+	left, err := b.least(ctx)
+	if err != nil {
+		return err
+	}
+	if left.bytes < leastFree {
+		return platform.Errorf(platform.NoRoom, "disk_low", "The server has %.1f GB of disk left; a build needs 2 GB.", float64(left.bytes)/(1<<30)).
 			WithHint("Remove apps or files that are not needed, or take a larger disk.")
 	}
-	if s.Files > 0 && s.Ffree < leastFiles {
-		return platform.Errorf(platform.NoRoom, "disk_files", "The server's disk has room for %d more files; a build needs %d.", s.Ffree, leastFiles).
+	if left.counted && left.files < leastFiles {
+		return platform.Errorf(platform.NoRoom, "disk_files", "The server's disk has room for %d more files; a build needs %d.", left.files, leastFiles).
 			WithHint("Remove apps or folders with many files, or take a larger disk.")
 	}
 	return nil
+}
+
+// watchRoom ends a build that fills the disk. The caller calls end.
+func (b *Builder) watchRoom(ctx context.Context, abort context.CancelCauseFunc) (end func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if left, err := b.least(ctx); err == nil && left.bytes < reserve {
+				abort(errRoom)
+			}
+		}
+	}()
+	return func() {
+		abort(nil)
+		<-done
+	}
 }

@@ -47,7 +47,7 @@ type buildLog struct {
 	mu       sync.Mutex // pack may still write when it has returned from a build that was cancelled
 	closed   bool
 	out      io.Writer
-	limit    int64 // bytes that may be written yet
+	limit    int64 // bytes that may come yet, also those that are hidden or cut off
 	exceeded func()
 	building bool
 	line     []byte
@@ -62,7 +62,15 @@ func (l *buildLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	written := len(p)
-	for len(p) > 0 && !l.closed {
+	if l.closed {
+		return written, nil
+	}
+	if l.limit -= int64(len(p)); l.limit < 0 {
+		l.closed = true
+		l.exceeded()
+		return written, nil
+	}
+	for len(p) > 0 {
 		end := bytes.IndexByte(p, '\n')
 		part := p
 		if end >= 0 {
@@ -84,7 +92,7 @@ func (l *buildLog) Write(p []byte) (int, error) {
 func (l *buildLog) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.line) > 0 {
+	if len(l.line) > 0 && !l.closed {
 		l.emit()
 	}
 	l.closed = true
@@ -102,20 +110,8 @@ func (l *buildLog) emit() {
 		}
 		_, _ = l.hidden.Write(append(line, '\n')) // memory
 	default:
-		l.pass(line)
+		_, _ = l.out.Write(append(line, '\n')) // a log that cannot be written must not stop a build
 	}
-}
-
-func (l *buildLog) pass(line []byte) {
-	if l.limit <= 0 {
-		return
-	}
-	l.limit -= int64(len(line)) + 1
-	if l.limit <= 0 {
-		l.exceeded()
-		return
-	}
-	_, _ = l.out.Write(append(line, '\n')) // a log that cannot be written must not stop a build
 }
 
 // noise is what the lifecycle says between the lines of buildpacks.

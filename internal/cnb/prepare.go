@@ -35,17 +35,9 @@ func (b *Builder) Prepare(ctx context.Context, progress func(string)) error {
 	if err := b.ensureNetwork(ctx); err != nil {
 		return err
 	}
-	state, err := b.readState()
-	if err != nil {
-		return err
-	}
+	var state prepared
 	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := b.ensureBase(inner, &state, progress); err != nil {
-			return err
-		}
-		return b.ensureBuilder(inner, &state, progress)
-	})
+	group.Go(func() error { return b.ensureImages(inner, &state, progress) })
 	group.Go(func() error { return b.fillDepot(inner, progress) })
 	if err := group.Wait(); err != nil {
 		return err

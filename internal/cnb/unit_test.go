@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -53,16 +55,23 @@ func TestBuildLog_ShowsBuildpacksOnly(t *testing.T) {
 }
 
 func TestBuildLog_StopsAtItsLimit(t *testing.T) {
-	var out strings.Builder
-	exceeded := 0
-	l := &buildLog{out: &out, limit: 20, exceeded: func() { exceeded++ }, hidden: &tail{}, building: true}
-	for range 10 {
-		if _, err := l.Write([]byte("12345678\n")); err != nil {
-			t.Fatal(err)
+	for name, c := range map[string]struct{ text, want string }{
+		"lines":            {"12345678\n", "12345678\n12345678\n"},
+		"one endless line": {"123456789", ""},
+		"what is hidden":   {"===> X\nab", ""},
+	} {
+		var out strings.Builder
+		exceeded := 0
+		l := &buildLog{out: &out, limit: 20, exceeded: func() { exceeded++ }, hidden: &tail{}, building: true}
+		for range 10 {
+			if _, err := l.Write([]byte(c.text)); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	if out.String() != "12345678\n12345678\n" || exceeded != 1 {
-		t.Errorf("shows %q, exceeded %d times", out.String(), exceeded)
+		l.close()
+		if out.String() != c.want || exceeded != 1 {
+			t.Errorf("%s: shows %q, exceeded %d times", name, out.String(), exceeded)
+		}
 	}
 }
 
@@ -229,5 +238,58 @@ func TestWorkspace_ALinkOfTheLastBuildIsNotFollowed(t *testing.T) {
 	}
 	if info, err := os.Stat(w.home + "/app/sub/a"); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestRoom_ABuildNeitherBeginsNorGoesOnWithoutIt(t *testing.T) {
+	var left atomic.Uint64
+	b := &Builder{}
+	b.disks.room = func(string) (room, error) { return room{bytes: left.Load(), files: 1 << 20, counted: true}, nil }
+	left.Store(leastFree)
+	if err := b.headroom(t.Context()); err != nil {
+		t.Errorf("with room: %v", err)
+	}
+	ctx, abort := context.WithCancelCause(t.Context())
+	end := b.watchRoom(ctx, abort)
+	left.Store(reserve - 1)
+	if err := b.headroom(t.Context()); !platform.IsKind(err, platform.NoRoom) {
+		t.Errorf("without room: %v", err)
+	}
+	<-ctx.Done()
+	end()
+	if !errors.Is(context.Cause(ctx), errRoom) {
+		t.Errorf("ended by %v", context.Cause(ctx))
+	}
+	r := run{}
+	if err := r.stopped(ctx); !platform.IsKind(err, platform.NoRoom) {
+		t.Errorf("said as %v", err)
+	}
+}
+
+func TestUnknownLanguage_SaysWhatToDo(t *testing.T) {
+	for name, c := range map[string]struct {
+		files []string
+		want  string
+	}{
+		"nothing":         {nil, "git add . && git commit"},
+		"one folder":      {[]string{"web/package.json", "README.md"}, "web/package.json is in a folder below the top. Push that folder alone: git subtree push --prefix web lugsail main"},
+		"several folders": {[]string{"client/package.json", "client/index.html", "api/go.mod"}, "api/go.mod, client/package.json are in folders below the top. Create an app for each and push its folder alone: git subtree push --prefix api lugsail main"},
+		"strange folder":  {[]string{"a;b/package.json"}, "Push that folder alone"},
+		"Python":          {[]string{"main.py"}, "looks like Python"},
+		"Dockerfile":      {[]string{"Dockerfile", "src/x.c"}, "looks like an app with a Dockerfile"},
+		"Python in it":    {[]string{"Dockerfile.dev", "requirements.txt", "x.rb"}, "looks like Python"},
+		"page":            {[]string{"home.html"}, "rename home.html"},
+		"else":            {[]string{"README.md"}, "Add one of these files"},
+	} {
+		dir := t.TempDir()
+		for _, file := range c.files {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755), os.WriteFile(filepath.Join(dir, file), nil, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var e *platform.Error
+		if err := unknownLanguage(dir); !errors.As(err, &e) || !strings.Contains(e.Hint, c.want) || strings.Contains(e.Hint, "--prefix a;") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
