@@ -41,6 +41,9 @@ func (a arrival) handle(ctx context.Context) bool {
 }
 
 func (a arrival) decide(ctx context.Context) (bool, error) {
+	if err := a.push.allowed(ctx); err != nil { // sending may have taken long
+		return false, err
+	}
 	if len(a.updates) > maxUpdates {
 		return false, platform.Errorf(platform.Invalid, "push_too_many_refs", "This push has %d branches and tags; the limit is %d.", len(a.updates), maxUpdates).
 			WithHint("Push only the branch that deploys: git push lugsail main")

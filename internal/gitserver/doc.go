@@ -26,6 +26,8 @@
 //     is recorded and goes on after the start, but the branch does not move, because the
 //     objects leave with the quarantine; pushing again brings them. When the server is
 //     killed, the kernel ends its git processes with it and Clean removes what they left.
+//   - A token that is revoked ends its clones and the log of its pushes within 5 seconds. What
+//     it has begun to deploy goes on, but the push is rejected and the branch does not move.
 //   - A push of a commit that is being deployed already follows that deployment.
 //   - "Everything up-to-date" calls no hook. Export serves whoever wants to deploy again.
 //   - .gitattributes has no effect on the export: no file is left out (export-ignore),

@@ -18,6 +18,8 @@ type gate struct {
 	apps map[string]platform.App
 	read bool // the token may only read
 	from string
+
+	revoked bool
 }
 
 func newGate() *gate {
@@ -32,7 +34,7 @@ func (g *gate) Authenticate(_ context.Context, password, source string) (platfor
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.from = source
-	if password != "right" {
+	if password != "right" || g.revoked {
 		return platform.Actor{}, platform.Errorf(platform.Unauthenticated, "token_wrong", "This token is not known.")
 	}
 	return platform.Actor{Name: "ada@example.com", Via: "git"}, nil
@@ -49,6 +51,12 @@ func (g *gate) App(_ context.Context, _ platform.Actor, name string, write bool)
 		return app, platform.Errorf(platform.Forbidden, "read_only", "This token may only read.")
 	}
 	return app, nil
+}
+
+func (g *gate) revoke(revoked bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.revoked = revoked
 }
 
 func (g *gate) change(name string, f func(*platform.App)) {

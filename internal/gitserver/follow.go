@@ -10,7 +10,8 @@ import (
 )
 
 // follow hands the deployment's log to the pusher. In quiet times a line now and then
-// shows that it goes on; it also keeps every proxy on the way from giving up.
+// shows that it goes on; it also keeps every proxy on the way from giving up. A pusher whose
+// token is revoked hears no more; the deployment goes on.
 func (a arrival) follow(ctx context.Context, d platform.Deployment) (platform.Deployment, error) {
 	var mu sync.Mutex // one line at a time
 	start := time.Now()
@@ -30,7 +31,9 @@ func (a arrival) follow(ctx context.Context, d platform.Deployment) (platform.De
 			}
 		}
 	})
-	ended, err := a.work.Follow(ctx, d.ID, func(line string) error {
+	allowed, stop := a.whileAllowed(ctx, a.push.allowed)
+	defer stop()
+	ended, err := a.work.Follow(allowed, d.ID, func(line string) error {
 		mu.Lock()
 		defer mu.Unlock()
 		quiet.Reset(a.cfg.Quiet)
@@ -39,5 +42,8 @@ func (a arrival) follow(ctx context.Context, d platform.Deployment) (platform.De
 	})
 	close(done)
 	ticking.Wait()
+	if refused := context.Cause(allowed); err != nil && refused != nil && ctx.Err() == nil {
+		err = refused
+	}
 	return ended, err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +31,17 @@ var settings = []string{
 	"receive.fsckObjects=true", "receive.shallowUpdate=true", "receive.keepAlive=5",
 }
 
+// settingsFor gives what older versions of git need. Before 2.36 it wrote single objects to the
+// disk without waiting, and knew nothing of core.fsync; after a power cut they are empty, and
+// the repository is broken. Newer ones warn of the old setting.
+func settingsFor(version string) []string {
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "git version %d.%d", &major, &minor); err == nil && (major < 2 || major == 2 && minor < 36) {
+		return []string{"core.fsyncObjectFiles=true"}
+	}
+	return nil
+}
+
 // harmless flaws of old commits, which fsck would refuse.
 var harmless = []string{
 	"badDate", "badDateOverflow", "badEmail", "badName", "badTimezone", "missingEmail",
@@ -41,7 +53,7 @@ var harmless = []string{
 // from a pusher is in args only as a full hex id or behind "refs/", so it cannot be an option.
 func (s *Server) git(repo string, env []string, args ...string) command.Command {
 	full := make([]string, 0, 2*len(settings)+len(args)+8)
-	for _, setting := range settings {
+	for _, setting := range slices.Concat(settings, s.extra) {
 		full = append(full, "-c", setting)
 	}
 	full = append(full, "-c", "core.hooksPath="+s.cfg.hooks())

@@ -1,7 +1,7 @@
 package gitserver
 
 import (
-	"fmt"
+	"context"
 	"io"
 	"net/http"
 	"regexp"
@@ -29,6 +29,7 @@ type call struct {
 	actor   platform.Actor
 	app     platform.App
 	repo    string
+	allowed func(context.Context) error // nil as long as whoever asked still may
 }
 
 // ServeHTTP answers the three routes of smart HTTP. The path alone decides what is asked
@@ -92,12 +93,17 @@ func (s *Server) admit(r *http.Request, c *call) (err error) {
 		return platform.Errorf(platform.Unauthenticated, "token_missing", "Sign in with a token as the password.").
 			WithHint("Make one in the console under Account, or run: lugsail login.")
 	}
-	if c.actor, err = s.gate.Authenticate(r.Context(), password, s.cfg.Source(r)); err != nil {
+	name, source, write := c.name, s.cfg.Source(r), c.service == receivePack
+	find := func(ctx context.Context) (actor platform.Actor, app platform.App, err error) {
+		if actor, err = s.gate.Authenticate(ctx, password, source); err == nil {
+			app, err = s.gate.App(ctx, actor, name, write)
+		}
+		return actor, app, err
+	}
+	if c.actor, c.app, err = find(r.Context()); err != nil {
 		return err
 	}
-	if c.app, err = s.gate.App(r.Context(), c.actor, c.name, c.service == receivePack); err != nil {
-		return err
-	}
+	c.allowed = func(ctx context.Context) error { _, _, err := find(ctx); return err }
 	if c.app.State == platform.AppDestroying {
 		return platform.Errorf(platform.Conflict, "app_destroying", "%s is being destroyed.", c.app.Name)
 	}
@@ -129,7 +135,7 @@ func refuse(w http.ResponseWriter, e *platform.Error) {
 		}
 	}
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, strings.TrimSuffix(fmt.Sprintf("%s\n%s\n", e.Message, e.Hint), "\n\n")+"\n") // the client may have gone
+	_, _ = io.WriteString(w, strings.TrimSpace(e.Message+"\n"+e.Hint)+"\n") // the client may have gone
 }
 
 func status(kind platform.Kind) int {

@@ -1,6 +1,7 @@
 package gitserver
 
 import (
+	"context"
 	"crypto/rand"
 	"slices"
 
@@ -14,6 +15,8 @@ type push struct {
 	app   platform.App
 	repo  string
 	own   []string // refs that the server moves itself; none for a shallow push
+
+	allowed func(context.Context) error // nil as long as the pusher still may
 
 	live *landing // nil until the deployment is live; guarded by Server.mu
 }
@@ -35,7 +38,7 @@ type flight struct {
 // ref to a hook (it ends with "BUG: connectivity check skipped"), so it moves the ref of a
 // shallow push itself.
 func (s *Server) register(c call, shallow bool) *push {
-	p := &push{id: rand.Text(), actor: c.actor, app: c.app, repo: c.repo}
+	p := &push{id: rand.Text(), actor: c.actor, app: c.app, repo: c.repo, allowed: c.allowed}
 	if !shallow {
 		for _, branch := range candidates(c.app) {
 			p.own = append(p.own, heads+branch)

@@ -1,6 +1,7 @@
 package gitserver
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -314,6 +315,53 @@ func TestPush_FromAShallowClone(t *testing.T) {
 	w.push(shallow, "main")
 	w.wantHead("shop", "refs/heads/main", w.git(dir, "rev-parse", "HEAD"))
 	w.wantSound("shop")
+}
+
+func TestA49_RevokedTokenEndsItsPush(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Recheck = 10 * time.Millisecond })
+	dir := w.checkout("shop")
+	w.push(dir, "main")
+	old := w.head("shop", "refs/heads/main")
+	w.commit(dir, "a", "a", "A")
+	c := w.start(dir, "push", "lugsail", "main")
+	j := w.deploy.job(t, 1)
+	j.log("before")
+	c.waitFor("remote: before")
+	w.gate.revoke(true)
+	contains(t, c.ended(1), "This token is not known.", "[remote rejected]")
+	j.end(platform.DeploymentLive)
+	w.gate.revoke(false)
+	w.wantHead("shop", "refs/heads/main", old)
+	w.push(dir, "main") // the commit comes again
+}
+
+func TestA49_TokenRevokedWhileSendingDeploysNothing(t *testing.T) {
+	w := newWorld(t)
+	dir := w.checkout("shop")
+	w.commit(dir, "noise", string(noise(8<<20)), "Noise")
+	body := &slowBody{left: 1 << 20, reached: make(chan struct{}), release: make(chan struct{})}
+	w.watch(func(rw http.ResponseWriter, r *http.Request) {
+		if r.ContentLength < 0 { // the pack, not the probe before it
+			body.ReadCloser, r.Body = r.Body, body
+		}
+		w.server.ServeHTTP(rw, r)
+	})
+	c := w.start(dir, "push", "lugsail", "main")
+	<-body.reached
+	w.gate.revoke(true)
+	close(body.release)
+	contains(t, c.ended(1), "This token is not known.", "[remote rejected]")
+	if n := w.deploy.count(); n != 0 {
+		t.Errorf("%d deployments", n)
+	}
+}
+
+func TestSettings_OldGitWritesObjectsToTheDisk(t *testing.T) {
+	for version, want := range map[string]int{"git version 2.34.1": 1, "git version 2.35.9.windows.1": 1, "git version 2.36.0": 0, "git version 2.39.5": 0, "git version 3.0": 0, "what": 0} {
+		if got := settingsFor(version); len(got) != want {
+			t.Errorf("%s: %v", version, got)
+		}
+	}
 }
 
 // noise is data that does not compress.

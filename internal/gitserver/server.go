@@ -44,6 +44,7 @@ type Config struct {
 	MaxPack    int64                      // bytes of one push; 0 means 1 GiB
 	Source     func(*http.Request) string // the client's IP address; nil means the connection's
 	Quiet      time.Duration              // silence after which the pusher hears that it goes on; 0 means 10 seconds
+	Recheck    time.Duration              // how often it is asked again whether who pushes or clones still may; 0 means 2.5 seconds
 	Log        *slog.Logger               // nil means slog.Default
 }
 
@@ -53,6 +54,7 @@ type Server struct {
 	gate  Gate
 	work  Deployer
 	slots chan struct{} // bounds git processes that serve clients
+	extra []string      // settings that this machine's git needs beside those of every one
 
 	life context.Context // of the git processes
 	kill context.CancelFunc
@@ -79,6 +81,9 @@ func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
 	if cfg.Quiet <= 0 {
 		cfg.Quiet = 10 * time.Second
 	}
+	if cfg.Recheck <= 0 {
+		cfg.Recheck = 2500 * time.Millisecond // a revoked token ends within 5 seconds
+	}
 	if cfg.Source == nil {
 		cfg.Source = remoteIP
 	}
@@ -89,10 +94,16 @@ func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
 		return nil, err
 	}
 	life, kill := context.WithCancel(context.Background())
-	return &Server{
+	s := &Server{
 		cfg: cfg, gate: gate, work: deployer, slots: make(chan struct{}, 64),
 		life: life, kill: kill, pushes: map[string]*push{}, apps: map[string]*appState{},
-	}, nil
+	}
+	version, err := s.line(life, "", nil, "version")
+	if err != nil {
+		return nil, fmt.Errorf("preparing the git server: %w", err)
+	}
+	s.extra = settingsFor(version)
+	return s, nil
 }
 
 // prepare resolves links in Dir, because git reports its quarantine by the real path.

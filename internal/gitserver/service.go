@@ -45,7 +45,9 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request, c call) {
 		return
 	}
 	defer out.close()
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, stop := s.whileAllowed(r.Context(), c.allowed)
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
 	w.Header().Set("Content-Type", "application/x-"+uploadPack+"-result")
