@@ -28,12 +28,6 @@ func (s *Store) UpdateBuild(ctx context.Context, build platform.Build) error {
 	return err
 }
 
-// BuildByID finds a build; NotFound, code build_not_found, when there is none.
-func (s *Store) BuildByID(ctx context.Context, id string) (platform.Build, error) {
-	build, err := buildIn(s.read(ctx), id)
-	return build, s.explain(ctx, "finding the build", err)
-}
-
 func buildIn(tx *gorm.DB, id string) (platform.Build, error) {
 	var build platform.Build
 	err := tx.Where("id = ?", id).Take(&build).Error

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -11,16 +12,21 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
+// keptLogs is how many of an app's newest deployments keep their logs.
+const keptLogs = 200
+
 // CreateDeployment records a waiting deployment with its steps and gives it the next number of
-// its app. A new push replaces the app's other pushes that still wait; nothing else is touched.
+// its app. A new push replaces the app's other pushes that still wait. A removal marks the app
+// in the same transaction, so that nothing else can be recorded for it any more: that answers
+// Conflict, code app_destroying.
 func (s *Store) CreateDeployment(ctx context.Context, d *platform.Deployment, steps []platform.StepName) error {
 	s.fresh(&d.ID, &d.CreatedAt)
 	if d.State == "" {
 		d.State = platform.DeploymentWaiting
 	}
-	var replaced []string
+	var replaced, old []string
 	err := s.write(ctx, "recording the deployment", func(tx *gorm.DB) (err error) {
-		if _, err := appIn(tx, d.AppID); err != nil {
+		if err := admit(tx, *d); err != nil {
 			return err
 		}
 		number, err := highest(tx.Model(&platform.Deployment{}), d.AppID)
@@ -31,11 +37,36 @@ func (s *Store) CreateDeployment(ctx context.Context, d *platform.Deployment, st
 		if replaced, err = s.replaceWaiting(tx, *d); err != nil {
 			return err
 		}
+		if err := tx.Model(&platform.Deployment{}).Where("app_id = ? AND number = ?", d.AppID, d.Number-keptLogs).Pluck("id", &old).Error; err != nil {
+			return err
+		}
 		return createWithSteps(tx, d, steps)
 	})
+	if err != nil {
+		return err
+	}
 	s.changed(d.AppID, d.ID)
 	s.logs.waiter.wake(replaced...)
-	return err
+	for _, id := range old {
+		if err := s.logs.Remove(id); err != nil {
+			slog.WarnContext(ctx, "old log not removed", "deployment", id, "error", err)
+		}
+	}
+	return nil
+}
+
+// admit refuses deployments of an app that is being removed, and marks one that shall be.
+func admit(tx *gorm.DB, d platform.Deployment) error {
+	app, err := appIn(tx, d.AppID)
+	switch {
+	case err != nil:
+		return err
+	case d.Kind == platform.DeployDestroy:
+		return tx.Model(&platform.App{}).Where("id = ?", d.AppID).Update("state", platform.AppDestroying).Error
+	case app.State == platform.AppDestroying:
+		return platform.Errorf(platform.Conflict, "app_destroying", "%s is being removed.", app.Name)
+	}
+	return nil
 }
 
 func createWithSteps(tx *gorm.DB, d *platform.Deployment, names []platform.StepName) error {
@@ -62,14 +93,24 @@ func (s *Store) replaceWaiting(tx *gorm.DB, d platform.Deployment) ([]string, er
 	if err := waiting.Pluck("id", &ids).Error; err != nil || len(ids) == 0 {
 		return nil, err
 	}
+	now := s.stamp()
 	err := tx.Model(&platform.Deployment{}).Where("id IN ?", ids).
-		Updates(map[string]any{"state": platform.DeploymentReplaced, "ended_at": s.stamp()}).Error
+		Updates(map[string]any{"state": platform.DeploymentReplaced, "ended_at": now}).Error
 	if err != nil {
 		return nil, err
 	}
-	err = tx.Model(&platform.Step{}).Where("deployment_id IN ? AND state = ?", ids, platform.StepWaiting).
-		Update("state", platform.StepSkipped).Error
-	return ids, err
+	return ids, closeSteps(tx, ids, now)
+}
+
+// closeSteps lets no step of ended deployments look as if it were still to come.
+func closeSteps(tx *gorm.DB, ids []string, now time.Time) error {
+	of := func(state platform.StepState) *gorm.DB {
+		return tx.Model(&platform.Step{}).Where("deployment_id IN ? AND state = ?", ids, state)
+	}
+	if err := of(platform.StepWaiting).Update("state", platform.StepSkipped).Error; err != nil {
+		return err
+	}
+	return of(platform.StepRunning).Updates(map[string]any{"state": platform.StepFailed, "ended_at": now}).Error
 }
 
 // stamp is the time now, as columns hold it.
@@ -116,9 +157,18 @@ func alreadyEnded(d platform.Deployment) error {
 }
 
 // UpdateDeployment reads the deployment with its steps, lets change edit it, and writes it back,
-// in one transaction. Its steps are written by SetStep only.
+// in one transaction. Its steps are written by SetStep; but when it ends here, without having
+// become live, steps that wait are skipped and one that runs has failed.
 func (s *Store) UpdateDeployment(ctx context.Context, id string, change func(*platform.Deployment) error) (platform.Deployment, error) {
-	return s.editDeployment(ctx, "changing the deployment", id, func(_ *gorm.DB, d *platform.Deployment) error { return change(d) })
+	return s.editDeployment(ctx, "changing the deployment", id, func(tx *gorm.DB, d *platform.Deployment) error {
+		if err := change(d); err != nil {
+			return err
+		}
+		if !d.State.Ended() || d.State == platform.DeploymentLive {
+			return nil
+		}
+		return closeSteps(tx, []string{id}, s.stamp())
+	})
 }
 
 // AskCancel notes that a person wants the deployment stopped; the worker that has it, or that
@@ -204,19 +254,6 @@ func (s *Store) UnfinishedDeployments(ctx context.Context) ([]platform.Deploymen
 		return cmp.Or(oldest[a.AppID].Compare(oldest[b.AppID]), cmp.Compare(a.AppID, b.AppID))
 	})
 	return list, err
-}
-
-// NextWaiting gives the oldest waiting deployment of the app; false when none waits.
-func (s *Store) NextWaiting(ctx context.Context, appID string) (platform.Deployment, bool, error) {
-	var d platform.Deployment
-	err := s.snapshot(ctx, "finding the next deployment", func(tx *gorm.DB) (err error) {
-		d, err = deploymentIn(tx, "app_id = ? AND state = ?", appID, platform.DeploymentWaiting)
-		return err
-	})
-	if platform.IsKind(err, platform.NotFound) {
-		return d, false, nil
-	}
-	return d, err == nil, err
 }
 
 func (s *Store) listDeployments(ctx context.Context, choose func(*gorm.DB) *gorm.DB) ([]platform.Deployment, error) {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -59,13 +61,6 @@ func TestDeployments_NewestPushReplacesWaitingPushesOnly(t *testing.T) {
 	}
 	if got := stateOf(t, s, old); got.Steps[0].State != platform.StepSkipped {
 		t.Errorf("got %+v", got.Steps)
-	}
-	next, ok, err := s.NextWaiting(ctx, app.ID)
-	if err != nil || !ok || next.ID != config.ID {
-		t.Fatalf("got %+v, %v, %v", next, ok, err)
-	}
-	if _, ok, err := s.NextWaiting(ctx, "nobody"); ok || err != nil {
-		t.Fatalf("got %v, %v", ok, err)
 	}
 }
 
@@ -132,6 +127,51 @@ func TestClaimDeployment_OneRunsOfAnApp(t *testing.T) {
 	wantKind(t, err, platform.Conflict, "deployment_ended")
 	wantKind(t, s.AskCancel(ctx, d.ID), platform.Conflict, "deployment_ended")
 	wantKind(t, s.AskCancel(ctx, "nothing"), platform.NotFound, "deployment_not_found")
+}
+
+func TestDeployments_ARemovalMarksTheAppAndIsTheLastThatIsRecorded(t *testing.T) {
+	s := newTest(t)
+	app := newApp(t, s, "shop")
+	newDeployment(t, s, app, platform.DeployDestroy)
+	got, err := s.AppByID(t.Context(), app.ID)
+	if err != nil || got.State != platform.AppDestroying {
+		t.Fatalf("the app is %s, %v", got.State, err)
+	}
+	late := platform.Deployment{AppID: app.ID, Kind: platform.DeployPush}
+	wantKind(t, s.CreateDeployment(t.Context(), &late, nil), platform.Conflict, "app_destroying")
+	newDeployment(t, s, app, platform.DeployDestroy) // the same again, after a failure
+}
+
+func TestDeployments_EndingClosesTheSteps(t *testing.T) {
+	s := newTest(t)
+	d := newDeployment(t, s, newApp(t, s, "shop"), platform.DeployPush)
+	must(t, s.SetStep(t.Context(), platform.Step{DeploymentID: d.ID, Name: platform.StepBuild, State: platform.StepRunning}))
+	_, err := s.UpdateDeployment(t.Context(), d.ID, func(d *platform.Deployment) error { d.State = platform.DeploymentFailed; return nil })
+	must(t, err)
+	steps := stateOf(t, s, d).Steps
+	if steps[0].State != platform.StepFailed || steps[0].EndedAt == nil || steps[1].State != platform.StepSkipped {
+		t.Fatalf("got %+v", steps)
+	}
+}
+
+func TestDeployments_LogsOfTheNewestAreKept(t *testing.T) {
+	s := newTest(t)
+	app := newApp(t, s, "shop")
+	var first platform.Deployment
+	for i := range keptLogs + 1 {
+		d := newDeployment(t, s, app, platform.DeployConfig)
+		w, err := s.Logs().Writer(d.ID)
+		must(t, err)
+		must(t, w.Close())
+		if i == 0 {
+			first = d
+		}
+	}
+	files, err := os.ReadDir(filepath.Join(s.dir, "logs"))
+	if err != nil || len(files) != keptLogs {
+		t.Fatalf("%d logs are kept, want %d (%v)", len(files), keptLogs, err)
+	}
+	must(t, s.Logs().Read(t.Context(), first.ID, 0, func(int64, string) error { t.Error("the oldest has lines"); return nil }))
 }
 
 func TestSetStep_KeepsPositionsAndOrder(t *testing.T) {

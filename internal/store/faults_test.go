@@ -94,14 +94,14 @@ func TestWrite_F25QueuedWriteEndsWithItsContextOrAfterFiveSeconds(t *testing.T) 
 	<-inside
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.SetMeta(ctx, "a", "b"); !errors.Is(err, context.Canceled) {
+	if err := s.AppendEvent(ctx, &platform.Event{Text: "a"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	err := s.SetMeta(t.Context(), "a", "b")
+	err := s.AppendEvent(t.Context(), &platform.Event{Text: "a"})
 	close(leave)
 	wantKind(t, err, platform.Unavailable, "busy")
 	must(t, <-done)
-	must(t, s.SetMeta(t.Context(), "a", "b"))
+	must(t, s.AppendEvent(t.Context(), &platform.Event{Text: "a"}))
 }
 
 func TestOpen_SetsWhatKeepsRowsThroughAPowerCut(t *testing.T) {

@@ -21,19 +21,11 @@ func (metaEntry) TableName() string { return "meta" }
 
 const routeRevisionKey = "route_revision"
 
-// Meta gives the value kept under key; "" when there is none.
-func (s *Store) Meta(ctx context.Context, key string) (string, error) {
-	value, err := metaIn(s.read(ctx), key)
-	return value, s.explain(ctx, "reading "+key, err)
-}
-
-// SetMeta keeps a value under key.
-func (s *Store) SetMeta(ctx context.Context, key, value string) error {
-	return s.write(ctx, "keeping "+key, func(tx *gorm.DB) error { return setMetaIn(tx, key, value) })
-}
-
 // Instance gives the id of this installation, made at the first start.
-func (s *Store) Instance(ctx context.Context) (string, error) { return s.Meta(ctx, instanceKey) }
+func (s *Store) Instance(ctx context.Context) (string, error) {
+	id, err := metaIn(s.read(ctx), instanceKey)
+	return id, s.explain(ctx, "reading the id of the installation", err)
+}
 
 // Ping reports whether the database answers and takes changes.
 func (s *Store) Ping(ctx context.Context) error {
@@ -44,7 +36,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return err
 }
 
-// RouteRevision gives a number that is larger by one at each call, also across restarts.
+// RouteRevision gives a number that is larger at each call, also across restarts. It follows the
+// clock, in milliseconds, so that it is larger too when an older copy of the database was put back:
+// the proxy knows the newest revision, and refuses an older one.
 func (s *Store) RouteRevision(ctx context.Context) (int64, error) {
 	var revision int64
 	err := s.write(ctx, "numbering the routes", func(tx *gorm.DB) error {
@@ -57,7 +51,7 @@ func (s *Store) RouteRevision(ctx context.Context) (int64, error) {
 				return fmt.Errorf("reading the revision %q: %w", value, err)
 			}
 		}
-		revision++
+		revision = max(revision+1, s.now().UnixMilli())
 		return setMetaIn(tx, routeRevisionKey, strconv.FormatInt(revision, 10))
 	})
 	return revision, err

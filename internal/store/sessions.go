@@ -41,13 +41,6 @@ func (s *Store) DeleteSession(ctx context.Context, accountID, id string) error {
 	})
 }
 
-// DeleteSessionsOf ends all sessions of the account.
-func (s *Store) DeleteSessionsOf(ctx context.Context, accountID string) error {
-	return s.write(ctx, "ending the sessions", func(tx *gorm.DB) error {
-		return tx.Where("account_id = ?", accountID).Delete(&platform.Session{}).Error
-	})
-}
-
 // DeleteSessionsBefore drops sessions that were last seen before idle or made before created.
 func (s *Store) DeleteSessionsBefore(ctx context.Context, idle, created time.Time) error {
 	return s.write(ctx, "dropping ended sessions", func(tx *gorm.DB) error {

@@ -19,12 +19,6 @@ func (s *Store) CreateSetupLink(ctx context.Context, link *platform.SetupLink) e
 	})
 }
 
-// SetupLinkByHash finds a link by the hash of its token; NotFound, code link_not_found, when there is none.
-func (s *Store) SetupLinkByHash(ctx context.Context, hash string) (platform.SetupLink, error) {
-	link, err := setupLinkIn(s.read(ctx), "hash = ?", hash)
-	return link, s.explain(ctx, "finding the link", err)
-}
-
 // SetupLinkByID finds a link by its id; NotFound, code link_not_found, when there is none.
 func (s *Store) SetupLinkByID(ctx context.Context, id string) (platform.SetupLink, error) {
 	link, err := setupLinkIn(s.read(ctx), "id = ?", id)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -231,20 +233,39 @@ func TestConfigVars_ReportWhatChanged(t *testing.T) {
 	}
 }
 
-func TestMeta_RouteRevisionGrowsAcrossRestarts(t *testing.T) {
+func TestMeta_RouteRevisionGrowsAcrossRestartsAndWithAnOlderDatabase(t *testing.T) {
 	dir := t.TempDir()
+	now := time.Now()
 	var last int64
-	for range 3 {
-		s := openTest(t, dir)
-		for range 2 {
-			n, err := s.RouteRevision(context.Background())
-			must(t, err)
-			if n != last+1 {
-				t.Fatalf("got %d after %d", n, last)
-			}
-			last = n
+	next := func(s *Store) {
+		t.Helper()
+		n, err := s.RouteRevision(context.Background())
+		must(t, err)
+		if n <= last {
+			t.Fatalf("got %d after %d", n, last)
 		}
-		must(t, s.SetMeta(t.Context(), "x", "y"))
-		must(t, s.Close())
+		last = n
 	}
+	opened := func() *Store {
+		s, err := Open(t.Context(), Config{Dir: dir, Key: testKey{}, Now: func() time.Time { return now }})
+		must(t, err)
+		return s
+	}
+	s := opened()
+	next(s)
+	next(s)
+	must(t, s.Close())
+	older, err := os.ReadFile(filepath.Join(dir, File))
+	must(t, err)
+	now = now.Add(-time.Hour) // the clock goes back
+	s = opened()
+	for range 10 {
+		next(s)
+	}
+	must(t, s.Close())
+	now = now.Add(time.Hour + time.Minute)
+	must(t, os.WriteFile(filepath.Join(dir, File), older, 0o600))
+	s = opened()
+	next(s)
+	must(t, s.Close())
 }
