@@ -283,16 +283,10 @@ func (s *Service) Destroy(ctx context.Context, actor platform.Actor, name, confi
 		return platform.Deployment{}, platform.Errorf(platform.Invalid, "not_confirmed", "To destroy %s, its name must be given once more.", app.Name).
 			WithHint("This cannot be undone: type %s to go on.", app.Name)
 	}
-	if _, err := s.Store.UpdateApp(ctx, app.ID, func(a *platform.App) error {
-		a.State = platform.AppDestroying
-		return nil
-	}); err != nil {
-		return platform.Deployment{}, fmt.Errorf("marking the app: %w", err)
-	}
-	s.event(ctx, actor, app, "app.destroy", fmt.Sprintf("%s is being destroyed", app.Name))
 	d, err := s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployDestroy, Cause: "destroy"})
 	if err != nil {
 		return d, err
 	}
+	s.event(ctx, actor, app, "app.destroy", fmt.Sprintf("%s is being destroyed", app.Name))
 	return d, s.Conductor.CancelAll(ctx, app.ID)
 }

@@ -81,19 +81,19 @@ type Conductor struct {
 	Leave       []Leaver                                          // in this order when an app is destroyed
 	Redact      func(w io.Writer, values []string) io.WriteCloser // hides secret values
 	Secrets     func(ctx context.Context, appID string) []string  // that the log of an app must not show
-	URL         func(app platform.App) string                     // where people see it
+	Settle      func(context.Context, platform.Deployment) error  // hears how a deployment with a source ended; nil: nobody does
 	DrainTime   time.Duration                                     // 0 means 30 seconds
-	WatchTime   time.Duration                                     // after a switch, a release that dies gives way to the one before; 0 means 60 seconds
+	WatchTime   time.Duration                                     // after a switch, a release that dies gives way to the one before; 0 means 60 seconds, less than 0 never
 	KeepEvery   time.Duration                                     // 0 means 30 seconds
 	Now         func() time.Time
 
 	mu       sync.Mutex
-	workers  map[string]*worker // by app id
-	watched  map[string]watch   // by app id
-	replaces sync.Map           // app id → *sync.Mutex: whoever starts or stops replicas of an app holds it
+	workers  map[string]*worker   // by app id
+	watched  map[string]watch     // by app id
+	looks    map[string]time.Time // by app id: when the keeper will look at it
+	replaces sync.Map             // app id → *sync.Mutex: whoever changes what serves of an app holds it
 	backoff  backoff
 	gone     sync.Map // ids of replicas that are being ended on purpose
-	looks    sync.Map // ids of apps that the keeper will look at in a moment
 	tasks    sync.WaitGroup
 	base     context.Context // of Run; background work ends with it
 }
@@ -127,7 +127,7 @@ func (c *Conductor) dropReplaced(ctx context.Context, appID string) {
 	}
 	for _, d := range recent {
 		if d.State == platform.DeploymentReplaced {
-			dropSource(d)
+			c.dropSource(ctx, d)
 		}
 	}
 }
@@ -153,6 +153,9 @@ func (c *Conductor) Cancel(ctx context.Context, d platform.Deployment) (platform
 	}
 	if err := c.Deployments.AskCancel(ctx, d.ID); err != nil {
 		return d, fmt.Errorf("asking to cancel: %w", err)
+	}
+	if c.end(ctx, d, platform.DeploymentWaiting, platform.DeploymentCancelled, cancelled(d)) == nil {
+		return c.Deployments.DeploymentByID(ctx, d.ID) // it had not begun
 	}
 	c.mu.Lock()
 	if w := c.workers[d.AppID]; w != nil && w.id == d.ID && w.cancel != nil {
@@ -258,7 +261,7 @@ func (c *Conductor) walkOne(d platform.Deployment, w *worker) (recorded bool) {
 	return recorded
 }
 
-// hold takes the right to start and stop replicas of an app.
+// hold takes the right to change what serves of an app.
 func (c *Conductor) hold(appID string) (release func()) {
 	m := c.mutex(appID)
 	m.Lock()

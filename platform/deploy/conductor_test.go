@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/lugsail/lugsail/internal/enginetest"
 	"github.com/lugsail/lugsail/platform"
@@ -97,6 +96,9 @@ func TestCancel_DuringBuildLeavesNothing(t *testing.T) {
 	d = r.ended(d, platform.DeploymentCancelled)
 	if _, err := os.Stat(d.Source.Dir); !os.IsNotExist(err) {
 		t.Errorf("the source tree is still there: %v", err)
+	}
+	if d.Steps[0].Detail != "cancelled" || d.Steps[1].State != platform.StepSkipped {
+		t.Errorf("steps %+v", d.Steps)
 	}
 	r.converged(app)
 	if _, err := r.c.Cancel(t.Context(), d); !platform.IsKind(err, platform.Conflict) {
@@ -191,7 +193,7 @@ func TestF06_SwitchThatTheProxyMissedIsRepeated(t *testing.T) {
 	r.converged(app, 1)
 	r.proxy.setDown(true)
 	r.ended(r.push(app, "two"), platform.DeploymentLive)
-	time.Sleep(300 * time.Millisecond) // several rounds of the keeper
+	r.eventually("several rounds of the keeper", func() bool { return r.proxy.misses() > 4 })
 	if got := r.running(app); len(got) != 2 {
 		t.Fatalf("the old replica was stopped while the proxy still led to it: %v", got)
 	}
@@ -252,11 +254,6 @@ func TestDestroy_LeavesNothing(t *testing.T) {
 	app, other := r.app("shop"), r.app("blog")
 	r.ended(r.push(app, "one"), platform.DeploymentLive)
 	r.ended(r.push(other, "other"), platform.DeploymentLive)
-	_, err := r.store.UpdateApp(t.Context(), app.ID, func(a *platform.App) error {
-		a.State = platform.AppDestroying
-		return nil
-	})
-	r.check(err)
 	r.begin(platform.Deployment{AppID: app.ID, Kind: platform.DeployDestroy})
 	r.eventually("the app to be gone", func() bool {
 		_, err := r.store.AppByID(context.Background(), app.ID)

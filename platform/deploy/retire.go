@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
@@ -11,36 +13,51 @@ import (
 	"github.com/lugsail/lugsail/platform/run"
 )
 
-// keepImages is how many of an app's newest releases can be rolled back to.
+// keepImages is how many of the releases that served last can be rolled back to.
 const keepImages = 10
 
-// route hands the running web replicas of a release to the proxy.
-func (c *Conductor) route(ctx context.Context, app platform.App, r platform.Release, replicas []platform.Replica) error {
-	serving := route.Serving{Release: r.Number}
+// route hands the running web replicas of the release that serves to the proxy.
+func (c *Conductor) route(ctx context.Context, app platform.App, replicas []platform.Replica) error {
+	before, serving := c.Routes.Targets(app.ID), route.Serving{Release: app.CurrentRelease}
 	for _, replica := range replicas {
 		if replica.Process != platform.WebProcess || replica.Address == "" || replica.State != platform.ReplicaRunning {
 			continue
 		}
-		if port := c.portOf(ctx, replica); port != 0 {
-			serving.Targets = append(serving.Targets, platform.Target{ID: replica.ID, Address: fmt.Sprintf("%s:%d", replica.Address, port)})
+		if address := c.addressOf(ctx, replica, before.Targets); address != "" {
+			serving.Targets = append(serving.Targets, platform.Target{ID: replica.ID, Address: address})
 		}
 	}
-	if before := c.Routes.Targets(app.ID); len(serving.Targets) == 0 && before.Release == r.Number && r.Number > 0 && app.Scale.Of(platform.WebProcess) > 0 {
+	same := before.Release == serving.Release && serving.Release > 0
+	if len(serving.Targets) == 0 && len(before.Targets) > 0 && same && app.Scale.Of(platform.WebProcess) > 0 {
 		return nil // its replicas are on their way back: as long as the proxy has a target, requests wait for it
 	}
 	return c.Routes.Serve(ctx, app.ID, serving)
 }
 
-// portOf looks where a replica listens just now.
-func (c *Conductor) portOf(ctx context.Context, r platform.Replica) int {
-	if r.Port != 0 {
-		return r.Port
+// addressOf looks where a replica listens just now; "" when it does not. When the look fails,
+// it is believed to listen where it did.
+func (c *Conductor) addressOf(ctx context.Context, r platform.Replica, before []platform.Target) string {
+	port := r.Port
+	if port == 0 {
+		listeners, err := c.Replicas.Inspector.Listeners(ctx, r.ID)
+		if err != nil {
+			return known(before, r)
+		}
+		port = run.ServingPort(listeners, run.DefaultPort)
 	}
-	listeners, err := c.Replicas.Inspector.Listeners(ctx, r.ID)
-	if err != nil {
-		return 0 // it has just ended; its event brings the keeper
+	if port == 0 {
+		return ""
 	}
-	return run.ServingPort(listeners, run.DefaultPort)
+	return fmt.Sprintf("%s:%d", r.Address, port)
+}
+
+func known(targets []platform.Target, r platform.Replica) string {
+	for _, t := range targets {
+		if t.ID == r.ID && strings.HasPrefix(t.Address, r.Address+":") {
+			return t.Address
+		}
+	}
+	return ""
 }
 
 // retireAfter ends the replicas that a switch has left over, and records it.
@@ -49,6 +66,9 @@ func (c *Conductor) retireAfter(app platform.App, r platform.Release, d platform
 	began := c.now()
 	step := platform.Step{DeploymentID: d.ID, Name: platform.StepRetire, Position: len(stepsOf(d.Kind)), State: platform.StepRunning, StartedAt: &began}
 	c.setStep(ctx, step)
+	for c.Routes.Dirty() && ctx.Err() == nil {
+		c.pause(time.Second / 4) // the proxy has not got the new routes yet
+	}
 	n, err := c.retireExtra(ctx, app, r)
 	if ctx.Err() != nil {
 		return // the keeper of the next start goes on
@@ -74,11 +94,11 @@ func (c *Conductor) retireExtra(ctx context.Context, app platform.App, r platfor
 	if c.Routes.Dirty() {
 		return 0, fmt.Errorf("the proxy has not got the new routes yet")
 	}
-	actual, err := c.Replicas.Engine.Replicas(ctx, app.ID)
+	actual, err := c.staying(ctx, app.ID)
 	if err != nil {
-		return 0, fmt.Errorf("looking at replicas: %w", err)
+		return 0, err
 	}
-	claimed, err := c.claimed(ctx, app.ID)
+	taken, err := c.taken(ctx, app.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -86,28 +106,31 @@ func (c *Conductor) retireExtra(ctx context.Context, app platform.App, r platfor
 	if err != nil || current.CurrentRelease != r.Number {
 		return 0, err // a newer switch came in between; its own retiring does it
 	}
-	var extra []platform.Replica
-	for _, replica := range run.Compare(r, run.Wanted(r, current.Scale), actual).Extra {
-		if !claimed[replica.Deployment] && !c.leaving(replica.ID) {
-			extra = append(extra, replica)
-		}
-	}
+	extra := slices.DeleteFunc(run.Compare(r, run.Wanted(r, current.Scale), actual).Extra, taken)
 	return len(extra), c.retire(ctx, extra)
 }
 
-// claimed gives the deployments under way, whose replicas are theirs alone.
-func (c *Conductor) claimed(ctx context.Context, appID string) (map[string]bool, error) {
-	unfinished, err := c.Deployments.UnfinishedDeployments(ctx)
+// taken knows the replicas that are not to be retired though nobody wants them: those of
+// deployments under way, which are theirs alone, and those that requests are sent to, because a
+// smaller scale is in the store before its deployment takes them off the routes.
+func (c *Conductor) taken(ctx context.Context, appID string) (func(platform.Replica) bool, error) {
+	unfinished, err := c.unfinishedOf(ctx, appID)
+	if err != nil {
+		return nil, err
+	}
+	routed := c.Routes.Targets(appID).Targets
+	return func(r platform.Replica) bool {
+		serves := r.State == platform.ReplicaRunning && slices.ContainsFunc(routed, func(t platform.Target) bool { return t.ID == r.ID })
+		return serves || slices.ContainsFunc(unfinished, func(d platform.Deployment) bool { return d.ID == r.Deployment })
+	}, nil
+}
+
+func (c *Conductor) unfinishedOf(ctx context.Context, appID string) ([]platform.Deployment, error) {
+	all, err := c.Deployments.UnfinishedDeployments(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading deployments: %w", err)
 	}
-	claimed := map[string]bool{}
-	for _, d := range unfinished {
-		if d.AppID == appID {
-			claimed[d.ID] = true
-		}
-	}
-	return claimed, nil
+	return slices.DeleteFunc(all, func(d platform.Deployment) bool { return d.AppID != appID }), nil
 }
 
 // retire lets requests under way end, then stops the replicas.
@@ -152,25 +175,54 @@ func (c *Conductor) leaving(id string) bool {
 	return ok
 }
 
-// retain lets the builder drop the images that no release in reach needs.
+// retain lets the builder drop the images that no release in reach needs. While another
+// deployment of the app is under way it leaves that to its end: its image has no release yet.
 func (c *Conductor) retain(ctx context.Context, app platform.App) {
-	releases, err := c.Apps.ReleasesOf(ctx, app.ID, keepImages)
-	if err != nil {
-		slog.ErrorContext(ctx, "releases not read", "app", app.ID, "error", err)
+	unfinished, err := c.unfinishedOf(ctx, app.ID)
+	if err == nil && len(unfinished) > 0 {
 		return
 	}
 	var images []string
-	for _, r := range releases {
-		images = append(images, r.Image)
+	if err == nil {
+		images, err = c.inReach(ctx, app.ID)
 	}
-	if current, err := c.Apps.AppByID(ctx, app.ID); err == nil && current.CurrentRelease > 0 {
-		if r, err := c.Apps.ReleaseByNumber(ctx, app.ID, current.CurrentRelease); err == nil {
-			images = append(images, r.Image)
-		}
+	if err == nil {
+		err = c.Builds.Builder.Retain(ctx, app.ID, images)
 	}
-	if err := c.Builds.Builder.Retain(ctx, app.ID, images); err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil {
 		slog.ErrorContext(ctx, "old images not dropped", "app", app.ID, "error", err)
 	}
+}
+
+// inReach gives the images of the releases that served last. Releases that never served do not
+// count: however many there are, the one before stays.
+func (c *Conductor) inReach(ctx context.Context, appID string) ([]string, error) {
+	app, err := c.Apps.AppByID(ctx, appID)
+	if err != nil {
+		return nil, fmt.Errorf("reading the app: %w", err)
+	}
+	deployments, err := c.Deployments.DeploymentsOf(ctx, appID, 200)
+	if err != nil {
+		return nil, fmt.Errorf("reading deployments: %w", err)
+	}
+	var numbers []int
+	if app.CurrentRelease > 0 {
+		numbers = append(numbers, app.CurrentRelease)
+	}
+	for _, d := range deployments {
+		if d.State == platform.DeploymentLive && d.Release > 0 && !slices.Contains(numbers, d.Release) && len(numbers) < keepImages {
+			numbers = append(numbers, d.Release)
+		}
+	}
+	var images []string
+	for _, n := range numbers {
+		r, err := c.Apps.ReleaseByNumber(ctx, appID, n)
+		if err != nil {
+			return nil, fmt.Errorf("reading release %d: %w", n, err)
+		}
+		images = append(images, r.Image)
+	}
+	return images, nil
 }
 
 // destroy walks the line backwards: routes, replicas, what each part has of the app, its rows.
@@ -181,9 +233,9 @@ func (w *walk) destroy(ctx context.Context) (string, error) {
 	if err := w.c.Routes.Forget(ctx, w.app.ID); err != nil {
 		return "", fmt.Errorf("taking its routes away: %w", err)
 	}
-	replicas, err := w.c.Replicas.Engine.Replicas(ctx, w.app.ID)
+	replicas, err := w.c.staying(ctx, w.app.ID)
 	if err != nil {
-		return "", fmt.Errorf("looking at replicas: %w", err)
+		return "", err
 	}
 	if err := w.c.retire(ctx, replicas); err != nil {
 		return "", fmt.Errorf("stopping replicas: %w", err)

@@ -38,6 +38,9 @@ type rig struct {
 	routes  *route.Service
 	c       *deploy.Conductor
 	stop    func() // ends the conductor and closes the store
+
+	mu      sync.Mutex
+	settled []string // number and state of deployments, as Settle heard of them
 }
 
 func newRig(t *testing.T) *rig {
@@ -62,6 +65,7 @@ func (r *rig) start() {
 		Drainer: r.proxy, Watcher: r.engine, Leave: []deploy.Leaver{r.engine.RemoveApp, r.builder.Forget},
 		Redact:    func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
 		Secrets:   func(context.Context, string) []string { return []string{"LGS-CANARY-secret"} },
+		Settle:    r.settle,
 		KeepEvery: 100 * time.Millisecond, Now: time.Now,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -74,6 +78,13 @@ func (r *rig) start() {
 		}
 	})
 	r.eventually("the first table", func() bool { return r.proxy.revision() > 0 })
+}
+
+func (r *rig) settle(_ context.Context, d platform.Deployment) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settled = append(r.settled, fmt.Sprintf("%d %s", d.Number, d.State))
+	return nil
 }
 
 // restart ends the conductor where it is and starts another one, as after an upgrade.
@@ -189,6 +200,7 @@ type builder struct {
 	forgot  []string
 	letGo   chan struct{}
 	ensured []string
+	stuck   error // what Forget says
 }
 
 func (b *builder) Build(ctx context.Context, req platform.BuildRequest, log io.Writer) (platform.BuildResult, error) {
@@ -201,6 +213,9 @@ func (b *builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 	letGo := b.letGo
 	b.mu.Unlock()
 	fmt.Fprintln(log, "building", string(image), "with LGS-CANARY-secret")
+	if strings.HasPrefix(string(image), "panic") {
+		panic("a library has a bad day")
+	}
 	if strings.HasPrefix(string(image), "broken") {
 		return platform.BuildResult{}, platform.Errorf(platform.Invalid, "build_failed", "npm ci ended with exit code 1.").WithHint("Read the log.")
 	}
@@ -225,7 +240,19 @@ func (b *builder) Forget(_ context.Context, appID string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.forgot = append(b.forgot, appID)
-	return nil
+	return b.stuck
+}
+
+func (b *builder) setStuck(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stuck = err
+}
+
+func (b *builder) keeps() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.kept)
 }
 
 func (b *builder) Ensure(_ context.Context, image string) error {
@@ -243,16 +270,19 @@ func (b *builder) count() int {
 
 // proxy keeps the newest table and how many ran when it came.
 type proxy struct {
-	mu    sync.Mutex
-	table platform.RouteTable
-	down  bool
-	drain []string
+	mu     sync.Mutex
+	table  platform.RouteTable
+	down   bool
+	drain  []string
+	busy   chan struct{} // not nil: requests are under way until it is closed
+	missed int           // tables that came while it was down
 }
 
 func (p *proxy) Publish(_ context.Context, t platform.RouteTable) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.down {
+		p.missed++
 		return errors.New("the proxy is away")
 	}
 	if t.Revision <= p.table.Revision {
@@ -266,18 +296,43 @@ func (p *proxy) Probe(context.Context, platform.Probe) (platform.ProbeResult, er
 	return platform.ProbeResult{OK: true}, nil
 }
 
-func (p *proxy) Drain(_ context.Context, ids []string, _ time.Duration) (int, error) {
+func (p *proxy) Drain(ctx context.Context, ids []string, _ time.Duration) (int, error) {
+	busy, err := p.beginDrain(ids)
+	if busy == nil || err != nil {
+		return 0, err
+	}
+	select {
+	case <-busy:
+		return 0, nil
+	case <-ctx.Done():
+		return len(ids), ctx.Err()
+	}
+}
+
+func (p *proxy) beginDrain(ids []string) (busy chan struct{}, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range p.table.Routes {
 		for _, target := range r.Targets {
 			if slices.Contains(ids, target.ID) {
-				return 0, fmt.Errorf("%s is drained while it is routed", target.ID)
+				return nil, fmt.Errorf("%s is drained while it is routed", target.ID)
 			}
 		}
 	}
 	p.drain = append(p.drain, ids...)
-	return 0, nil
+	return p.busy, nil
+}
+
+func (p *proxy) draining() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.drain)
+}
+
+func (p *proxy) setBusy(busy chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.busy = busy
 }
 
 func (p *proxy) revision() int64 {
@@ -295,6 +350,12 @@ func (p *proxy) route(appID string) platform.Route {
 		}
 	}
 	return platform.Route{}
+}
+
+func (p *proxy) misses() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.missed
 }
 
 func (p *proxy) setDown(down bool) {

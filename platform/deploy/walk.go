@@ -7,11 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
-	"github.com/lugsail/lugsail/platform/run"
 	"github.com/lugsail/lugsail/platform/source"
 )
 
@@ -35,25 +35,36 @@ type walk struct {
 // conduct walks one deployment and writes down how it ended, unless the server is stopping.
 // It reports whether that could be written.
 func (c *Conductor) conduct(ctx context.Context, d platform.Deployment) (recorded bool) {
-	if d.CancelAsked && d.Kind != platform.DeployDestroy {
+	if cancelAsked(d) {
 		return c.close(ctx, d, platform.DeploymentCancelled, cancelled(d)) // its replicas, if any, are the keeper's
 	}
 	claimed, err := c.Deployments.ClaimDeployment(ctx, d.ID)
+	if err != nil && platform.AsError(err).Code == "deployment_ended" {
+		return true // cancelled or replaced in this moment
+	}
 	if err != nil {
 		slog.ErrorContext(ctx, "deployment not claimed", "deployment", d.ID, "error", err)
 		return false
+	}
+	if cancelAsked(claimed) { // between the two
+		return c.close(ctx, claimed, platform.DeploymentCancelled, cancelled(claimed))
 	}
 	w, done, err := c.newWalk(ctx, claimed)
 	if err != nil {
 		slog.ErrorContext(ctx, "deployment not begun", "deployment", d.ID, "error", err)
 		return c.close(ctx, claimed, platform.DeploymentFailed, platform.AsError(err))
 	}
-	err = w.walk(ctx)
+	err = w.walkWhole(ctx)
 	done()
+	stopped := ctx.Err() != nil
 	if c.base.Err() != nil && !w.live {
 		return true // the server is stopping; the next start takes it up again
 	}
-	return w.finish(ctx, err)
+	return w.finish(ctx, err, stopped)
+}
+
+func cancelAsked(d platform.Deployment) bool {
+	return d.CancelAsked && d.Kind != platform.DeployDestroy
 }
 
 func (c *Conductor) newWalk(ctx context.Context, d platform.Deployment) (*walk, func(), error) {
@@ -74,8 +85,18 @@ func (c *Conductor) newWalk(ctx context.Context, d platform.Deployment) (*walk, 
 	return &walk{c: c, app: app, d: d, log: log, started: map[platform.StepName]time.Time{}}, done, nil
 }
 
+// walkWhole keeps a panic on the way, of a library that builds for example, to this deployment.
+func (w *walk) walkWhole(ctx context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return w.walk(ctx)
+}
+
 func (w *walk) walk(ctx context.Context) error {
-	if w.d.Attempts > maxAttempts {
+	if w.d.Attempts > maxAttempts && w.d.Kind != platform.DeployDestroy { // nothing but its end ends a removal
 		return platform.Errorf(platform.Unavailable, "server_restarted", "The server restarted during the %s, twice.", w.unfinishedStep()).
 			WithHint("Deploy again. If it happens again, the server may be short of memory.")
 	}
@@ -89,6 +110,10 @@ func (w *walk) walk(ctx context.Context) error {
 		if err := w.do(ctx, platform.StepBuild, w.runBuild); err != nil {
 			return err
 		}
+	case platform.DeployRollback:
+		if err := w.stillWanted(ctx); err != nil {
+			return err
+		}
 	}
 	if err := w.do(ctx, platform.StepRelease, w.makeRelease); err != nil {
 		return err
@@ -96,28 +121,19 @@ func (w *walk) walk(ctx context.Context) error {
 	return w.bringLive(ctx)
 }
 
-// bringLive starts the release's replicas, waits for them and switches.
-func (w *walk) bringLive(ctx context.Context) error {
-	defer w.c.hold(w.app.ID)()
-	app, err := w.c.Apps.AppByID(ctx, w.app.ID) // plan or scale may have changed during the build
-	if err != nil {
-		return fmt.Errorf("reading the app: %w", err)
+var errOvertaken = platform.Errorf(platform.Conflict, "overtaken", "A newer release went live first; it stays.")
+
+// stillWanted refuses an automatic return when what died does not serve any more: a newer
+// deployment was under way, and went live while the return waited.
+func (w *walk) stillWanted(ctx context.Context) error {
+	if w.d.Via != platform.System().Via {
+		return nil
 	}
-	w.app = app
-	for _, step := range []struct {
-		name platform.StepName
-		run  func(context.Context) (string, error)
-	}{
-		{platform.StepStart, w.start},
-		{platform.StepHealth, w.health},
-		{platform.StepSwitch, w.switchOver},
-	} {
-		if err := w.do(ctx, step.name, step.run); err != nil {
-			w.undo(ctx)
-			return err
-		}
+	before, err := w.c.Before(ctx, w.app)
+	if err == nil && before != w.d.FromRelease {
+		return errOvertaken
 	}
-	return nil
+	return err
 }
 
 // do runs one step and records it before and after.
@@ -140,6 +156,9 @@ func (w *walk) do(ctx context.Context, name platform.StepName, run func(context.
 			return err // stopping: leave the step as it is
 		}
 		step.State, step.Detail = platform.StepFailed, platform.AsError(err).Message
+		if ctx.Err() != nil {
+			step.Detail = "cancelled"
+		}
 	}
 	w.record(context.WithoutCancel(ctx), step)
 	return err
@@ -148,7 +167,8 @@ func (w *walk) do(ctx context.Context, name platform.StepName, run func(context.
 func (w *walk) record(ctx context.Context, step platform.Step) {
 	step.DeploymentID = w.d.ID
 	step.Position = slices.Index(stepsOf(w.d.Kind), step.Name) + 1
-	if err := w.c.Deployments.SetStep(ctx, step); err != nil {
+	err := w.c.Deployments.SetStep(ctx, step)
+	if err != nil && !platform.IsKind(err, platform.NotFound) { // gone with its app
 		slog.ErrorContext(ctx, "step not recorded", "deployment", w.d.ID, "step", step.Name, "error", err)
 	}
 }
@@ -233,145 +253,6 @@ func (w *walk) newRelease(ctx context.Context) (platform.Release, error) {
 		return w.c.Releases.FromRelease(ctx, app, w.d)
 	}
 	return w.c.Releases.FromConfig(ctx, app, w.d)
-}
-
-func (w *walk) start(ctx context.Context) (string, error) {
-	actual, err := w.c.Replicas.Engine.Replicas(ctx, w.app.ID)
-	if err != nil {
-		return "", fmt.Errorf("looking at replicas: %w", err)
-	}
-	wanted := run.Wanted(w.release, w.app.Scale)
-	diff := run.Compare(w.release, wanted, actual)
-	serving := w.release.Number == w.app.CurrentRelease
-	for _, r := range diff.Have {
-		if serving {
-			w.ready = append(w.ready, r)
-		} else {
-			w.fresh = append(w.fresh, r) // adopted from before a crash
-		}
-	}
-	w.say("Start v%d: %s on %s", w.release.Number, describe(wanted), w.release.Plan)
-	if err := w.startAll(ctx, diff.Missing); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s on %s", describe(wanted), w.release.Plan), nil
-}
-
-// startAll starts the missing replicas, four at a time.
-func (w *walk) startAll(ctx context.Context, missing []run.Slot) error {
-	type result struct {
-		replica platform.Replica
-		err     error
-	}
-	results := make(chan result, len(missing))
-	slots := make(chan struct{}, 4)
-	for _, slot := range missing {
-		go func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			r, err := w.c.Replicas.Start(ctx, w.app, w.release, w.d.ID, slot)
-			results <- result{r, err}
-		}()
-	}
-	var first error
-	for range missing {
-		got := <-results
-		if got.err == nil {
-			w.fresh = append(w.fresh, got.replica)
-		} else if first == nil {
-			first = got.err
-		}
-	}
-	return first
-}
-
-func (w *walk) health(ctx context.Context) (string, error) {
-	type result struct {
-		replica platform.Replica
-		err     error
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	results := make(chan result, len(w.fresh))
-	for _, r := range w.fresh {
-		go func() {
-			healthy, err := w.c.Replicas.WaitHealthy(ctx, r, w.release.Health, w.log)
-			results <- result{healthy, err}
-		}()
-	}
-	var first error
-	for range w.fresh {
-		got := <-results
-		switch {
-		case got.err == nil:
-			w.ready = append(w.ready, got.replica)
-		case first == nil:
-			first = got.err
-			w.c.Replicas.LastWords(context.WithoutCancel(ctx), got.replica, 20, w.log)
-			cancel() // one sick replica decides
-		}
-	}
-	if first != nil {
-		return "", first
-	}
-	return w.healthy(), nil
-}
-
-func (w *walk) healthy() string {
-	for _, r := range w.ready {
-		if r.Process == platform.WebProcess && r.Port != 0 {
-			w.say("Healthy: %s answers on port %d", run.Slot{Process: r.Process, Index: r.Index}.Name(), r.Port)
-			return fmt.Sprintf("answers on port %d", r.Port)
-		}
-	}
-	return "running"
-}
-
-// switchOver commits, then moves the traffic. From the commit on there is no way back but a rollback.
-func (w *walk) switchOver(ctx context.Context) (string, error) {
-	ctx = context.WithoutCancel(ctx)
-	if err := w.c.Deployments.CommitSwitch(ctx, w.app.ID, w.release.Number, w.d.ID); err != nil {
-		return "", fmt.Errorf("committing the switch: %w", err)
-	}
-	w.live = true
-	w.app.CurrentRelease = w.release.Number
-	if err := w.c.route(ctx, w.app, w.release, w.ready); err != nil {
-		// the keeper repeats it; until then the old replicas stay and serve
-		slog.ErrorContext(ctx, "routes not published", "app", w.app.ID, "release", w.release.Number, "error", err)
-	}
-	w.c.Replicas.Keep(ctx, w.ready)
-	return fmt.Sprintf("v%d serves", w.release.Number), nil
-}
-
-// undo removes what this deployment started. What served before was never touched.
-func (w *walk) undo(ctx context.Context) {
-	if w.live || w.c.base.Err() != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	if err := w.c.stop(ctx, w.fresh); err != nil {
-		slog.ErrorContext(ctx, "replicas of a failed deployment not removed", "deployment", w.d.ID, "error", err)
-	}
-}
-
-func describe(slots []run.Slot) string {
-	text := ""
-	for i := 0; i < len(slots); {
-		n := i
-		for n < len(slots) && slots[n].Process == slots[i].Process {
-			n++
-		}
-		if text != "" {
-			text += ", "
-		}
-		text += fmt.Sprintf("%d × %s", n-i, slots[i].Process)
-		i = n
-	}
-	if text == "" {
-		return "no replica"
-	}
-	return text
 }
 
 func (w *walk) unfinishedStep() platform.StepName {

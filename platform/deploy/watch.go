@@ -30,23 +30,13 @@ func (c *Conductor) watchAfter(app platform.App, d platform.Deployment) {
 }
 
 // watchAgain goes on watching after a restart of the control plane.
-func (c *Conductor) watchAgain(ctx context.Context, app platform.App) {
-	recent, err := c.Deployments.DeploymentsOf(ctx, app.ID, 5)
-	if err != nil {
-		slog.ErrorContext(ctx, "deployments not read", "app", app.ID, "error", err)
-		return
-	}
-	for _, d := range recent {
-		if d.State == platform.DeploymentLive && d.Release == app.CurrentRelease && d.EndedAt != nil {
-			c.watchAfter(app, d)
-			c.mu.Lock()
-			if w, ok := c.watched[app.ID]; ok {
-				w.liveAt = *d.EndedAt
-				c.watched[app.ID] = w
-			}
-			c.mu.Unlock()
-			return
-		}
+func (c *Conductor) watchAgain(app platform.App, d platform.Deployment) {
+	c.watchAfter(app, d)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w, ok := c.watched[app.ID]; ok && d.EndedAt != nil {
+		w.liveAt = *d.EndedAt
+		c.watched[app.ID] = w
 	}
 }
 

@@ -5,7 +5,7 @@
 // the domains that people added. Each change makes one whole table with a growing
 // revision, and the proxy swaps it in one move, so at any moment one release of an
 // app is routed. Before every app has been looked at once after a start, nothing is
-// published: the proxy goes on with its last good table.
+// published: the proxy goes on with its last good table, which knows more.
 package route
 
 import (
@@ -49,11 +49,38 @@ type Service struct {
 	BootID    string
 	Public    func(host string) bool // may its certificate come from ACME?
 
-	mu      sync.Mutex // held while a table is made and published, so that tables leave in order
-	serving map[string]Serving
-	ready   bool
-	dirty   bool // the last table did not reach the proxy
+	mu        sync.Mutex // held while a table is made and published, so that tables leave in order
+	serving   map[string]Serving
+	awaited   []string // ids of the apps that were not looked at since the start
+	started   bool     // Begin was called
+	published bool     // a table has reached the proxy since the start
+	dirty     bool     // the last table did not
 }
+
+// Begin says which apps there are at the start. As soon as each has been looked at, by Serve or
+// Forget, the first table is published; at once when there is none.
+func (s *Service) Begin(ctx context.Context, appIDs []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.started, s.awaited = true, slices.Clone(appIDs)
+	for id := range s.serving {
+		s.seen(id)
+	}
+	return s.publish(ctx)
+}
+
+// Awaited gives the apps that the first table waits for.
+func (s *Service) Awaited() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.awaited)
+}
+
+func (s *Service) seen(appID string) {
+	s.awaited = slices.DeleteFunc(s.awaited, func(id string) bool { return id == appID })
+}
+
+func (s *Service) ready() bool { return s.started && len(s.awaited) == 0 }
 
 // Serve notes what an app serves with and publishes. The error says that the proxy has not got it yet.
 func (s *Service) Serve(ctx context.Context, appID string, now Serving) error {
@@ -62,7 +89,8 @@ func (s *Service) Serve(ctx context.Context, appID string, now Serving) error {
 	if s.serving == nil {
 		s.serving = map[string]Serving{}
 	}
-	if same(s.serving[appID], now) && !s.dirty && s.ready {
+	s.seen(appID)
+	if same(s.serving[appID], now) && !s.dirty && s.ready() && s.published {
 		return nil
 	}
 	s.serving[appID] = now
@@ -73,30 +101,37 @@ func (s *Service) Serve(ctx context.Context, appID string, now Serving) error {
 func (s *Service) Forget(ctx context.Context, appID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.seen(appID)
+	if _, ok := s.serving[appID]; !ok && !s.dirty && s.published {
+		return nil
+	}
 	delete(s.serving, appID)
 	return s.publish(ctx)
 }
 
-// Ready says that every app has been looked at, and publishes the first table.
-func (s *Service) Ready(ctx context.Context) error {
+// Repeat publishes again what the proxy may have missed. late gives up waiting for apps that
+// cannot be looked at, when at least one could: they are then served by nothing.
+func (s *Service) Repeat(ctx context.Context, late bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ready = true
+	if late && len(s.serving) > 0 {
+		s.awaited = nil
+	}
 	return s.publish(ctx)
 }
 
-// Refresh publishes again: names or domains changed, or the proxy may have missed a table.
+// Refresh publishes again because names or domains have changed.
 func (s *Service) Refresh(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.publish(ctx)
 }
 
-// Dirty reports whether the proxy has not got the newest table.
+// Dirty reports whether the proxy has not got the newest table, or none since the start.
 func (s *Service) Dirty() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.dirty
+	return s.dirty || !s.published
 }
 
 // Targets gives what an app is routed to just now.
@@ -107,7 +142,7 @@ func (s *Service) Targets(appID string) Serving {
 }
 
 func (s *Service) publish(ctx context.Context) error {
-	if !s.ready {
+	if !s.ready() {
 		return nil
 	}
 	s.dirty = true
@@ -118,7 +153,7 @@ func (s *Service) publish(ctx context.Context) error {
 	if err := s.Publisher.Publish(ctx, table); err != nil {
 		return fmt.Errorf("publishing route table %d: %w", table.Revision, err)
 	}
-	s.dirty = false
+	s.dirty, s.published = false, true
 	return nil
 }
 

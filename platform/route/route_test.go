@@ -57,9 +57,16 @@ func TestServe_NothingIsPublishedBeforeAllIsKnown(t *testing.T) {
 	s := &route.Service{Publisher: p, Store: &shelf{}, Hosts: func(name string) []string { return []string{name + ".localhost"} }}
 	serving := route.Serving{Release: 3, Targets: []platform.Target{{ID: "r1", Address: "10.0.0.2:8080"}}}
 	if err := s.Serve(t.Context(), "l2", serving); err != nil || len(p.tables) != 0 {
-		t.Fatalf("published %d tables (%v) before being ready", len(p.tables), err)
+		t.Fatalf("published %d tables (%v) before anybody said which apps there are", len(p.tables), err)
 	}
-	if err := s.Ready(t.Context()); err != nil || len(p.tables) != 1 {
+	if err := s.Begin(t.Context(), []string{"l1", "l2", "l3"}); err != nil || len(p.tables) != 0 || !s.Dirty() {
+		t.Fatalf("published %d tables (%v) before each app was looked at", len(p.tables), err)
+	}
+	err := errors.Join(s.Refresh(t.Context()), s.Serve(t.Context(), "l1", route.Serving{}))
+	if err != nil || len(p.tables) != 0 {
+		t.Fatalf("published %d tables (%v) without l3", len(p.tables), err)
+	}
+	if err := s.Forget(t.Context(), "l3"); err != nil || len(p.tables) != 1 || s.Dirty() {
 		t.Fatalf("published %d tables, %v", len(p.tables), err)
 	}
 	got := map[string]int{}
@@ -77,7 +84,7 @@ func TestServe_NothingIsPublishedBeforeAllIsKnown(t *testing.T) {
 func TestServe_AMissedTableIsRepeated(t *testing.T) {
 	p := &proxy{}
 	s := &route.Service{Publisher: p, Store: &shelf{}, Hosts: func(name string) []string { return []string{name} }}
-	if err := s.Ready(t.Context()); err != nil {
+	if err := s.Begin(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	p.down = true
@@ -90,5 +97,21 @@ func TestServe_AMissedTableIsRepeated(t *testing.T) {
 	}
 	if p.tables[1].Revision <= p.tables[0].Revision {
 		t.Error("revisions must grow")
+	}
+}
+
+func TestRepeat_OneAppThatCannotBeLookedAtHoldsUpTheOthersForAWhileOnly(t *testing.T) {
+	p := &proxy{}
+	s := &route.Service{Publisher: p, Store: &shelf{}, Hosts: func(name string) []string { return []string{name} }}
+	err := errors.Join(s.Begin(t.Context(), []string{"l1", "l2"}), s.Repeat(t.Context(), true))
+	if err != nil || len(p.tables) != 0 {
+		t.Fatalf("published %d tables (%v) although no app could be looked at", len(p.tables), err)
+	}
+	err = errors.Join(s.Serve(t.Context(), "l1", route.Serving{Release: 1}), s.Repeat(t.Context(), false))
+	if err != nil || len(p.tables) != 0 {
+		t.Fatalf("published %d tables (%v) without waiting for l2", len(p.tables), err)
+	}
+	if err := s.Repeat(t.Context(), true); err != nil || len(p.tables) != 1 || s.Dirty() {
+		t.Fatalf("published %d tables, %v", len(p.tables), err)
 	}
 }
