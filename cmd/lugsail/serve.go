@@ -116,7 +116,7 @@ func (c *control) wireConductor() error {
 		Routes:   c.routes, Drainer: c.proxy, Watcher: c.engine,
 		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.removeRepository},
 		Redact:  func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
-		Secrets: c.secrets, WatchTime: c.cfg.Watch, Now: time.Now,
+		Secrets: c.secrets, Settle: c.settle, WatchTime: c.cfg.Watch, Now: time.Now,
 	}
 	return nil
 }
@@ -160,13 +160,18 @@ func (c *control) wireDoors() (err error) {
 
 // clean removes what a crash has left behind, before anything new begins.
 func (c *control) clean(ctx context.Context) error {
-	unfinished, err := c.store.UnfinishedDeployments(ctx)
+	recent, err := c.recentDeployments(ctx)
 	if err != nil {
 		return err
 	}
 	var sources []string
-	for _, d := range unfinished {
-		sources = append(sources, d.Source.Dir)
+	for _, d := range recent {
+		if !d.State.Ended() {
+			sources = append(sources, d.Source.Dir)
+		}
+	}
+	if err := c.git.Resume(ctx, recent); err != nil {
+		slog.WarnContext(ctx, "pushes that were cut off not settled", "error", err)
 	}
 	if err := c.git.Clean(ctx, sources); err != nil {
 		slog.WarnContext(ctx, "leftovers of pushes not removed", "error", err)
@@ -175,6 +180,31 @@ func (c *control) clean(ctx context.Context) error {
 		slog.WarnContext(ctx, "leftovers of builds not removed", "error", err) // Docker may still be starting
 	}
 	return nil
+}
+
+// recentDeployments gives those that a crash may have left something of.
+func (c *control) recentDeployments(ctx context.Context) ([]platform.Deployment, error) {
+	recent, err := c.store.UnfinishedDeployments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	apps, err := c.store.Apps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range apps {
+		newest, err := c.store.DeploymentsOf(ctx, a.ID, 20)
+		if err != nil {
+			return nil, err
+		}
+		recent = append(recent, newest...)
+	}
+	return recent, nil
+}
+
+// settle lets the branch follow what went live.
+func (c *control) settle(ctx context.Context, d platform.Deployment) error {
+	return c.git.Settle(ctx, d)
 }
 
 func (c *control) run(ctx context.Context) error {

@@ -2,7 +2,9 @@ package gitserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/lugsail/lugsail/platform"
@@ -11,10 +13,11 @@ import (
 // arrival is a push whose objects are in quarantine: it is decided whether they may stay.
 type arrival struct {
 	*Server
-	push    *push
-	updates []update
-	env     []string     // shows git the quarantine
-	say     func(string) // to the pusher
+	push       *push
+	updates    []update
+	quarantine string
+	env        []string     // shows git the quarantine
+	say        func(string) // to the pusher
 }
 
 // handle reports whether git may keep the push. The pusher has been told why by then.
@@ -160,9 +163,12 @@ func (a arrival) takeOff(ctx context.Context, branch, commit, title string) (pla
 	for _, note := range notes(src.Dir) {
 		a.say(note)
 	}
+	if err := a.keep(src); err != nil { // then the branch follows only as long as this server runs
+		a.cfg.Log.WarnContext(ctx, "a push is not kept", "app", a.push.app.Name, "error", err)
+	}
 	d, err := a.work.Deploy(ctx, a.push.actor, a.push.app.ID, src)
 	if err != nil {
-		return platform.Deployment{}, nil, discard(src, err)
+		return platform.Deployment{}, nil, errors.Join(discard(src, err), os.RemoveAll(keptPath(a.push.repo, src)))
 	}
 	land := a.fly(a.push.app.ID, d, commit)
 	a.announce(ctx, d, before, commit)
@@ -190,5 +196,5 @@ func (a arrival) unfollowed(ctx context.Context, d platform.Deployment, err erro
 		return fmt.Errorf("following deployment %s: %w", d.ID, err)
 	}
 	return platform.Errorf(platform.Unavailable, "restarting", "Lugsail is restarting. Deployment #%d goes on by itself after the restart.", d.Number).
-		WithHint("When it is live, push again: that records the commit in the repository.")
+		WithHint("The branch follows when it is live. To watch it, push again in a few seconds.")
 }

@@ -23,11 +23,13 @@
 //     Ctrl-C loses the log and nothing else: the deployment goes on and the branch follows.
 //     One who breaks off while sending has pushed nothing.
 //   - When the server stops, every waiting push is rejected with a sentence. Its deployment
-//     is recorded and goes on after the start, but the branch does not move, because the
-//     objects leave with the quarantine; pushing again brings them. When the server is
-//     killed, the kernel ends its git processes with it and Clean removes what they left.
+//     is recorded and goes on after the start. The objects leave with the quarantine, but
+//     links to them were kept, and when the deployment has gone live they enter the
+//     repository and the branch follows (Settle). When the server is killed, the kernel ends
+//     its git processes with it and Clean removes what they left. A push from a shallow
+//     clone is the exception: it has to be pushed again.
 //   - A token that is revoked ends its clones and the log of its pushes within 5 seconds. What
-//     it has begun to deploy goes on, but the push is rejected and the branch does not move.
+//     it has begun to deploy goes on, but its push is rejected.
 //   - A push of a commit that is being deployed already follows that deployment.
 //   - "Everything up-to-date" calls no hook. Export serves whoever wants to deploy again.
 //   - .gitattributes has no effect on the export: no file is left out (export-ignore),

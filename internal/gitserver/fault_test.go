@@ -81,7 +81,7 @@ func TestRun_StopRejectsWaitingPushesWithASentence(t *testing.T) {
 	w.deploy.job(t, 0)
 	c.waitFor("Deployment #1")
 	w.stop()
-	contains(t, c.ended(1), "Lugsail is restarting. Deployment #1 goes on by itself after the restart.", "push again", "[remote rejected]")
+	contains(t, c.ended(1), "Lugsail is restarting. Deployment #1 goes on by itself after the restart.", "The branch follows", "[remote rejected]")
 	w.wantHead("shop", "refs/heads/main", "")
 	w.wantSound("shop")
 	if answer, body := w.request(http.MethodGet, "/git/shop.git/info/refs?service=git-upload-pack", "right", ""); answer.StatusCode != 503 {
@@ -89,8 +89,10 @@ func TestRun_StopRejectsWaitingPushesWithASentence(t *testing.T) {
 	}
 }
 
-func TestClean_AfterTheServerWasKilled(t *testing.T) {
-	w := newWorld(t) // for clients and for the look afterwards
+// killDuringPush lets a server in a process of its own be killed while a push waits for its
+// deployment, and gives the server's configuration and the pushed repository.
+func killDuringPush(t *testing.T, w *world) (Config, string) {
+	t.Helper()
 	dir := filepath.Join(w.dir, "alone")
 	binary, err := os.Executable()
 	if err != nil {
@@ -119,7 +121,13 @@ func TestClean_AfterTheServerWasKilled(t *testing.T) {
 	_ = alone.Wait() // killed
 	c.ended(1)
 	wait(t, "the end of the server's git", func() bool { return !runs(t, repo) })
+	return config, work
+}
 
+func TestClean_AfterTheServerWasKilled(t *testing.T) {
+	w := newWorld(t) // for clients and for the look afterwards
+	config, _ := killDuringPush(t, w)
+	repo := filepath.Join(config.Dir, "lshop.git")
 	lock := filepath.Join(repo, "refs/heads/main.lock")
 	half := filepath.Join(config.SourcesDir, ".unpack-1")
 	for _, path := range []string{filepath.Join(repo, "objects/tmp_objdir-incoming-x/pack"), half, filepath.Join(config.Dir, newRepo+"1")} {

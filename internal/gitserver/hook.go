@@ -76,7 +76,7 @@ func HookMain(args, env []string, stdin io.Reader, stdout io.Writer) int {
 		return 0
 	}
 	if !errors.Is(err, errRefused) && request.Hook == preReceive {
-		_, _ = fmt.Fprintln(stdout, "Lugsail stopped answering. A deployment that it has begun goes on; look at it in the console, then push again.")
+		_, _ = fmt.Fprintln(stdout, "Lugsail stopped answering. A deployment that it has begun goes on; look at it in the console, or push again in a few seconds.")
 	}
 	return 1
 }

@@ -25,7 +25,7 @@ func (s *Server) serveHook(ctx context.Context, conn *net.UnixConn) {
 	out := &speaker{conn: conn}
 	switch request.Hook {
 	case preReceive:
-		a := arrival{Server: s, push: p, updates: request.Updates, env: quarantineEnv(p.repo, request.Quarantine), say: out.line}
+		a := arrival{Server: s, push: p, updates: request.Updates, quarantine: request.Quarantine, env: quarantineEnv(p.repo, request.Quarantine), say: out.line}
 		out.send(hookReply{Done: true, OK: a.handle(ctx)})
 	case procReceive:
 		// moving a branch takes milliseconds and is not given up when the server stops

@@ -31,10 +31,10 @@ func (s *Server) moveRefs(ctx context.Context, p *push, updates []update) []stri
 }
 
 // landBranch moves the deploy branch to what went live, whatever it was before: the
-// deployments have an order already. One that was overtaken leaves the branch alone, as if
-// it had been moved and moved on.
+// deployments have an order already. One that was overtaken, or that Settle was faster with,
+// leaves the branch alone, as if it had been moved and moved on.
 func (s *Server) landBranch(ctx context.Context, st *appState, repo string, live landing) error {
-	if live.number < st.applied {
+	if live.number <= st.applied {
 		return nil
 	}
 	if _, err := s.line(ctx, repo, nil, "update-ref", "--no-deref", live.ref, live.commit); err != nil {

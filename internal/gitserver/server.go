@@ -62,6 +62,7 @@ type Server struct {
 	mu       sync.Mutex // for what follows
 	pushes   map[string]*push
 	apps     map[string]*appState
+	alone    map[string]func() // by deployment: ends the flight of one that goes on without its push
 	stopping bool
 	active   sync.WaitGroup // requests that run git
 }
@@ -96,7 +97,7 @@ func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
 	life, kill := context.WithCancel(context.Background())
 	s := &Server{
 		cfg: cfg, gate: gate, work: deployer, slots: make(chan struct{}, 64),
-		life: life, kill: kill, pushes: map[string]*push{}, apps: map[string]*appState{},
+		life: life, kill: kill, pushes: map[string]*push{}, apps: map[string]*appState{}, alone: map[string]func(){},
 	}
 	version, err := s.line(life, "", nil, "version")
 	if err != nil {

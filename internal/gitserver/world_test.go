@@ -62,15 +62,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	if w.server, err = New(w.config, w.gate, w.deploy); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- w.server.Run(ctx) }()
-	w.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	})
+	w.run(w.server)
 	w.https = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if h := w.between.Load(); h != nil {
 			(*h).ServeHTTP(rw, r)
@@ -91,6 +83,19 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 		w.https.Close()
 	})
 	return w
+}
+
+// run runs a server until stop or the end of the test.
+func (w *world) run(server *Server) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Errorf("Run: %v", err)
+		}
+	})
 }
 
 // watch comes between the clients and the server; the handler calls the server itself.
