@@ -66,7 +66,7 @@ func (c *Console) functions() template.FuncMap {
 		"list":     func(v ...any) []any { return v },
 		"plural":   plural,
 		"browser":  browser,
-		"join":     strings.Join,
+		"without":  func(name, text string) string { return strings.TrimPrefix(text, name+" ") },
 	}
 }
 
