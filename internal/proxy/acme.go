@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -164,7 +165,7 @@ func (a *acme) heal(name string) {
 		return
 	}
 	_, err := tls.LoadX509KeyPair(crt, key)
-	if err == nil && !empty(meta) {
+	if unreadable(err) || (err == nil && !empty(meta)) {
 		return
 	}
 	slog.Warn("stored certificate damaged; ordering a new one", "host", name, "error", err)
@@ -194,7 +195,7 @@ func (a *acme) healAccounts() {
 // empty reports whether there is a file without contents, or none.
 func empty(path string) bool {
 	info, err := os.Stat(path)
-	return err != nil || info.Size() == 0
+	return errors.Is(err, fs.ErrNotExist) || (err == nil && info.Size() == 0)
 }
 
 func hostAndPort(l net.Listener) (string, int) {

@@ -32,7 +32,7 @@ func BenchmarkLookupAndPick(b *testing.B) {
 			if err := e.tryAcquire(nil); err != nil {
 				b.Fatal(err)
 			}
-			e.target.release()
+			e.target.release(true)
 		}
 	})
 }

@@ -40,7 +40,7 @@ type authority struct {
 
 // openAuthority reads ca.crt and ca.key in dir, or makes them. Files that a full disk
 // or a crash has emptied are moved aside: people then have to trust a new root, which
-// beats a server that cannot start.
+// beats a server that cannot start. Files that only cannot be read just now stay.
 func openAuthority(dir string) (*authority, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the CA's directory: %w", err)
@@ -48,6 +48,9 @@ func openAuthority(dir string) (*authority, error) {
 	a, err := readAuthority(dir)
 	if err == nil {
 		return a, nil
+	}
+	if unreadable(err) {
+		return nil, err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		slog.Error("internal CA damaged; making a new one", "path", dir, "error", err)
@@ -161,6 +164,13 @@ func serial() *big.Int {
 	_, _ = rand.Read(b) // never fails (Go 1.24)
 	b[0] &= 0x7f        // positive
 	return new(big.Int).SetBytes(b)
+}
+
+// unreadable reports whether a file is there, but was not to be read: a wrong owner, too many
+// open files, a sick disk. What it holds may be as good as ever.
+func unreadable(err error) bool {
+	var reading *fs.PathError
+	return errors.As(err, &reading) && !errors.Is(err, fs.ErrNotExist)
 }
 
 // setAside renames a file, when there is one, so that another can take its place.

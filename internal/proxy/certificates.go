@@ -18,13 +18,16 @@ const neutralName = "lugsail.invalid"
 // maxAddresses bounds the certificates for bare IP addresses; a machine has few.
 const maxAddresses = 64
 
+// addressKey begins the keys of those certificates; no host name does.
+const addressKey = "address "
+
 // certificates chooses the certificate of each handshake.
 type certificates struct {
 	authority *authority
 	acme      *acme // nil when all names are the internal CA's
 
 	mu     sync.RWMutex
-	leaves map[string]*tls.Certificate // of the internal CA, by name or IP address
+	leaves map[string]*tls.Certificate // of the internal CA, by name or, after addressKey, addresses
 }
 
 func newCertificates(c Config) (*certificates, error) {
@@ -61,8 +64,12 @@ func (c *certificates) follow(t *table) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for name := range c.leaves {
-		if t.hosts[name] == nil && name != neutralName && !isIP(name) {
+	for name, cert := range c.leaves {
+		gone := t.hosts[name] == nil && name != neutralName
+		if strings.HasPrefix(name, addressKey) {
+			gone = !fresh(cert) // people may have told their browser to go on with just this one
+		}
+		if gone {
 			delete(c.leaves, name)
 		}
 	}
@@ -99,6 +106,7 @@ func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 func (c *certificates) forAddress(ip net.IP, t *table) (*tls.Certificate, error) {
 	var ips []net.IP
 	var key strings.Builder
+	key.WriteString(addressKey)
 	if ip != nil {
 		ips = append(ips, ip)
 	}

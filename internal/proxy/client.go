@@ -46,7 +46,8 @@ func (c *Client) Probe(ctx context.Context, p platform.Probe) (platform.ProbeRes
 }
 
 // Drain waits until no request is under way on the targets, for timeout at most, and
-// tells how many are left.
+// tells how many are left. It does not wait for WebSockets: they end when their replica
+// does, which can say goodbye to them, and their clients come back to the new one.
 func (c *Client) Drain(ctx context.Context, ids []string, timeout time.Duration) (int, error) {
 	out, err := call[drainAnswer](ctx, c, timeout+callTimeout, http.MethodPost, "/drain", drainRequest{ids, timeout})
 	return out.Left, err

@@ -37,6 +37,7 @@ type limits struct {
 	linger   time.Duration // for requests on connections accepted before the proxy ends
 	drain    time.Duration // for requests under way when the proxy ends
 	reprobe  time.Duration // between two looks at a dead target
+	resave   time.Duration // between two tries to store a table
 }
 
 func (c *Config) setDefaults() error {
@@ -65,6 +66,7 @@ func (l *limits) setDefaults() {
 	l.linger = orDefault(l.linger, time.Second)
 	l.drain = orDefault(l.drain, 30*time.Second)
 	l.reprobe = orDefault(l.reprobe, 250*time.Millisecond)
+	l.resave = orDefault(l.resave, 5*time.Second)
 }
 
 func orDefault[T comparable](v, otherwise T) T {

@@ -8,6 +8,9 @@
 //   - The table is one atomic pointer; a request touches memory only. A request counts
 //     as under way on its target before it checks that the table is still the current
 //     one, so Drain never misses a request that chose its target before a switch.
+//   - Drain waits for answers, also for event streams, which often end by themselves; it
+//     does not wait for WebSockets, which never do. Those end when their replica is told to
+//     stop: it can say goodbye, and clients come back to the new release.
 //   - Targets of a table that was made before the machine's last boot are not used:
 //     the engine has given their addresses to others. Requests wait for a new table.
 //   - Idle connections to targets live one second. Application servers close theirs

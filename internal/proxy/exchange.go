@@ -21,6 +21,7 @@ type exchange struct {
 	body   *watchedBody // nil when the request has none
 	target *target      // counts this exchange; nil for the console and while none is chosen
 	stream bool         // a WebSocket or an event stream: not waited for when the proxy ends
+	socket bool         // a WebSocket: not waited for when its target is retired either
 	until  time.Time    // when waiting for a target ends; zero until it begins
 }
 
@@ -69,9 +70,13 @@ func (e *exchange) received(res *http.Response, fromApp bool) {
 	if fromApp {
 		dropForeignCookies(res.Header, e.server.table.Load().parents)
 	}
-	if res.StatusCode == http.StatusSwitchingProtocols || strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
-		e.stream = true
+	e.socket = res.StatusCode == http.StatusSwitchingProtocols
+	e.stream = e.socket || strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream")
+	if e.stream {
 		e.server.ordinary.Add(-1)
+	}
+	if e.socket && e.target != nil {
+		e.target.awaited.Add(-1)
 	}
 }
 
@@ -80,7 +85,7 @@ func (e *exchange) finish() {
 		e.server.ordinary.Add(-1)
 	}
 	if e.target != nil {
-		e.target.release()
+		e.target.release(!e.socket)
 	}
 }
 
@@ -110,7 +115,7 @@ func (e *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		avoid = e.target
-		e.target.release()
+		e.target.release(true)
 		e.target = nil
 	}
 }
@@ -169,12 +174,12 @@ func (e *exchange) tryAcquire(avoid *target) error {
 		if chosen == nil {
 			return errNoTarget
 		}
-		chosen.inFlight.Add(1)
+		chosen.enter()
 		if e.server.table.Load() == t {
 			e.target = chosen
 			return nil
 		}
-		chosen.release() // switched in between: choose again
+		chosen.release(true) // switched in between: choose again
 	}
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -51,14 +52,16 @@ type guardedConn struct {
 	net.Conn
 	leave func()
 	stall time.Duration
-	armed atomic.Int64 // when the deadline was last put off, in nanoseconds; 0 for never
+	armed atomic.Int64 // when the deadline was last put off, in nanoseconds; 0 for never, foreign for one that was set from outside
 }
 
-// Write fails when the client takes nothing for stall. The deadline is put off in
+const foreign = -1
+
+// Write fails when the other side takes nothing for stall. The deadline is put off in
 // coarse steps: it costs a call into the poller each time.
 func (c *guardedConn) Write(b []byte) (int, error) {
 	now := time.Now()
-	if last := c.armed.Load(); last == 0 || now.UnixNano()-last > int64(c.stall/8) {
+	if last := c.armed.Load(); last != foreign && (last == 0 || now.UnixNano()-last > int64(c.stall/8)) {
 		if err := c.Conn.SetWriteDeadline(now.Add(c.stall + c.stall/8)); err != nil {
 			return 0, err
 		}
@@ -67,17 +70,33 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// SetDeadline replaces the one of Write, until the next Write.
+// SetDeadline takes the place of the one of Write, until it is taken away.
 func (c *guardedConn) SetDeadline(t time.Time) error {
-	c.armed.Store(0)
+	c.yield(t)
 	return c.Conn.SetDeadline(t)
 }
 
-// SetWriteDeadline replaces the one of Write, until the next Write: net/http takes
-// all deadlines away after a handshake.
+// SetWriteDeadline takes the place of the one of Write, until it is taken away: net/http
+// takes all deadlines away after a handshake.
 func (c *guardedConn) SetWriteDeadline(t time.Time) error {
-	c.armed.Store(0)
+	c.yield(t)
 	return c.Conn.SetWriteDeadline(t)
+}
+
+func (c *guardedConn) yield(t time.Time) {
+	if t.IsZero() {
+		c.armed.Store(0)
+	} else {
+		c.armed.Store(foreign)
+	}
+}
+
+// CloseWrite says that nothing more comes.
+func (c *guardedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 // Close also gives the client's place free.

@@ -51,7 +51,7 @@ func probeHTTP(ctx context.Context, p platform.Probe) (int, error) {
 	}
 	req.Header.Set("User-Agent", "Lugsail-Health/1")
 	req.Header.Set("X-Forwarded-Proto", "https")
-	transport := newTransport(0)
+	transport := newTransport(limits{stall: probeTimeout(p)})
 	transport.DisableKeepAlives = true
 	res, err := transport.RoundTrip(req)
 	if err != nil {

@@ -327,6 +327,28 @@ func TestTable_DamagedIsNotServed(t *testing.T) {
 	}
 }
 
+// A disk that was full when a table came: it is stored as soon as that works.
+func TestF21_TableIsStoredWhenTheDiskTakesIt(t *testing.T) {
+	r := newRig(t)
+	path := filepath.Join(r.server.config.DataDir, "table.json")
+	if err := os.MkdirAll(filepath.Join(path, "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	app := startApp(t, says("serving a"))
+	r.publish(t, routeTo("a.example.com", app))
+	r.publish(t, routeTo("a.example.com", app))
+	if _, body := r.get("https://a.example.com/"); body != "serving a" {
+		t.Error(body)
+	}
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the newest table is on disk", func() bool {
+		doc, err := loadTable(path)
+		return err == nil && doc.Revision == 2
+	})
+}
+
 func TestTable_OlderRevisionIsRefused(t *testing.T) {
 	r := newRig(t)
 	ctx := context.Background()

@@ -160,24 +160,26 @@ func TestProxy_PrefersTheLeastBusyTarget(t *testing.T) {
 	<-done
 }
 
-func TestProxy_WebSocket(t *testing.T) {
-	r := newRig(t)
-	r.publish(t, routeTo("a.example.com", startApp(t, func(w http.ResponseWriter, req *http.Request) {
-		conn, err := websocket.Accept(w, req, nil)
+func echoWebSocket(w http.ResponseWriter, req *http.Request) {
+	conn, err := websocket.Accept(w, req, nil)
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.CloseNow() }()
+	for {
+		kind, data, err := conn.Read(req.Context())
 		if err != nil {
 			return
 		}
-		defer func() { _ = conn.CloseNow() }()
-		for {
-			kind, data, err := conn.Read(req.Context())
-			if err != nil {
-				return
-			}
-			if err := conn.Write(req.Context(), kind, append([]byte("echo "), data...)); err != nil {
-				return
-			}
+		if err := conn.Write(req.Context(), kind, append([]byte("echo "), data...)); err != nil {
+			return
 		}
-	})))
+	}
+}
+
+func TestProxy_WebSocket(t *testing.T) {
+	r := newRig(t)
+	r.publish(t, routeTo("a.example.com", startApp(t, echoWebSocket)))
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, "wss://a.example.com/chat", &websocket.DialOptions{HTTPClient: r.client(t)})

@@ -28,8 +28,9 @@ type Server struct {
 	console *http.Transport
 	upgrade *http.Transport // for WebSockets: a connection is never used again
 
-	publishing sync.Mutex // guards targets and the order of tables
+	publishing sync.Mutex // guards targets, unsaved and the order of tables
 	targets    map[targetKey]*target
+	unsaved    bool // the table is not on disk; saveLater is at it
 
 	requests   atomic.Int64 // since the start
 	ordinary   atomic.Int64 // under way, without WebSockets and event streams
@@ -55,7 +56,7 @@ func New(config Config) (*Server, error) {
 		bootID:     config.BootID(),
 		targets:    make(map[targetKey]*target),
 		complaints: rate.NewLimiter(rate.Every(time.Second), 20),
-		upgrade:    newTransport(config.limits.response),
+		upgrade:    newTransport(config.limits),
 		ready:      make(chan struct{}),
 	}
 	s.upgrade.DisableKeepAlives = true
@@ -170,7 +171,7 @@ func (s *Server) httpsServer() *http.Server {
 
 func (s *Server) baseServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           s.lastAnswers(h),
+		Handler:           s.lastAnswers(s.boundRest(h)),
 		ConnState:         s.count,
 		ReadHeaderTimeout: s.config.limits.header,
 		IdleTimeout:       s.config.limits.idle,
@@ -185,6 +186,19 @@ func (s *Server) lastAnswers(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.leaving.Load() && r.Header.Get("Upgrade") == "" {
 			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// boundRest limits the time in which net/http reads the rest of a body after its request was
+// answered, which is without a limit otherwise. The deadline ends with the next request.
+func (s *Server) boundRest(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 && r.ContentLength != 0 {
+			defer func() {
+				_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.config.limits.stall)) // HTTP/1 can
+			}()
 		}
 		h.ServeHTTP(w, r)
 	})

@@ -53,11 +53,37 @@ func (s *Server) publish(doc platform.RouteTable) error {
 		return err
 	}
 	if err := saveTable(s.tablePath(), doc); err != nil {
-		// It serves all the same. Only a restart before the next table would miss it,
-		// and the control plane publishes again when it sees the older revision.
-		slog.Error("routing table not stored", "error", err)
+		slog.Error("routing table not stored; it serves all the same", "error", err)
+		s.saveLater()
 	}
 	return nil
+}
+
+// saveLater tries until the table that serves is on disk: a proxy that starts while it is
+// not would serve an old one, and nobody would tell it. The lock publishing is held.
+func (s *Server) saveLater() {
+	if s.unsaved {
+		return
+	}
+	s.unsaved = true
+	s.background.Go(func() {
+		tick := time.NewTicker(s.config.limits.resave)
+		defer tick.Stop()
+		for !s.saveAgain() {
+			select {
+			case <-s.life.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+func (s *Server) saveAgain() bool {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	s.unsaved = saveTable(s.tablePath(), s.table.Load().doc) != nil
+	return !s.unsaved
 }
 
 func (s *Server) swap(doc platform.RouteTable) error {
@@ -81,7 +107,7 @@ func (s *Server) swap(doc platform.RouteTable) error {
 func (s *Server) sharedTarget(t platform.Target) *target {
 	key := targetKey{t.ID, t.Address}
 	if s.targets[key] == nil {
-		s.targets[key] = newTarget(t, s.config.limits.response)
+		s.targets[key] = newTarget(t, s.config.limits)
 	}
 	return s.targets[key]
 }
@@ -125,7 +151,7 @@ func (s *Server) restore() {
 
 func (s *Server) tablePath() string { return filepath.Join(s.config.DataDir, "table.json") }
 
-// drain waits until no request is under way on the targets, and tells how many are left.
+// drain waits until no request but WebSockets is under way on the targets, and tells how many are left.
 func (s *Server) drain(ctx context.Context, ids []string, timeout time.Duration) int {
 	deadline := time.NewTimer(timeout)
 	defer deadline.Stop()
@@ -152,7 +178,7 @@ func (s *Server) underWay(ids []string) int {
 	n := 0
 	for key, t := range s.targets {
 		if slices.Contains(ids, key.id) {
-			n += int(t.inFlight.Load())
+			n += int(t.awaited.Load())
 		}
 	}
 	return n

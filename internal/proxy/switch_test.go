@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -137,6 +139,36 @@ func TestDrain_WaitsForRequestsUnderWay(t *testing.T) {
 	}
 	if body := <-got; body != "slow" {
 		t.Error(body)
+	}
+}
+
+// WebSockets last as long as their clients like: waiting for them would keep every old
+// release for the whole drain time. They are not cut here; their replica says goodbye.
+func TestDrain_DoesNotWaitForWebSockets(t *testing.T) {
+	r := newRig(t)
+	old := startApp(t, echoWebSocket)
+	r.publish(t, routeTo("a.example.com", old))
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, "wss://a.example.com/chat", &websocket.DialOptions{HTTPClient: r.client(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.CloseNow() }()
+	r.publish(t, routeTo("a.example.com", startApp(t, says("new"))))
+	if left, err := r.control.Drain(ctx, []string{old.URL}, 50*time.Millisecond); left != 0 || err != nil {
+		t.Errorf("%d requests are waited for, %v", left, err)
+	}
+	if err := conn.Write(ctx, websocket.MessageText, []byte("still")); err != nil {
+		t.Fatal(err)
+	}
+	if _, got, err := conn.Read(ctx); err != nil || string(got) != "echo still" {
+		t.Errorf("%q, %v", got, err)
+	}
+	_ = conn.Close(websocket.StatusNormalClosure, "")
+	eventually(t, "the WebSocket is counted out", func() bool { return sum(r.server.status().InFlight) == 0 })
+	if left, err := r.control.Drain(ctx, []string{old.URL}, 50*time.Millisecond); left != 0 || err != nil {
+		t.Errorf("after its end %d requests are waited for, %v", left, err)
 	}
 }
 

@@ -16,8 +16,9 @@ type target struct {
 	id        string
 	address   string
 	inFlight  atomic.Int64
-	dead      atomic.Bool // did not accept a connection; looked at again until it does
-	retired   atomic.Bool // in no table any more
+	awaited   atomic.Int64 // of inFlight, what Drain waits for: all but WebSockets
+	dead      atomic.Bool  // did not accept a connection; looked at again until it does
+	retired   atomic.Bool  // in no table any more
 	transport *http.Transport
 }
 
@@ -28,24 +29,46 @@ const (
 	maxHeader    = 1 << 20 // of an app's answer
 )
 
-func newTarget(t platform.Target, response time.Duration) *target {
-	return &target{id: t.ID, address: t.Address, transport: newTransport(response)}
+func newTarget(t platform.Target, l limits) *target {
+	return &target{id: t.ID, address: t.Address, transport: newTransport(l)}
 }
 
-func newTransport(response time.Duration) *http.Transport {
+func newTransport(l limits) *http.Transport {
 	return &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            dialer(l.stall),
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    maxIdle,
 		IdleConnTimeout:        idleToTarget,
-		ResponseHeaderTimeout:  response,
+		ResponseHeaderTimeout:  l.response,
 		MaxResponseHeaderBytes: maxHeader,
 	}
 }
 
-// release ends what inFlight.Add(1) began. Connections of a retired target are closed
-// only now, when nothing uses them.
-func (t *target) release() {
+// dialer connects to targets. A target that takes nothing of a request for stall is given
+// up: the time for its answer begins only when it has taken all.
+func dialer(stall time.Duration) func(context.Context, string, string) (net.Conn, error) {
+	d := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &guardedConn{Conn: conn, leave: func() {}, stall: stall}, nil
+	}
+}
+
+// enter counts a request.
+func (t *target) enter() {
+	t.inFlight.Add(1)
+	t.awaited.Add(1)
+}
+
+// release ends what enter began. Connections of a retired target are closed only now,
+// when nothing uses them.
+func (t *target) release(awaited bool) {
+	if awaited {
+		t.awaited.Add(-1)
+	}
 	if t.inFlight.Add(-1) == 0 && t.retired.Load() {
 		t.transport.CloseIdleConnections()
 	}

@@ -86,6 +86,11 @@ func TestTLS_BareAddress(t *testing.T) {
 	if status, _ := r.get("https://127.0.0.1/"); status != 404 {
 		t.Error(status)
 	}
+	r.publish(t)
+	again, err := r.handshake("127.0.0.1", true)
+	if err != nil || !again.PeerCertificates[0].Equal(state.PeerCertificates[0]) {
+		t.Error("each table brings another certificate, which browsers ask about again:", err)
+	}
 }
 
 func TestTLS_LeavesOfRemovedHostsAreForgotten(t *testing.T) {
@@ -157,6 +162,36 @@ func TestCA_IsKeptAndHealed(t *testing.T) {
 		pool.AddCert(healed.root)
 		if _, err := leaf.Leaf.Verify(x509.VerifyOptions{DNSName: "x.example.com", Roots: pool}); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// A root that people trust is not thrown away because it cannot be read just now.
+func TestCA_UnreadableIsNotReplaced(t *testing.T) {
+	for _, name := range []string{"ca.key", "ca.crt"} {
+		dir := t.TempDir()
+		first, err := openAuthority(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, name)
+		if err := os.Rename(path, path+".kept"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(path, 0o700); err != nil { // reading a directory fails, also for root
+			t.Fatal(err)
+		}
+		if _, err := openAuthority(dir); err == nil {
+			t.Errorf("without %s there is another root", name)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".kept", path); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := openAuthority(dir); err != nil || !again.root.Equal(first.root) {
+			t.Errorf("%s: the root changed: %v", name, err)
 		}
 	}
 }

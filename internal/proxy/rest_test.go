@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// hastyApp answers each connection's first request without a look at its body, and keeps the connection.
+func hastyApp(t *testing.T) platform.Target {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			go func() {
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					_, _ = io.WriteString(conn, okAnswer)
+				}
+			}()
+		}
+	}()
+	return platform.Target{ID: "hasty", Address: l.Addr().String()}
+}
+
+// A body that nobody reads, because the request is answered without it, must not hold the
+// connection for as long as its client likes.
+func TestA67_StalledBodyThatNobodyReadsIsCut(t *testing.T) {
+	r := newRig(t)
+	r.publish(t, platform.Route{Host: "a.example.com", Release: 1, Targets: []platform.Target{hastyApp(t)}})
+	plain := func() net.Conn {
+		conn, err := net.Dial("tcp", r.http)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	secure := func() net.Conn { return r.raw("a.example.com") }
+	for name, c := range map[string]struct {
+		dial   func() net.Conn
+		host   string
+		length string
+	}{
+		"redirect":           {plain, "a.example.com", "Content-Length: 100"},
+		"redirect, chunked":  {plain, "a.example.com", "Transfer-Encoding: chunked"},
+		"unknown host":       {secure, "b.example.com", "Content-Length: 100"},
+		"app that is hasty":  {secure, "a.example.com", "Content-Length: 100"},
+		"hasty, a large one": {secure, "a.example.com", "Content-Length: 100000000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn := c.dial()
+			if err := conn.SetReadDeadline(time.Now().Add(8 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: "+c.host+"\r\n"+c.length+"\r\n\r\n5\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			out, err := io.ReadAll(conn)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("the connection is still open after %q", out)
+			}
+			if len(out) == 0 {
+				t.Error("no answer")
+			}
+		})
+	}
+}
+
+// An app that takes nothing of a body: the time for its answer has not begun, so this needs a limit too.
+func TestA69_AppThatReadsNothing(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // its queue accepts; nobody reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	r := newRig(t)
+	r.publish(t, platform.Route{Host: "a.example.com", Release: 1, Targets: []platform.Target{{ID: "deaf", Address: l.Addr().String()}}})
+	status, _ := r.send(http.MethodPost, "https://a.example.com/", io.LimitReader(zeros{}, 64<<20))
+	if status != http.StatusGatewayTimeout {
+		t.Error(status)
+	}
+}
