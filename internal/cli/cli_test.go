@@ -309,6 +309,44 @@ func TestCreate_MakesTheRemoteThatTellsTheAppAfterwards(t *testing.T) {
 	}
 }
 
+func TestDeploy_TellsWhatOfTheFolderIsNotDeployed(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("POST /api/v1/apps/shop/deployments", 202, `{"deployment": {"number": 1, "state": "waiting"}}`)
+	t.Chdir(t.TempDir())
+	do := func(args ...string) {
+		t.Helper()
+		if err := git(append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com"}, args...)...).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile("index.html", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("init", "-q", "-b", "main")
+	do("remote", "add", remote, w.server.URL+"/git/shop.git")
+	write("one")
+	do("add", ".")
+	do("commit", "-q", "-m", "One")
+	do("update-ref", "refs/remotes/lugsail/main", "HEAD") // as a push leaves it
+	deploy := func(want string, args ...string) {
+		t.Helper()
+		code, out, errs := w.run(append([]string{"deploy", "--detach"}, args...)...)
+		if code != ExitOK || want == "" && errs != "" || !strings.Contains(errs, want) || !strings.Contains(out, "Deployment #1") {
+			t.Errorf("%d %q %q, want %q", code, out, errs, want)
+		}
+	}
+	deploy("")
+	write("two")
+	deploy("not committed yet")
+	do("commit", "-q", "-a", "-m", "Two")
+	deploy("git push lugsail HEAD:main")
+	deploy("", "--app", "shop")
+}
+
 func TestScale_NamesOnlyWhatChanges(t *testing.T) {
 	w := newWorld(t)
 	w.signedIn()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -21,11 +22,30 @@ func (p *program) deploy() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			p.mentionUnpushed(cmd.Context())
 			return p.start(cmd.Context(), c, name, http.MethodPost, path(name, "deployments"), struct{}{}, detach)
 		},
 	}
 	detachFlag(c, &detach)
 	return c
+}
+
+// mentionUnpushed tells a person who changed something in the folder and expects it to be deployed.
+func (p *program) mentionUnpushed(ctx context.Context) {
+	if p.app != "" || p.env("LUGSAIL_APP") != "" {
+		return // nothing says that this folder is the app's
+	}
+	changed, err := git("status", "--porcelain", "--untracked-files=no").Output(ctx)
+	if err != nil {
+		return
+	}
+	newer, err := git("log", "-1", "--format=%h", "HEAD", "--not", "--remotes="+remote).Output(ctx)
+	switch {
+	case err == nil && len(newer) > 0:
+		p.note("What was pushed last is deployed. This folder has newer commits: git push %s HEAD:main deploys them.\n", remote)
+	case len(changed) > 0:
+		p.note("What was pushed last is deployed, without the changes in this folder that are not committed yet.\n")
+	}
 }
 
 func detachFlag(c *cobra.Command, detach *bool) {
