@@ -456,6 +456,40 @@ func TestDeployments_OneAsJSONIsWhatTheAPISays(t *testing.T) {
 	}
 }
 
+func TestLogin_EndsTheTokensThatItMadeAndNoOthers(t *testing.T) {
+	w := newWorld(t)
+	made := 0
+	w.mux.HandleFunc("POST /api/v1/login", func(rw http.ResponseWriter, _ *http.Request) {
+		made++
+		_, _ = fmt.Fprintf(rw, `{"secret": "lgs_made%d", "account": {"email": "ada@example.com"}}`, made)
+	})
+	w.says("GET /api/v1/account", 200, `{"account": {"email": "ada@example.com"}}`)
+	w.says("POST /api/v1/logout", 204, "")
+	login := func(args ...string) {
+		t.Helper()
+		if code, _, errs := w.run(append([]string{"login", w.server.URL, "--ca-file", w.caFile}, args...)...); code != ExitOK {
+			t.Fatal(errs)
+		}
+	}
+	w.stdin = "correct horse"
+	login("--email", "ada@example.com", "--password-stdin")
+	login("--email", "ada@example.com", "--password-stdin")
+	w.stdin = "lgs_brought"
+	login("--token")
+	if code, _, errs := w.run("logout"); code != ExitOK {
+		t.Fatal(errs)
+	}
+	var ended []string
+	for i, asked := range w.asked {
+		if strings.HasPrefix(asked, "POST /api/v1/logout") {
+			ended = append(ended, w.tokens[i])
+		}
+	}
+	if got := strings.Join(ended, ", "); got != "Bearer lgs_made1, Bearer lgs_made2" {
+		t.Errorf("ended %s", got)
+	}
+}
+
 func TestLogin_WrongPasswordIsTold(t *testing.T) {
 	w := newWorld(t)
 	w.says("POST /api/v1/login", 401, `{"code": "wrong_credentials", "message": "The e-mail address or the password is wrong.", "hint": "Run on the server: lugsail recover."}`)

@@ -52,6 +52,7 @@ func (p *program) runLogin(ctx context.Context, args []string, o loginOptions) e
 	if o.token {
 		server.Token, server.Email, err = p.byToken(ctx, c)
 	} else {
+		server.Own = true
 		server.Token, server.Email, err = p.byPassword(ctx, c, o)
 	}
 	if err != nil {
@@ -61,9 +62,13 @@ func (p *program) runLogin(ctx context.Context, args []string, o loginOptions) e
 	if err != nil {
 		return err
 	}
+	before := s.Servers[base]
 	s.Servers[base], s.Current = server, base
 	if err := p.writeSaved(s); err != nil {
 		return err
+	}
+	if before.Token != server.Token {
+		p.endToken(ctx, before)
 	}
 	gitKnows, err := p.configureGit(ctx, server)
 	if err != nil {
@@ -183,12 +188,7 @@ func (p *program) logout() *cobra.Command {
 			if !ok {
 				return platform.Errorf(platform.Unauthenticated, "not_signed_in", "You are not signed in to a server.")
 			}
-			if c, err := newClient(server, p.Version); err == nil {
-				// The server may be gone for ever; then there is nothing to end there.
-				if _, err := c.call(cmd.Context(), http.MethodPost, "/api/v1/logout", struct{}{}, nil); err != nil && !platform.IsKind(err, platform.Unauthenticated) {
-					_ = Report(p.Stderr, err, false, "") // said; signing out goes on
-				}
-			}
+			p.endToken(cmd.Context(), server)
 			if err := p.forgetGit(cmd.Context(), server); err != nil {
 				return err
 			}
@@ -199,6 +199,20 @@ func (p *program) logout() *cobra.Command {
 			}
 			return p.done(map[string]any{"server": server.URL}, "Signed out of %s.\n", server.URL)
 		},
+	}
+}
+
+// endToken ends a token that login made. It is only said when that fails: the server may be gone for ever.
+func (p *program) endToken(ctx context.Context, server savedServer) {
+	if !server.Own {
+		return
+	}
+	c, err := newClient(server, p.Version)
+	if err == nil {
+		_, err = c.call(ctx, http.MethodPost, "/api/v1/logout", struct{}{}, nil)
+	}
+	if err != nil && !platform.IsKind(err, platform.Unauthenticated) {
+		p.note("The token of before could not be ended on the server: %s\n", platform.AsError(err).Message)
 	}
 }
 

@@ -23,6 +23,7 @@ type savedServer struct {
 	URL   string `json:"url"`
 	Email string `json:"email"`
 	Token string `json:"token"`
+	Own   bool   `json:"own,omitempty"` // login made the token, so it is ours to end; else the person brought it
 	CA    string `json:"ca,omitempty"` // file of a certificate to trust; "" means the system's
 }
 
