@@ -19,6 +19,7 @@ import (
 	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/host"
 	"github.com/lugsail/lugsail/internal/service"
+	"github.com/lugsail/lugsail/internal/store"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -95,15 +96,41 @@ func checkHost(_ context.Context, m machine) error {
 		}
 		return pid == state.Supervisor.PID && state.Supervisor.Alive()
 	}
-	found := host.Check{DataDir: m.config.DataDir, Ports: []int{m.config.HTTPPort, m.config.HTTPSPort}, Own: own}.Run()
+	found := host.Check{
+		DataDir: m.config.DataDir, Dirs: m.directories(), Present: m.config.Instance != "",
+		Ports: []int{m.config.HTTPPort, m.config.HTTPSPort}, Own: own,
+	}.Run()
 	if len(found) == 0 {
 		return nil
 	}
 	for _, err := range found[:len(found)-1] {
 		e := platform.AsError(err)
-		m.printf("Error: %s\n→ %s\n", e.Message, e.Hint)
+		m.printf("Error: %s\n", e.Message)
+		if e.Hint != "" {
+			m.printf("→ %s\n", e.Hint)
+		}
 	}
 	return found[len(found)-1]
+}
+
+func (m machine) directories() []host.Directory {
+	c := m.config
+	return []host.Directory{
+		{Path: dirOf(c.File()), Mode: 0o755, Shared: true},
+		{Path: dirOf(c.KeyFile), Mode: 0o755, Shared: true},
+		{Path: c.DataDir, Mode: 0o711, Option: "--data-dir", Known: knownData(c)}, // the proxy's user passes through to its own part
+		{Path: c.LogDir, Mode: 0o750, Option: "--log-dir", Known: []string{"*.log", "*.log.1"}},
+		{Path: c.ProxyDir(), Mode: 0o700, Owner: service.ProxyUser},
+		{Path: c.RunDir, Mode: 0o755, Shared: true},
+	}
+}
+
+// knownData takes a directory with our database in it for ours, with all that lies there.
+func knownData(c config.Config) []string {
+	if _, err := os.Stat(filepath.Join(c.DataDir, store.File)); err != nil {
+		return nil
+	}
+	return []string{"*"}
 }
 
 func setupHost(ctx context.Context, m machine) error {
@@ -111,14 +138,7 @@ func setupHost(ctx context.Context, m machine) error {
 	if err := host.MakeUser(ctx, service.ProxyUser); err != nil {
 		return err
 	}
-	repaired, err := host.MakeDirectories([]host.Directory{
-		{Path: dirOf(c.File()), Mode: 0o755},
-		{Path: dirOf(c.KeyFile), Mode: 0o755},
-		{Path: c.DataDir, Mode: 0o711}, // the proxy's user passes through to its own part
-		{Path: m.service.LogDir, Mode: 0o750},
-		{Path: c.ProxyDir(), Mode: 0o700, Owner: service.ProxyUser},
-		{Path: c.RunDir, Mode: 0o755},
-	})
+	repaired, err := host.MakeDirectories(m.directories())
 	for _, path := range repaired {
 		m.printf("Repaired the mode of %s.\n", path)
 	}
@@ -145,12 +165,33 @@ func prepareDocker(ctx context.Context, m machine) error {
 	if err != nil {
 		return err
 	}
-	added, err := host.MergeDaemon(host.DaemonFile, host.Defaults(engine))
+	merged, err := host.MergeDaemon(host.DaemonFile, host.Defaults(engine))
 	if err != nil {
 		return err
 	}
+	err = startEngine(ctx, m, socket, engine, merged.Added)
+	if err == nil || len(merged.Added) == 0 {
+		return err
+	}
+	return restoreEngine(context.WithoutCancel(ctx), m, socket, merged, err)
+}
+
+// restoreEngine starts the engine with its owner's settings when it did not start with ours.
+func restoreEngine(ctx context.Context, m machine, socket string, merged host.Merge, cause error) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := errors.Join(merged.Undo(), service.RestartEngine(ctx, m.service, socket, false), service.EnsureEngine(ctx, m.service, socket)); err != nil {
+		return errors.Join(cause, err)
+	}
+	m.printf("The Docker Engine does not start with these settings. It runs again with its own; %s is as it was before.\n", host.DaemonFile)
+	return nil
+}
+
+// startEngine makes new settings of the engine count without stopping a container, and waits until it answers.
+func startEngine(ctx context.Context, m machine, socket string, engine host.Engine, added []string) error {
 	if len(added) > 0 {
 		m.printf("Set in %s: %s\n", host.DaemonFile, strings.Join(added, ", "))
+		var err error
 		switch host.HowToRestart(engine) {
 		case host.RestartNow:
 			err = service.RestartEngine(ctx, m.service, socket, false)
@@ -219,16 +260,39 @@ func removeHost(ctx context.Context, m machine, purge bool) error {
 	} else {
 		m.printf("The Docker Engine does not answer; containers of Lugsail, if any, are still there.\n")
 	}
-	if err := os.RemoveAll(m.config.RunDir); err != nil || !purge {
+	if err := removeRunDir(m.config); err != nil || !purge {
 		return err
 	}
-	err := errors.Join(os.RemoveAll(m.config.DataDir), os.RemoveAll(m.config.LogDir), os.RemoveAll(m.config.KeyFile), os.RemoveAll(m.config.File()))
-	_ = os.Remove(dirOf(m.config.KeyFile)) // goes only when nothing else lies there
+	var err error
+	for _, dir := range []string{m.config.DataDir, m.config.LogDir} {
+		removed, removeErr := host.RemoveMarked(dir)
+		if _, there := os.Stat(dir); removeErr == nil && !removed && there == nil {
+			m.printf("%s is left: it is not marked as Lugsail's.\n", dir)
+		}
+		err = errors.Join(err, removeErr)
+	}
+	err = errors.Join(err, os.RemoveAll(m.config.KeyFile), os.RemoveAll(m.config.File()))
+	for _, file := range []string{m.config.KeyFile, m.config.File()} {
+		_ = os.Remove(dirOf(file)) // goes only when nothing else lies there
+	}
 	if m.config.File() != config.DefaultFile {
 		return err // another installation beside the usual one may have the same user
 	}
 	if userErr := host.RemoveUser(ctx, service.ProxyUser); userErr != nil {
 		m.printf("The user %s is left: %v\n", service.ProxyUser, userErr)
 	}
+	return err
+}
+
+// hookSocket is where git's hooks reach the control plane, in the directory of sockets.
+const hookSocket = "hooks.sock"
+
+// removeRunDir removes what the processes have left in the directory of sockets, and it too when nothing else lies there.
+func removeRunDir(c config.Config) error {
+	err := errors.Join(service.RemoveState(c.RunDir), os.RemoveAll(dirOf(c.ControlSocket())))
+	for _, file := range []string{c.ConsoleSocket(), c.AdminSocket(), filepath.Join(c.RunDir, hookSocket)} {
+		err = errors.Join(err, os.RemoveAll(file))
+	}
+	_ = os.Remove(c.RunDir)
 	return err
 }

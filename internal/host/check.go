@@ -17,11 +17,14 @@ import (
 const (
 	leastMemory = 450 << 20 // a machine sold with 512 MB shows a little less
 	leastDisk   = 4 << 30
+	leastMore   = 1 << 30 // on one that has Lugsail already
 )
 
 // Check is what the machine is looked at for.
 type Check struct {
 	DataDir string
+	Dirs    []Directory
+	Present bool // Lugsail is there already, with its images: an upgrade needs less room
 	Ports   []int
 	Own     func(pid int) bool // processes of Lugsail itself may hold the ports
 }
@@ -31,6 +34,11 @@ func (c Check) Run() []error {
 	var found []error
 	for _, err := range []error{architecture(), memory(), c.disk(), c.way(), apparmor()} {
 		if err != nil {
+			found = append(found, err)
+		}
+	}
+	for _, d := range c.Dirs {
+		if err := d.Free(); err != nil {
 			found = append(found, err)
 		}
 	}
@@ -86,8 +94,12 @@ func (c Check) disk() error {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return fmt.Errorf("reading the free space of %s: %w", dir, err)
 	}
-	if free := s.Bavail * uint64(s.Bsize); free < leastDisk {
-		return platform.Errorf(platform.NoRoom, "host_disk", "%s has %.1f GB free; Lugsail needs 4 GB for itself and the images of apps.", dir, float64(free)/(1<<30)).
+	least := uint64(leastDisk)
+	if c.Present {
+		least = leastMore
+	}
+	if free := s.Bavail * uint64(s.Bsize); free < least {
+		return platform.Errorf(platform.NoRoom, "host_disk", "%s has %.1f GB free; Lugsail needs %d GB for itself and the images of apps.", dir, float64(free)/(1<<30), least>>30).
 			WithHint("Make room, or choose another place with --data-dir.")
 	}
 	return nil

@@ -100,39 +100,63 @@ func openFiles() uint64 {
 	return limit.Max
 }
 
-// MergeDaemon adds missing settings to the engine's file and keeps a copy of the file as it was. It
-// reports which it added.
-func MergeDaemon(file string, defaults map[string]any) (added []string, err error) {
-	before, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading %s: %w", file, err)
+// Merge is what MergeDaemon did to the engine's file.
+type Merge struct {
+	Added  []string // names of settings
+	file   string
+	before []byte // nil when there was no file
+	mode   os.FileMode
+}
+
+// Undo puts the file back as it was: an engine that is told the same thing by a flag and by
+// the file, for example, does not start.
+func (m Merge) Undo() error {
+	if m.before == nil {
+		if err := os.Remove(m.file); err != nil {
+			return fmt.Errorf("taking %s back: %w", m.file, err)
+		}
+		return nil
 	}
-	after, added, err := merge(before, defaults)
+	return atomicfile.Write(m.file, m.before, m.mode)
+}
+
+// MergeDaemon adds missing settings to the engine's file and keeps a copy of the file as it was.
+func MergeDaemon(file string, defaults map[string]any) (Merge, error) {
+	m := Merge{file: file, mode: 0o644}
+	var err error
+	if m.before, err = os.ReadFile(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return m, fmt.Errorf("reading %s: %w", file, err)
+	}
+	if info, err := os.Stat(file); err == nil {
+		m.mode = info.Mode().Perm() // it may hold the password of a proxy
+	}
+	after, added, err := merge(m.before, defaults)
 	if err != nil {
-		return nil, platform.Errorf(platform.Invalid, "daemon_json", "%s is not valid JSON.", file).
+		return m, platform.Errorf(platform.Invalid, "daemon_json", "%s is not valid JSON.", file).
 			WithHint("Correct it; the Docker Engine would not start with it either.").Because(err)
 	}
 	if len(added) == 0 {
-		return nil, nil
+		return m, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return nil, fmt.Errorf("making %s: %w", filepath.Dir(file), err)
+		return m, fmt.Errorf("making %s: %w", filepath.Dir(file), err)
 	}
-	if len(before) > 0 {
-		if err := keepCopy(file, before); err != nil {
-			return nil, err
+	if len(m.before) > 0 {
+		if err := m.keepCopy(); err != nil {
+			return m, err
 		}
 	}
-	return added, atomicfile.Write(file, after, 0o644)
+	m.Added = added
+	return m, atomicfile.Write(file, after, m.mode)
 }
 
 // keepCopy keeps the file as it was before Lugsail first touched it; a later change does not replace that copy.
-func keepCopy(file string, data []byte) error {
-	kept := file + ".before-lugsail"
+func (m Merge) keepCopy() error {
+	kept := m.file + ".before-lugsail"
 	if _, err := os.Stat(kept); err == nil {
 		return nil
 	}
-	return atomicfile.Write(kept, data, 0o644)
+	return atomicfile.Write(kept, m.before, m.mode)
 }
 
 func merge(before []byte, defaults map[string]any) (after []byte, added []string, err error) {

@@ -13,8 +13,10 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 
 	"github.com/lugsail/lugsail/internal/command"
+	"github.com/lugsail/lugsail/platform"
 )
 
 // Directory is one that Lugsail needs.
@@ -22,32 +24,101 @@ type Directory struct {
 	Path  string
 	Mode  os.FileMode
 	Owner string // name of a user; "" means root
+	// Shared ones may hold what others need: they are made when missing, and left as they are otherwise.
+	Shared bool
+	// Option is how people choose another place: "--data-dir". Not "" means that the whole
+	// directory is Lugsail's, to be removed one day: one that holds anything else is refused.
+	Option string
+	Known  []string // patterns of names that may lie there before Lugsail has marked it
+}
+
+// mark is the file that proves that a directory is Lugsail's.
+const mark = ".lugsail"
+
+// Free tells when the directory holds what is not Lugsail's.
+func (d Directory) Free() error {
+	if d.Option == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(d.Path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("looking into %s: %w", d.Path, err)
+	}
+	known := slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == mark })
+	for _, e := range entries {
+		if !known && !d.knows(e.Name()) {
+			return platform.Errorf(platform.Conflict, "host_directory_taken", "%s holds something already (%s), and Lugsail wants a directory of its own.", d.Path, e.Name()).
+				WithHint("Choose another one, for example: %s %s", d.Option, filepath.Join(d.Path, "lugsail"))
+		}
+	}
+	return nil
+}
+
+func (d Directory) knows(name string) bool {
+	return slices.ContainsFunc(d.Known, func(pattern string) bool {
+		ok, err := filepath.Match(pattern, name)
+		return ok && err == nil
+	})
 }
 
 // MakeDirectories makes what is missing and repairs modes and owners. It reports what it repaired.
 func MakeDirectories(dirs []Directory) (repaired []string, err error) {
 	for _, d := range dirs {
-		if err := os.MkdirAll(d.Path, d.Mode); err != nil {
-			return repaired, fmt.Errorf("making %s: %w", d.Path, err)
-		}
-		info, err := os.Lstat(d.Path)
+		fixed, err := d.ensure()
 		if err != nil {
-			return repaired, fmt.Errorf("looking at %s: %w", d.Path, err)
-		}
-		if !info.IsDir() {
-			return repaired, fmt.Errorf("%s is not a directory", d.Path)
-		}
-		if info.Mode().Perm() != d.Mode {
-			if err := os.Chmod(d.Path, d.Mode); err != nil {
-				return repaired, fmt.Errorf("protecting %s: %w", d.Path, err)
-			}
-			repaired = append(repaired, d.Path)
-		}
-		if err := own(d); err != nil {
 			return repaired, err
+		}
+		if fixed {
+			repaired = append(repaired, d.Path)
 		}
 	}
 	return repaired, nil
+}
+
+func (d Directory) ensure() (repaired bool, err error) {
+	if err := d.Free(); err != nil {
+		return false, err
+	}
+	if err := os.MkdirAll(filepath.Dir(d.Path), 0o755); err != nil {
+		return false, fmt.Errorf("making %s: %w", filepath.Dir(d.Path), err)
+	}
+	made := os.Mkdir(d.Path, d.Mode)
+	if made != nil && !errors.Is(made, os.ErrExist) {
+		return false, fmt.Errorf("making %s: %w", d.Path, made)
+	}
+	if made != nil && d.Shared {
+		return false, nil
+	}
+	info, err := os.Lstat(d.Path)
+	if err != nil {
+		return false, fmt.Errorf("looking at %s: %w", d.Path, err)
+	}
+	if !info.IsDir() {
+		return false, fmt.Errorf("%s is not a directory", d.Path)
+	}
+	if info.Mode().Perm() != d.Mode {
+		if err := os.Chmod(d.Path, d.Mode); err != nil {
+			return false, fmt.Errorf("protecting %s: %w", d.Path, err)
+		}
+		repaired = made != nil // a new one has only met the umask
+	}
+	if d.Option != "" {
+		if err := os.WriteFile(filepath.Join(d.Path, mark), []byte("Lugsail's directory. ./install.sh --purge removes it with all that is in it.\n"), 0o644); err != nil {
+			return repaired, fmt.Errorf("marking %s: %w", d.Path, err)
+		}
+	}
+	return repaired, own(d)
+}
+
+// RemoveMarked removes a directory with all that is in it, when MakeDirectories has marked it as Lugsail's.
+func RemoveMarked(path string) (removed bool, err error) {
+	if _, err := os.Lstat(filepath.Join(path, mark)); err != nil {
+		return false, nil //nolint:nilerr // whatever the reason is, there is no proof
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return false, fmt.Errorf("removing %s: %w", path, err)
+	}
+	return true, nil
 }
 
 func own(d Directory) error {

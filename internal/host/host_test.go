@@ -32,20 +32,25 @@ func decode(t *testing.T, file string) map[string]any {
 
 func TestMergeDaemon_AddsWhatIsMissingAndKeepsTheOwners(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "docker", "daemon.json")
-	added, err := MergeDaemon(file, Defaults(Engine{}))
-	if err != nil || !slices.Contains(added, "live-restore") {
-		t.Fatalf("added %v, %v", added, err)
+	m, err := MergeDaemon(file, Defaults(Engine{}))
+	if err != nil || !slices.Contains(m.Added, "live-restore") {
+		t.Fatalf("added %v, %v", m.Added, err)
 	}
-	if again, err := MergeDaemon(file, Defaults(Engine{})); err != nil || len(again) != 0 {
+	if again, err := MergeDaemon(file, Defaults(Engine{})); err != nil || len(again.Added) != 0 {
 		t.Fatalf("a second time: %v, %v", again, err)
 	}
 	owners := `{"icc": true, "dns": ["192.0.2.53"], "log-driver": "journald", "live-restore": false}`
-	if err := os.WriteFile(file, []byte(owners), 0o600); err != nil {
+	if err := errors.Join(os.WriteFile(file, []byte(owners), 0o600), os.Chmod(file, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	added, err = MergeDaemon(file, Defaults(Engine{}))
-	if err != nil || slices.Contains(added, "log-opts") {
-		t.Fatalf("added %v, %v", added, err)
+	m, err = MergeDaemon(file, Defaults(Engine{}))
+	if err != nil || slices.Contains(m.Added, "log-opts") {
+		t.Fatalf("added %v, %v", m.Added, err)
+	}
+	for _, path := range []string{file, file + ".before-lugsail"} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
 	}
 	got := decode(t, file)
 	if got["icc"] != true || got["log-driver"] != "journald" || got["live-restore"] != false || got["userland-proxy"] != false {
@@ -54,6 +59,33 @@ func TestMergeDaemon_AddsWhatIsMissingAndKeepsTheOwners(t *testing.T) {
 	kept, err := os.ReadFile(file + ".before-lugsail")
 	if err != nil || string(kept) != owners {
 		t.Errorf("kept %s, %v", kept, err)
+	}
+}
+
+func TestMergeDaemon_CanBeTakenBack(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "daemon.json")
+	m, err := MergeDaemon(file, Defaults(Engine{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Undo(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Error("a file that was not there stays:", err)
+	}
+	const owners = `{"icc": true}`
+	if err := os.WriteFile(file, []byte(owners), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if m, err = MergeDaemon(file, Defaults(Engine{})); err != nil || len(m.Added) == 0 {
+		t.Fatal(m.Added, err)
+	}
+	if err := m.Undo(); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(file); err != nil || string(data) != owners {
+		t.Errorf("now it is %s, %v", data, err)
 	}
 }
 
@@ -188,5 +220,59 @@ func TestCheck_TellsOfADirectoryThatTheProxyCannotPass(t *testing.T) {
 	err := Check{DataDir: filepath.Join(closed, "data")}.way()
 	if !platform.IsKind(err, platform.Invalid) || !strings.Contains(platform.AsError(err).Hint, "chmod o+x "+closed) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// --purge removes a whole directory, and modes are repaired: neither may ever hit one of others.
+func TestMakeDirectories_LeavesAloneWhatIsNotOurs(t *testing.T) {
+	dir := t.TempDir()
+	shared, taken, logs, fresh := filepath.Join(dir, "shared"), filepath.Join(dir, "taken"), filepath.Join(dir, "logs"), filepath.Join(dir, "deep", "fresh")
+	for _, d := range []string{shared, taken, logs} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(shared, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{filepath.Join(taken, "photos.tar"), filepath.Join(logs, "install.log")} {
+		if err := os.WriteFile(f, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := MakeDirectories([]Directory{{Path: shared, Mode: 0o755, Shared: true}}); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(shared); err != nil || info.Mode() != os.ModeDir|os.ModeSticky|0o777 {
+		t.Errorf("a shared directory has the mode %v now, %v", info.Mode(), err)
+	}
+	refused := Directory{Path: taken, Mode: 0o711, Option: "--data-dir"}
+	_, err := MakeDirectories([]Directory{refused})
+	if !platform.IsKind(err, platform.Conflict) || !strings.Contains(platform.AsError(err).Hint, "--data-dir "+taken+"/lugsail") {
+		t.Errorf("got %v", err)
+	}
+	if found := (Check{DataDir: dir, Dirs: []Directory{refused}}).Run(); !slices.ContainsFunc(found, func(err error) bool { return platform.AsError(err).Code == "host_directory_taken" }) {
+		t.Errorf("the check found %v", found)
+	}
+	ours := []Directory{{Path: logs, Mode: 0o750, Option: "--log-dir", Known: []string{"*.log"}}, {Path: fresh, Mode: 0o711, Option: "--data-dir"}}
+	for range 2 {
+		if _, err := MakeDirectories(ours); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(fresh, "lugsail.db"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(filepath.Dir(fresh)); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("the way to it has the mode %v, %v", info.Mode(), err)
+	}
+	for path, want := range map[string]bool{logs: true, fresh: true, taken: false, shared: false, filepath.Join(dir, "none"): false} {
+		removed, err := RemoveMarked(path)
+		if err != nil || removed != want {
+			t.Errorf("%s removed: %v, %v", path, removed, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(taken, "photos.tar")); err != nil {
+		t.Error(err)
 	}
 }

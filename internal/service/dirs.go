@@ -106,6 +106,12 @@ func endProcess(p Process, grace time.Duration) error {
 	return nil
 }
 
+// RemoveState removes what the supervisor keeps in its directory. It must not run any more.
+func RemoveState(runDir string) error {
+	c := Config{RunDir: runDir}
+	return errors.Join(removeIfThere(c.stateFile()), removeIfThere(c.lockFile()))
+}
+
 func removeIfThere(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing a file: %w", err)

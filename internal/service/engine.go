@@ -123,6 +123,8 @@ func RestartEngine(ctx context.Context, c Config, socket string, reload bool) er
 		verb := "restart"
 		if reload {
 			verb = "reload"
+		} else {
+			_ = systemctl(ctx, "reset-failed", "docker.service") // where there was no failure there is nothing to forget
 		}
 		return systemctl(ctx, verb, "docker.service")
 	}
