@@ -7,8 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,7 +133,7 @@ func (c *control) wireDoors() (err error) {
 	c.accounts = account.New(c.store, secret.NewPasswords())
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Progress: c.store.Logs(), Changes: c.store,
-		Engine: c.engine, Sources: sources{c}, Conductor: c.conductor, Routes: c.routes, Now: time.Now,
+		Engine: c.engine, Sources: sources{c}, Conductor: c.conductor, Routes: c.routes, Hide: c.hide, Now: time.Now,
 		Addresses: app.Addresses{
 			Hosts: c.cfg.AppHosts, Console: c.cfg.ConsoleHosts()[0], Port: c.cfg.HTTPSPort,
 			PublicIPs: publicIPs(c.cfg), Ours: c.ours,
@@ -153,7 +155,7 @@ func (c *control) wireDoors() (err error) {
 		Socket: c.cfg.ConsoleSocket(), SocketGID: proxyGroup(), Hosts: c.cfg.ConsoleHosts, ConsoleURL: c.cfg.ConsoleURL(),
 		Version: version, HSTS: c.cfg.CanACME(c.cfg.ConsoleHosts()[0]),
 	}, web.Deps{
-		Apps: c.apps, Accounts: c.accounts, Directory: c.store, Ready: c.ready, CA: c.proxy.CA, Git: c.git, Log: slog.Default(),
+		Apps: c.apps, Accounts: c.accounts, Directory: c.store, Ready: c.store.Ping, CA: c.proxy.CA, Git: c.git, Log: slog.Default(),
 	})
 	return err
 }
@@ -211,7 +213,7 @@ func (c *control) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
-		"prepare": c.prepareAtStart, "memory": keepSmall,
+		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily,
 	} {
 		group.Go(func() error {
 			if err := part(ctx); err != nil && ctx.Err() == nil {
@@ -233,22 +235,46 @@ func (c *control) prepareAtStart(ctx context.Context) error {
 	return nil
 }
 
-func (c *control) ready(ctx context.Context) error {
-	_, err := c.store.AccountCount(ctx)
-	return err
-}
-
-// secrets gives the values that an app's logs must not show.
+// secrets gives the values that an app's logs must not show: those of its next release, and of
+// the one that serves.
 func (c *control) secrets(ctx context.Context, appID string) []string {
-	vars, err := c.store.ConfigVars(ctx, appID)
+	next, err := c.store.ConfigVars(ctx, appID)
+	var serves platform.Release
+	if a, appErr := c.store.AppByID(ctx, appID); err == nil && appErr == nil && a.CurrentRelease > 0 {
+		serves, err = c.store.ReleaseByNumber(ctx, appID, a.CurrentRelease)
+	}
 	if err != nil {
 		slog.ErrorContext(ctx, "config vars not read for redaction", "app", appID, "error", err)
 	}
-	values := make([]string, 0, len(vars))
-	for _, value := range vars {
-		values = append(values, value)
+	return slices.AppendSeq(slices.Collect(maps.Values(next)), maps.Values(serves.ConfigVars))
+}
+
+// hide takes those values out of an app's output.
+func (c *control) hide(ctx context.Context, appID string) func(string) string {
+	return secret.Lines(c.secrets(ctx, appID))
+}
+
+// checkDaily looks over the whole database once a day. Apps go on whatever it finds, so it is
+// an event for people.
+func (c *control) checkDaily(ctx context.Context) error {
+	tick := time.NewTicker(24 * time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		err := c.store.Check(ctx)
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		slog.ErrorContext(ctx, "the daily check of the database", "error", err)
+		e := &platform.Event{At: time.Now(), Actor: platform.System().Name, Via: platform.System().Via, Action: "database.damaged", Text: platform.AsError(err).Message}
+		if err := c.store.AppendEvent(ctx, e); err != nil {
+			slog.ErrorContext(ctx, "event not recorded", "action", e.Action, "error", err)
+		}
 	}
-	return values
 }
 
 func (c *control) removeRepository(ctx context.Context, appID string) error {

@@ -42,8 +42,8 @@ type Config struct {
 	AppPool      netip.Prefix
 	BuildSubnet  netip.Prefix
 	RegistryPort int
-	Instance     string // random, made at installation; on everything that is made on the engine
-	Watch        time.Duration
+	Instance     string        // random, made at installation; on everything that is made on the engine
+	Watch        time.Duration // after a release went live; below 0 not at all
 	LogLevel     string
 
 	ip   netip.Addr

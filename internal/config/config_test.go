@@ -96,6 +96,16 @@ func TestWrite_ThenLoadGivesTheSame(t *testing.T) {
 	}
 }
 
+func TestWatch_ZeroSecondsMeansNotAtAll(t *testing.T) {
+	c, err := load(t, "watch_seconds: 0\n", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Watch >= 0 || c.Setting("watch_seconds") != "0" {
+		t.Errorf("watched for %s, shown as %q", c.Watch, c.Setting("watch_seconds"))
+	}
+}
+
 func TestHosts(t *testing.T) {
 	cases := []struct {
 		name  string
@@ -129,8 +139,8 @@ func TestURLs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.GitURL("shop"); got != "https://console.example.com:8443/git/shop.git" {
-		t.Errorf("git %s", got)
+	if got := c.ConsoleURL(); got != "https://console.example.com:8443" {
+		t.Errorf("console %s", got)
 	}
 	c.HTTPSPort = 443
 	if got := c.ConsoleURL(); got != "https://console.example.com" {

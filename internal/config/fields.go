@@ -50,7 +50,7 @@ var fields = []Field{
 	prefix("build_subnet", "10.200.0.0/24", 8, 28, "addresses for builds", func(c *Config) *netip.Prefix { return &c.BuildSubnet }),
 	port("registry_port", "5005", "port of the image registry, on this machine only", func(c *Config) *int { return &c.RegistryPort }),
 	{"instance", "", "id of this installation", setInstance, func(c Config) string { return c.Instance }},
-	{"watch_seconds", "60", "how long a new release is watched before it counts as good", setWatch, func(c Config) string { return strconv.Itoa(int(c.Watch / time.Second)) }},
+	{"watch_seconds", "60", "how long a new release is watched before it counts as good; 0 means not at all", setWatch, func(c Config) string { return strconv.Itoa(int(c.Watch / time.Second)) }},
 	{"log_level", "info", "debug, info, warn or error", setLevel, func(c Config) string { return c.LogLevel }},
 }
 
@@ -177,6 +177,9 @@ func setWatch(c *Config, v string) error {
 		return fmt.Errorf("must be a number of seconds from 0 to 3600")
 	}
 	c.Watch = time.Duration(n) * time.Second
+	if n == 0 {
+		c.Watch = -1 // 0 would mean the default
+	}
 	return nil
 }
 

@@ -76,9 +76,6 @@ func (c Config) URL(host string) string {
 // ConsoleURL is the address of the console that people are told.
 func (c Config) ConsoleURL() string { return c.URL(c.ConsoleHosts()[0]) }
 
-// GitURL is the address to push an app to.
-func (c Config) GitURL(app string) string { return c.ConsoleURL() + "/git/" + app + ".git" }
-
 // address is the configured address, or the one that packets to the world would leave
 // from. Connecting a UDP socket sends nothing.
 func address(configured string) netip.Addr {

@@ -57,6 +57,18 @@ func NewWriter(to io.Writer, values []string) *Writer {
 	return w
 }
 
+// Lines gives what takes the values out of single lines. One goroutine at a time may use it.
+func Lines(values []string) func(line string) string {
+	var out bytes.Buffer
+	w := NewWriter(&out, values)
+	return func(line string) string {
+		out.Reset()
+		_, _ = w.Write([]byte(line)) // a buffer takes everything
+		_ = w.Flush()
+		return out.String()
+	}
+}
+
 func (w *Writer) add(needle []byte) {
 	key := binary.LittleEndian.Uint64(needle)
 	w.needles[key] = append(w.needles[key], needle)
@@ -147,6 +159,9 @@ func (w *Writer) pass(last bool) error {
 	}
 	w.pending = append(w.pending[:0], w.pending[at:]...)
 	w.hidden = max(0, w.hidden-at)
+	if last {
+		w.hidden, w.said = 0, false // what comes now is another text
+	}
 	if out.Len() == 0 {
 		return nil
 	}

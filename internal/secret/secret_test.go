@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -294,10 +295,27 @@ func TestRedactor_RandomTextsComeOutAsWithOneWrite(t *testing.T) {
 	}
 }
 
+func TestLines_StandEachForItself(t *testing.T) {
+	hide := Lines([]string{"correct horse"})
+	for line, want := range map[string]string{
+		"": "", "plain": "plain", "ends with corr": "ends with corr", "a horse begins": "a horse begins",
+		"a correct horse b": "a " + Redacted + " b", "correct horse": Redacted,
+	} {
+		for range 2 {
+			if got := hide(line); got != want {
+				t.Errorf("%q became %q, want %q", line, got, want)
+			}
+		}
+	}
+	if got := Lines(nil)("as it is"); got != "as it is" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func BenchmarkRedactor(b *testing.B) {
 	values := make([]string, 100)
 	for i := range values {
-		values[i] = NewToken()
+		values[i] = strings.Repeat(strconv.Itoa(i), 43)[:43]
 	}
 	line := []byte("npm http fetch GET 200 https://example.com/some-package 312ms (cache miss)\n")
 	w := NewWriter(bytes.NewBuffer(nil), values)

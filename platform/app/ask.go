@@ -219,13 +219,25 @@ func (s *Service) change(ctx context.Context, id string, change func(*platform.A
 	if err != nil {
 		return platform.App{}, err
 	}
+	app, err := s.Store.AppByID(ctx, id)
+	if err != nil {
+		return platform.App{}, err
+	}
+	counts, err := s.promised(ctx, app)
+	if err != nil {
+		return platform.App{}, err
+	}
 	return s.Store.UpdateApp(ctx, id, func(a *platform.App) error {
-		was := *a
-		was.Scale = maps.Clone(a.Scale)
+		was, plan := *a, a.Plan
+		was.Plan, was.Scale = counts.Plan, maps.Clone(a.Scale)
 		if err := change(a); err != nil {
 			return err
 		}
-		return capacity.Admit(was, *a)
+		wanted := *a
+		if wanted.Plan == plan {
+			wanted.Plan = was.Plan // more or fewer replicas of what serves
+		}
+		return capacity.Admit(was, wanted)
 	})
 }
 

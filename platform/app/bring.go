@@ -82,9 +82,29 @@ func (s *Service) Rollback(ctx context.Context, actor platform.Actor, name strin
 		return platform.Deployment{}, platform.Errorf(platform.NotFound, "release_not_found", "%s has no release v%d.", app.Name, release).
 			WithHint("See what there is with: lugsail releases").Because(err)
 	}
+	if err := s.admit(ctx, app, old.Plan); err != nil {
+		return platform.Deployment{}, err
+	}
 	return s.begin(ctx, actor, app, platform.Deployment{
 		Kind: platform.DeployRollback, FromRelease: old.Number, Cause: fmt.Sprintf("rollback to v%d", old.Number),
 	})
+}
+
+// admit refuses a release whose plan the machine's memory does not allow the app any more.
+func (s *Service) admit(ctx context.Context, app platform.App, plan string) error {
+	s.admission.Lock()
+	defer s.admission.Unlock()
+	capacity, err := s.capacity(ctx)
+	if err != nil {
+		return err
+	}
+	was, err := s.promised(ctx, app)
+	if err != nil {
+		return err
+	}
+	wanted := was
+	wanted.Plan = plan
+	return capacity.Admit(was, wanted)
 }
 
 // Cancel stops a deployment that is not live yet.

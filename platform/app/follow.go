@@ -102,17 +102,29 @@ type LogOptions struct {
 	Follow  bool
 }
 
-// Logs gives what the app's replicas write. Following goes on with new replicas until ctx ends.
+// Logs gives what the app's replicas write, without the values of its config vars: who may read
+// logs may not see those. Following goes on with new replicas until ctx ends.
 func (s *Service) Logs(ctx context.Context, actor platform.Actor, name string, o LogOptions, fn func(platform.LogLine) error) error {
 	app, err := s.find(ctx, actor, name, platform.ActionRead)
 	if err != nil {
 		return err
 	}
 	if !o.Follow {
-		return s.readLogs(ctx, app, o, fn)
+		hide := s.hider(ctx, app.ID)
+		return s.readLogs(ctx, app, o, func(l platform.LogLine) error {
+			l.Text = hide(l.Text)
+			return fn(l)
+		})
 	}
 	f := &logFollower{service: s, options: o, fn: fn, followed: map[string]bool{}}
 	return f.run(ctx, app)
+}
+
+func (s *Service) hider(ctx context.Context, appID string) func(string) string {
+	if s.Hide == nil {
+		return func(line string) string { return line }
+	}
+	return s.Hide(ctx, appID)
 }
 
 func (s *Service) readLogs(ctx context.Context, app platform.App, o LogOptions, fn func(platform.LogLine) error) error {

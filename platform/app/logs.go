@@ -14,7 +14,8 @@ type logFollower struct {
 	service  *Service
 	options  LogOptions
 	fn       func(platform.LogLine) error
-	mu       sync.Mutex // fn is called by one at a time
+	mu       sync.Mutex // fn and hide are called by one at a time
+	hide     func(string) string
 	followed map[string]bool
 	tasks    sync.WaitGroup
 	failed   error
@@ -26,9 +27,12 @@ func (f *logFollower) run(ctx context.Context, app platform.App) error {
 	defer cancel()
 	again := time.NewTicker(2 * time.Second) // replicas that come back without a deployment
 	defer again.Stop()
-	tail := f.options.Tail
+	tail, news := f.options.Tail, true
 	for {
 		changed := f.service.Changes.Changed(app.ID)
+		if news {
+			f.renew(ctx, app.ID)
+		}
 		if err := f.join(ctx, cancel, app.ID, tail); err != nil {
 			return err
 		}
@@ -39,9 +43,19 @@ func (f *logFollower) run(ctx context.Context, app platform.App) error {
 			defer f.mu.Unlock()
 			return f.failed
 		case <-changed:
+			news = true
 		case <-again.C:
+			news = false
 		}
 	}
+}
+
+// renew learns the values that must not be shown: they may be others than a moment ago.
+func (f *logFollower) renew(ctx context.Context, appID string) {
+	hide := f.service.hider(ctx, appID)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hide = hide
 }
 
 // join begins to follow the replicas that are not followed yet.
@@ -76,6 +90,7 @@ func (f *logFollower) tell(line platform.LogLine) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.failed == nil {
+		line.Text = f.hide(line.Text)
 		f.failed = f.fn(line)
 	}
 	return f.failed

@@ -165,7 +165,29 @@ func (s *Service) capacity(ctx context.Context) (plan.Capacity, error) {
 	if err != nil {
 		return plan.Capacity{}, fmt.Errorf("reading apps: %w", err)
 	}
+	for i := range apps {
+		if apps[i], err = s.promised(ctx, apps[i]); err != nil {
+			return plan.Capacity{}, err
+		}
+	}
 	return plan.Measure(memory, cpus, apps), nil
+}
+
+// promised is an app with the plan that counts: what serves may have a larger one than the next
+// release, after a rollback or as long as a smaller one is not live.
+func (s *Service) promised(ctx context.Context, app platform.App) (platform.App, error) {
+	if app.CurrentRelease == 0 {
+		return app, nil
+	}
+	r, err := s.History.ReleaseByNumber(ctx, app.ID, app.CurrentRelease)
+	if platform.IsKind(err, platform.NotFound) {
+		return app, nil // removed in this moment
+	}
+	if err != nil {
+		return app, fmt.Errorf("reading release %d: %w", app.CurrentRelease, err)
+	}
+	app.Plan = plan.Larger(app.Plan, r.Plan)
+	return app, nil
 }
 
 // Events gives what happened, newest first; name "" means to all apps the actor sees.

@@ -96,6 +96,7 @@ type Service struct {
 	Conductor *deploy.Conductor
 	Routes    *route.Service
 	Addresses Addresses
+	Hide      func(ctx context.Context, appID string) func(line string) string // takes an app's secret values out of its output; nil hides nothing
 	Now       func() time.Time
 
 	admission sync.Mutex // memory is measured and promised in one move

@@ -161,6 +161,35 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+func TestLedger_CountsThePlanOfWhatServes(t *testing.T) {
+	s, db := newService(t) // 4 GB, of which 3.6 may be promised
+	for name, plan := range map[string]string{"shop": "small", "blog": "pico"} {
+		_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: name, Plan: plan})
+		check(t, err)
+	}
+	live(t, db, "shop", 1)
+	free := func() int64 {
+		t.Helper()
+		_, capacity, err := s.Plans(t.Context(), owner)
+		check(t, err)
+		return capacity.Free
+	}
+	before, nano, small := free(), "nano", "small"
+	_, err := s.Configure(t.Context(), owner, "shop", app.Settings{Plan: &nano})
+	check(t, err)
+	if now := free(); now != before {
+		t.Errorf("%d bytes became free although the larger release still serves", now-before)
+	}
+	live(t, db, "shop", 1)
+	if now := free(); now != before+3<<29 {
+		t.Errorf("%d bytes became free when the smaller one went live, want 1.5 GB", now-before)
+	}
+	_, err = s.Configure(t.Context(), owner, "blog", app.Settings{Plan: &small})
+	check(t, err)
+	_, err = s.Rollback(t.Context(), owner, "shop", 1)
+	want(t, err, platform.NoRoom, "does_not_fit")
+}
+
 func TestScaleAndConfigure(t *testing.T) {
 	s, db := newService(t)
 	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop", Plan: "nano"})
@@ -222,4 +251,37 @@ func TestDestroy_AsksForTheName(t *testing.T) {
 	}
 	_, err = s.SetConfigVars(t.Context(), owner, "shop", map[string]string{"A": "1"}, nil)
 	want(t, err, platform.Conflict, "app_destroying")
+}
+
+func TestA73_LogsHideTheValuesOfConfigVars(t *testing.T) {
+	s, _ := newService(t)
+	o, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	check(t, err)
+	s.Hide = func(_ context.Context, appID string) func(string) string {
+		if appID != o.App.ID {
+			t.Errorf("values of %s", appID)
+		}
+		return secret.Lines([]string{"LGS-CANARY-value"})
+	}
+	engine := s.Engine.(*enginetest.Fake)
+	_, err = engine.Start(t.Context(), platform.ReplicaSpec{
+		AppID: o.App.ID, App: "shop", Release: 1, Process: "web", Index: 1, Image: "i", Port: 8080, Plan: platform.Plan{Memory: 1 << 20},
+	})
+	check(t, err)
+	replicas, err := engine.Replicas(t.Context(), o.App.ID)
+	check(t, err)
+	engine.Say(replicas[0].ID, "stdout", "token=LGS-CANARY-value;")
+	for _, follow := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var lines []string
+		err = s.Logs(ctx, viewer, "shop", app.LogOptions{Tail: 10, Follow: follow}, func(l platform.LogLine) error {
+			lines = append(lines, l.Text)
+			cancel()
+			return nil
+		})
+		cancel()
+		if err != nil || len(lines) != 1 || lines[0] != "token="+secret.Redacted+";" {
+			t.Errorf("following %v: %q, %v", follow, lines, err)
+		}
+	}
 }

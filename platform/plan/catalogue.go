@@ -49,6 +49,16 @@ func ByName(name string) (platform.Plan, error) {
 		WithHint("Choose one of %s.", strings.Join(names, ", "))
 }
 
+// Larger is the name of the plan with more memory; an unknown one has none.
+func Larger(a, b string) string {
+	one, _ := ByName(a)
+	other, _ := ByName(b)
+	if other.Memory > one.Memory {
+		return b
+	}
+	return a
+}
+
 func short(s string) string {
 	if len(s) > 40 {
 		return s[:40] + "…"

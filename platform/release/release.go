@@ -6,8 +6,6 @@ package release
 import (
 	"context"
 	"fmt"
-	"sort"
-	"strings"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
@@ -70,39 +68,4 @@ func (s *Service) append(ctx context.Context, r platform.Release, d platform.Dep
 		return platform.Release{}, fmt.Errorf("recording the release: %w", err)
 	}
 	return r, nil
-}
-
-// Changes says in short phrases what differs between two releases, without any value.
-func Changes(from, to platform.Release) []string {
-	var changes []string
-	if from.Image != to.Image {
-		changes = append(changes, "image")
-	}
-	if from.Plan != to.Plan {
-		changes = append(changes, fmt.Sprintf("plan %s → %s", from.Plan, to.Plan))
-	}
-	if from.Health != to.Health {
-		changes = append(changes, "health check")
-	}
-	if names := ChangedVars(from.ConfigVars, to.ConfigVars); len(names) > 0 {
-		changes = append(changes, "config vars "+strings.Join(names, ", "))
-	}
-	return changes
-}
-
-// ChangedVars gives the sorted names of the vars that were set, changed or removed.
-func ChangedVars(from, to map[string]string) []string {
-	var names []string
-	for name, value := range to {
-		if old, ok := from[name]; !ok || old != value {
-			names = append(names, name)
-		}
-	}
-	for name := range from {
-		if _, ok := to[name]; !ok {
-			names = append(names, name)
-		}
-	}
-	sort.Strings(names)
-	return names
 }

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	lookEvery     = 25 * time.Millisecond
+	lookEvery     = 25 * time.Millisecond // at first; a slow start is looked at less and less often
+	lookAtLeast   = time.Second / 2
 	probeTimeout  = 5 * time.Second
 	otherPortWait = 1500 * time.Millisecond // an app may open PORT last
 	loopbackWait  = 5 * time.Second         // an app that binds 127.0.0.1 does not change its mind
@@ -26,9 +27,14 @@ func (s *Service) WaitHealthy(ctx context.Context, r platform.Replica, health pl
 	w := &wait{service: s, replica: r, health: health, log: log, name: Slot{r.Process, r.Index}.Name(), began: s.Now()}
 	ctx, cancel := context.WithTimeoutCause(ctx, health.Timeout(), errTooLate)
 	defer cancel()
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTimer(0)
 	defer tick.Stop()
 	for {
+		select {
+		case <-ctx.Done():
+			return r, w.ended(ctx)
+		case <-tick.C:
+		}
 		done, err := w.look(ctx)
 		if err != nil && ctx.Err() == nil {
 			return r, err
@@ -36,12 +42,13 @@ func (s *Service) WaitHealthy(ctx context.Context, r platform.Replica, health pl
 		if done {
 			return w.replica, nil
 		}
-		select {
-		case <-ctx.Done():
-			return r, w.ended(ctx)
-		case <-tick.C:
-		}
+		tick.Reset(pace(s.Now().Sub(w.began)))
 	}
+}
+
+// pace is the time between two looks: a fiftieth of how long it has taken so far.
+func pace(taken time.Duration) time.Duration {
+	return min(max(lookEvery, taken/50), lookAtLeast)
 }
 
 var errTooLate = fmt.Errorf("the time to become healthy is over")
