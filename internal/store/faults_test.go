@@ -214,21 +214,25 @@ func addColumn(tx *gorm.DB) error { return tx.Exec("ALTER TABLE apps ADD COLUMN 
 
 func TestMigrate_F28FailureLeavesTheOldSchemaAndACopy(t *testing.T) {
 	dir := filled(t)
-	broken := append(migrations(), &gormigrate.Migration{ID: "0002_broken", Migrate: func(tx *gorm.DB) error {
-		if err := addColumn(tx); err != nil {
-			return err
-		}
-		return errors.New("power went")
-	}})
-	if _, err := open(t.Context(), Config{Dir: dir, Key: testKey{}}, broken); err == nil || !strings.Contains(err.Error(), "power went") {
-		t.Fatalf("got %v", err)
+	broken := append(migrations(),
+		&gormigrate.Migration{ID: "0002_colour", Migrate: addColumn},
+		&gormigrate.Migration{ID: "0003_broken", Migrate: func(tx *gorm.DB) error {
+			if err := tx.Exec("ALTER TABLE apps ADD COLUMN size text").Error; err != nil {
+				return err
+			}
+			return errors.New("power went")
+		}})
+	_, err := open(t.Context(), Config{Dir: dir, Key: testKey{}}, broken)
+	wantKind(t, err, platform.Unavailable, "migration_failed")
+	if e := platform.AsError(err); !strings.Contains(e.Error(), "power went") || !strings.Contains(e.Message, "0003_broken") || !strings.Contains(e.Hint, "-before-0002_colour.db") {
+		t.Fatalf("got %v / %s", e, e.Hint)
 	}
-	if found := copies(dir); len(found) != 1 || !strings.HasSuffix(found[0], "-before-0002_broken.db") {
+	if found := copies(dir); len(found) != 1 || !strings.HasSuffix(found[0], "-before-0002_colour.db") {
 		t.Fatalf("got copies %v", found)
 	}
 	s := openTest(t, dir) // the previous binary
 	defer func() { must(t, s.Close()) }()
-	if s.reader.Migrator().HasColumn("apps", "colour") {
+	if s.reader.Migrator().HasColumn("apps", "colour") || s.reader.Migrator().HasColumn("apps", "size") {
 		t.Fatal("half of the migration stayed")
 	}
 	if _, err := s.AppByName(t.Context(), "shop"); err != nil {

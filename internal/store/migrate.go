@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,7 +34,8 @@ func newMigrator(db *gorm.DB, steps []*gormigrate.Migration) *gormigrate.Gormigr
 	}, steps)
 }
 
-// migrate copies the database and then runs what is missing, each step in a transaction of its own.
+// migrate copies the database and then runs what is missing, all in one transaction: when a step
+// fails, the Lugsail that ran before finds the database that it knows.
 func (s *Store) migrate(ctx context.Context, steps []*gormigrate.Migration) error {
 	var done []string
 	if err := s.read(ctx).Table(migrationsTable).Pluck("id", &done).Error; err != nil {
@@ -47,13 +49,22 @@ func (s *Store) migrate(ctx context.Context, steps []*gormigrate.Migration) erro
 	if err != nil {
 		return err
 	}
-	migrator := newMigrator(s.writer.WithContext(ctx), steps)
-	for _, step := range pending {
-		if err := migrator.MigrateTo(step.ID); err != nil {
-			return s.explain(ctx, fmt.Sprintf("changing the schema (%s; a copy from before is %s)", step.ID, kept), err)
-		}
+	at := ""
+	named := make([]*gormigrate.Migration, len(steps))
+	for i, step := range steps {
+		named[i] = &gormigrate.Migration{ID: step.ID, Migrate: func(tx *gorm.DB) error {
+			at = step.ID
+			return step.Migrate(tx)
+		}}
 	}
-	return nil
+	err = s.explain(ctx, "changing the schema", newMigrator(s.writer.WithContext(ctx), named).Migrate())
+	var known *platform.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	return platform.Errorf(platform.Unavailable, "migration_failed",
+		"The database could not be changed for this version of Lugsail (%s). It is as it was before.", at).
+		WithHint("Apps keep running. Install the Lugsail that ran before. A copy of the database is %s.", kept).Because(err)
 }
 
 // plan says which steps are still to do, and refuses a database of a newer Lugsail.

@@ -25,11 +25,30 @@ func (s *Service) Redeploy(ctx context.Context, actor platform.Actor, name strin
 	if err != nil {
 		return platform.Deployment{}, err
 	}
+	if err := s.nothingPushed(ctx, app); err != nil {
+		return platform.Deployment{}, err
+	}
 	src, err := s.Sources.Export(ctx, app)
 	if err != nil {
 		return platform.Deployment{}, err
 	}
 	return s.deploy(ctx, actor, app, src, "deploy of "+commitName(src))
+}
+
+// nothingPushed refuses to deploy the branch again while something newer is on its way: the
+// branch follows what is live, so the older commit would take the newer one's place.
+func (s *Service) nothingPushed(ctx context.Context, app platform.App) error {
+	recent, err := s.History.DeploymentsOf(ctx, app.ID, 20)
+	if err != nil {
+		return fmt.Errorf("reading deployments: %w", err)
+	}
+	for _, d := range recent {
+		if d.Kind == platform.DeployPush && !d.State.Ended() {
+			return platform.Errorf(platform.Conflict, "push_under_way", "Deployment %d (%s) is under way.", d.Number, d.Cause).
+				WithHint("Wait until it has ended, or cancel it: lugsail cancel %d", d.Number)
+		}
+	}
+	return nil
 }
 
 func (s *Service) deploy(ctx context.Context, actor platform.Actor, app platform.App, src platform.Source, cause string) (platform.Deployment, error) {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/route"
@@ -47,8 +48,11 @@ func (s *Service) Advice(host string) DomainAdvice {
 	if len(s.Addresses.PublicIPs) == 0 {
 		return DomainAdvice{Type: "A", Sentence: fmt.Sprintf("At your domain's provider, point %s to this server's address.", host)}
 	}
-	ip := s.Addresses.PublicIPs[0]
-	return DomainAdvice{Type: "A", Value: ip, Sentence: fmt.Sprintf("At your domain's provider, add a record of type A for %s with the value %s.", host, ip)}
+	ip, kind := s.Addresses.PublicIPs[0], "A"
+	if strings.Contains(ip, ":") {
+		kind = "AAAA"
+	}
+	return DomainAdvice{Type: kind, Value: ip, Sentence: fmt.Sprintf("At your domain's provider, add a record of type %s for %s with the value %s.", kind, host, ip)}
 }
 
 // RemoveDomain takes a host name from an app.

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,6 +26,10 @@ type proxy struct{}
 
 func (proxy) Publish(context.Context, platform.RouteTable) error { return nil }
 
+type journal struct{ *store.Store }
+
+func (j journal) Writer(id string) (io.WriteCloser, error) { return j.Logs().Writer(id) }
+
 // newService makes the application on a real store; its deployments are recorded and not walked.
 func newService(t *testing.T) (*app.Service, *store.Store) {
 	t.Helper()
@@ -38,7 +43,7 @@ func newService(t *testing.T) (*app.Service, *store.Store) {
 	engine := &enginetest.Fake{}
 	return &app.Service{
 		Store: db, History: db, Names: db, Progress: db.Logs(), Changes: db, Engine: engine,
-		Conductor: &deploy.Conductor{Deployments: db, Apps: db, Now: time.Now},
+		Conductor: &deploy.Conductor{Deployments: db, Apps: db, Journal: journal{db}, Now: time.Now},
 		Routes:    &route.Service{Publisher: proxy{}, Store: db, Hosts: hosts}, Now: time.Now,
 		Addresses: app.Addresses{Hosts: hosts, Console: "console.example.com", Port: 8443, PublicIPs: []string{"203.0.113.7"}, Ours: func(host string) bool { return host == "console.example.com" }},
 	}, db
@@ -188,6 +193,31 @@ func TestLedger_CountsThePlanOfWhatServes(t *testing.T) {
 	check(t, err)
 	_, err = s.Rollback(t.Context(), owner, "shop", 1)
 	want(t, err, platform.NoRoom, "does_not_fit")
+}
+
+// branch gives an empty tree.
+type branch struct{ t *testing.T }
+
+func (b branch) Export(context.Context, platform.App) (platform.Source, error) {
+	return platform.Source{Dir: b.t.TempDir(), Commit: strings.Repeat("a", 40), Branch: "main"}, nil
+}
+
+func TestRedeploy_NeverOvertakesANewerPush(t *testing.T) {
+	s, db := newService(t)
+	s.Sources = branch{t}
+	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	check(t, err)
+	live(t, db, "shop", 1)
+	pushed, err := s.Deploy(t.Context(), owner, "shop", platform.Source{Commit: strings.Repeat("b", 40)})
+	check(t, err)
+	_, err = s.Redeploy(t.Context(), owner, "shop")
+	want(t, err, platform.Conflict, "push_under_way")
+	_, err = s.Cancel(t.Context(), owner, "shop", pushed.Number)
+	check(t, err)
+	d, err := s.Redeploy(t.Context(), owner, "shop")
+	if err != nil || d.Cause != "deploy of aaaaaaa" {
+		t.Errorf("deployment %+v, %v", d, err)
+	}
 }
 
 func TestScaleAndConfigure(t *testing.T) {

@@ -62,7 +62,25 @@ func (s *Service) Run(ctx context.Context, app platform.App, d platform.Deployme
 		return platform.Build{}, err
 	}
 	defer release()
+	if err := s.closeCutOff(ctx, earlier, d.ID); err != nil {
+		return platform.Build{}, err
+	}
 	return s.build(ctx, app, d, log)
+}
+
+// closeCutOff records the end of a build of the deployment that a kill of the server cut off.
+func (s *Service) closeCutOff(ctx context.Context, builds []platform.Build, deploymentID string) error {
+	for _, b := range builds {
+		if b.DeploymentID != deploymentID || b.State != platform.BuildRunning {
+			continue
+		}
+		now := s.Now().UTC()
+		b.State, b.EndedAt = platform.BuildFailed, &now
+		if err := s.Store.UpdateBuild(ctx, b); err != nil {
+			return fmt.Errorf("recording the build that was cut off: %w", err)
+		}
+	}
+	return nil
 }
 
 func (s *Service) build(ctx context.Context, app platform.App, d platform.Deployment, log io.Writer) (platform.Build, error) {

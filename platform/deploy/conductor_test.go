@@ -207,8 +207,17 @@ func TestF04_RestartDuringTheBuildTakesItUpOnceMore(t *testing.T) {
 	app := r.app("shop")
 	d := r.push(app, "slow")
 	r.eventually("the build", func() bool { return r.builder.count() == 1 })
+	killed := platform.Build{AppID: app.ID, DeploymentID: d.ID, State: platform.BuildRunning} // as a kill leaves it
+	r.check(r.store.CreateBuild(t.Context(), &killed))
 	r.restart()
 	r.eventually("the second build", func() bool { return r.builder.count() == 2 })
+	builds, err := r.store.BuildsOf(t.Context(), app.ID, 0)
+	r.check(err)
+	for _, b := range builds[1:] {
+		if b.State != platform.BuildFailed || b.EndedAt == nil {
+			t.Errorf("a build that was cut off is %s", b.State)
+		}
+	}
 	r.restart()
 	d = r.ended(d, platform.DeploymentFailed)
 	if d.FailureCode != "server_restarted" || !strings.Contains(d.FailureText, "restarted during the build") {
