@@ -154,6 +154,9 @@ func (a arrival) takeOff(ctx context.Context, branch, commit, title string) (pla
 		return platform.Deployment{}, nil, platform.Errorf(platform.Conflict, "push_shallow", "Another push is under way, and one from a shallow clone cannot wait for it.").
 			WithHint("Push again when it has ended, or complete the clone first: git fetch --unshallow")
 	}
+	if err := a.room(); err != nil { // what was sent has taken some
+		return platform.Deployment{}, nil, err
+	}
 	src, err := a.export(ctx, a.push.repo, a.env, commit)
 	if err != nil {
 		return platform.Deployment{}, nil, err

@@ -168,6 +168,17 @@ func TestPush_PackOverTheLimitIsRefused(t *testing.T) {
 	w.wantSound("shop")
 }
 
+func TestF21_APushToADiskThatIsNearlyFullIsRefusedAndAFetchIsNot(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.LeastFree = 1 << 60 })
+	dir := w.checkout("shop")
+	out, err := w.try(dir, "push", "lugsail", "main")
+	if err == nil {
+		t.Error("accepted")
+	}
+	contains(t, out, "GB of disk left; a push needs", "take a larger disk")
+	w.git(dir, "fetch", "lugsail")
+}
+
 func TestPush_EmptyCommitIsTold(t *testing.T) {
 	w := newWorld(t)
 	dir := w.checkout("shop")

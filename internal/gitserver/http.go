@@ -107,6 +107,9 @@ func (s *Server) admit(r *http.Request, c *call) (err error) {
 	if c.app.State == platform.AppDestroying {
 		return platform.Errorf(platform.Conflict, "app_destroying", "%s is being destroyed.", c.app.Name)
 	}
+	if write {
+		return s.room()
+	}
 	return nil
 }
 

@@ -42,6 +42,7 @@ type Config struct {
 	HookSocket string // path of the unix socket between hooks and server
 	Limits     source.Limits
 	MaxPack    int64                      // bytes of one push; 0 means 1 GiB
+	LeastFree  int64                      // bytes of disk that must be free for a push; 0 means 2 GiB
 	Source     func(*http.Request) string // the client's IP address; nil means the connection's
 	Quiet      time.Duration              // silence after which the pusher hears that it goes on; 0 means 10 seconds
 	Recheck    time.Duration              // how often it is asked again whether who pushes or clones still may; 0 means 2.5 seconds
@@ -78,6 +79,9 @@ type appState struct {
 func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
 	if cfg.MaxPack <= 0 {
 		cfg.MaxPack = 1 << 30
+	}
+	if cfg.LeastFree <= 0 {
+		cfg.LeastFree = 2 << 30
 	}
 	if cfg.Quiet <= 0 {
 		cfg.Quiet = 10 * time.Second

@@ -111,7 +111,7 @@ func worldConfig(dir string) Config {
 	}
 	return Config{
 		Dir: filepath.Join(dir, "git"), SourcesDir: filepath.Join(dir, "sources"),
-		HookBinary: binary, HookSocket: filepath.Join(dir, "run", "hook.sock"), Quiet: time.Hour,
+		HookBinary: binary, HookSocket: filepath.Join(dir, "run", "hook.sock"), Quiet: time.Hour, LeastFree: 1,
 	}
 }
 

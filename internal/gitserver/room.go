@@ -1,0 +1,26 @@
+package gitserver
+
+import (
+	"fmt"
+	"syscall"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// room refuses a push that could fill the disk: apps that run, and the engine, would stop. It is
+// asked for before anything is sent, when git still shows people what the answer says.
+func (s *Server) room() error {
+	for _, dir := range []string{s.cfg.Dir, s.cfg.SourcesDir} {
+		var disk syscall.Statfs_t
+		if err := syscall.Statfs(dir, &disk); err != nil {
+			return fmt.Errorf("reading the free space of %s: %w", dir, err)
+		}
+		if left := disk.Bavail * uint64(disk.Bsize); left < uint64(s.cfg.LeastFree) {
+			return platform.Errorf(platform.NoRoom, "disk_low", "The server has %.1f GB of disk left; a push needs %.1f GB.", gigabytes(left), gigabytes(uint64(s.cfg.LeastFree))).
+				WithHint("Remove apps or files that are not needed, or take a larger disk.")
+		}
+	}
+	return nil
+}
+
+func gigabytes(n uint64) float64 { return float64(n) / (1 << 30) }
