@@ -64,7 +64,7 @@ func (s *Server) onlyClaimed(c echo.Context, r route) error {
 func (s *Server) identify(c echo.Context, r route) (platform.Actor, func(context.Context) error, error) {
 	source := request.Source(c)
 	if values := c.Request().Header.Values(echo.HeaderAuthorization); r.kind == program && len(values) > 0 {
-		token, via := bearer(values), doorOf(c.Request())
+		token, via := bearer(values), request.Door(c)
 		ask := func(ctx context.Context) (platform.Actor, error) {
 			return s.identities.Authenticate(ctx, token, via, source)
 		}
@@ -93,14 +93,6 @@ func bearer(values []string) string {
 		return ""
 	}
 	return strings.TrimSpace(token)
-}
-
-// doorOf names the door for the events: the command line says who it is.
-func doorOf(r *http.Request) string {
-	if strings.HasPrefix(r.UserAgent(), "lugsail/") {
-		return "cli"
-	}
-	return "api"
 }
 
 // sessionCookie is the cookie's value when there is exactly one: a second one was

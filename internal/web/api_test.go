@@ -177,6 +177,10 @@ func TestAPI_LoginGivesATokenAndLeavesNoSession(t *testing.T) {
 	r.do(ask{path: "/api/v1/account", token: got.Secret}).want(t, http.StatusOK)
 	all, err := r.accounts.Sessions(t.Context(), r.owner)
 	must(t, err)
+	events := r.do(ask{path: "/api/v1/events?limit=1", session: r.session}).want(t, http.StatusOK).body
+	if !strings.Contains(events, `"via":"api"`) || !strings.Contains(events, "token.create") {
+		t.Errorf("the newest event: %s", events)
+	}
 	if len(all) != 1 || got.Token.Name != "laptop" {
 		t.Errorf("%d sessions, token %q", len(all), got.Token.Name)
 	}

@@ -88,6 +88,7 @@ func (a *API) tokenFor(c echo.Context, session, name string) error {
 	if err != nil {
 		return err
 	}
+	actor.Via = request.Door(c)
 	if name == "" {
 		name = "API client"
 	}

@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -44,3 +45,11 @@ func Source(c echo.Context) string { return c.RealIP() }
 
 // UserAgent is what the client calls itself.
 func UserAgent(c echo.Context) string { return c.Request().UserAgent() }
+
+// Door names the door of a program for the events: the command line says who it is.
+func Door(c echo.Context) string {
+	if strings.HasPrefix(c.Request().UserAgent(), "lugsail/") {
+		return "cli"
+	}
+	return "api"
+}
