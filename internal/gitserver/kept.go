@@ -52,7 +52,10 @@ func (s *Server) Settle(ctx context.Context, d platform.Deployment) error {
 	if d.State == platform.DeploymentLive {
 		err = s.takeIn(ctx, st, repo, d)
 	}
-	if err := errors.Join(err, os.RemoveAll(kept)); err != nil {
+	if err == nil { // else the next start tries again
+		err = os.RemoveAll(kept)
+	}
+	if err != nil {
 		return fmt.Errorf("settling deployment %d: %w", d.Number, err)
 	}
 	return nil
@@ -100,6 +103,7 @@ func (s *Server) Resume(ctx context.Context, recent []platform.Deployment) error
 			s.resume(d)
 		}
 	}
+	s.recall(recent, settle)
 	slices.SortFunc(settle, func(a, b platform.Deployment) int { return a.Number - b.Number })
 	for _, d := range settle {
 		errs = append(errs, s.Settle(ctx, d))
@@ -108,6 +112,20 @@ func (s *Server) Resume(ctx context.Context, recent []platform.Deployment) error
 		return fmt.Errorf("resuming pushes: %w", err)
 	}
 	return nil
+}
+
+// recall learns which deployments the branches follow already: the newest that are live and
+// have nothing left to settle. An older one that has must not take a branch back.
+func (s *Server) recall(recent, settle []platform.Deployment) {
+	for _, d := range recent {
+		left := slices.ContainsFunc(settle, func(other platform.Deployment) bool { return other.ID == d.ID })
+		if d.State == platform.DeploymentLive && d.Source.Commit != "" && !left {
+			st := s.state(d.AppID)
+			st.repo.Lock()
+			st.applied = max(st.applied, d.Number)
+			st.repo.Unlock()
+		}
+	}
 }
 
 // resume lets pushes of the same commit join a deployment that goes on without its own.

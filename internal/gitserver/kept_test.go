@@ -150,3 +150,35 @@ func TestSettle_ALaterDeploymentKeepsTheBranch(t *testing.T) {
 	w.wantHead("shop", "refs/heads/main", newer)
 	w.wantSound("shop")
 }
+
+func TestResume_AnOlderDeploymentNeverTakesTheBranchBack(t *testing.T) {
+	w := newWorld(t)
+	dir := w.checkout("shop")
+	older := recorded(stopDuringPush(t, w, dir), platform.DeploymentLive)
+	newer := platform.Deployment{ID: "d2", AppID: "lshop", Number: 2, State: platform.DeploymentLive}
+	newer.Source = platform.Source{Dir: "/sources/lnewer", Commit: older.Source.Commit, Branch: "main"} // settled long ago
+	w.again(w.config, newer, older)
+	w.wantHead("shop", "refs/heads/main", "")
+	if left := w.keptOf("shop"); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestSettle_WhatCannotBeTakenInIsTriedAgainAtTheNextStart(t *testing.T) {
+	w := newWorld(t)
+	dir := w.checkout("shop")
+	d := recorded(stopDuringPush(t, w, dir), platform.DeploymentLive)
+	lock := filepath.Join(w.repo("shop"), "refs/heads/main.lock") // of another git
+	if err := os.WriteFile(lock, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.server.Settle(t.Context(), d); err == nil {
+		t.Fatal("the branch was moved in spite of the lock")
+	}
+	if err := os.Remove(lock); err != nil {
+		t.Fatal(err)
+	}
+	w.again(w.config, d)
+	w.wantHead("shop", "refs/heads/main", w.git(dir, "rev-parse", "HEAD"))
+	w.wantSound("shop")
+}

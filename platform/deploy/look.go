@@ -110,8 +110,10 @@ func (c *Conductor) takeUp(ctx context.Context, app platform.App) {
 			continue
 		}
 		c.watchAgain(app, d)
-		if last := d.Steps[len(d.Steps)-1]; last.Name == platform.StepRetire && last.State != platform.StepDone {
-			c.retireAgain(ctx, app, d, last.State == platform.StepWaiting)
+		for _, step := range d.Steps {
+			if step.Name == platform.StepRetire && step.State != platform.StepDone {
+				c.retireAgain(ctx, app, d, step.State == platform.StepWaiting)
+			}
 		}
 		return
 	}

@@ -70,8 +70,8 @@ func (c *Conductor) retireAfter(app platform.App, r platform.Release, d platform
 		c.pause(time.Second / 4) // the proxy has not got the new routes yet
 	}
 	n, err := c.retireExtra(ctx, app, r)
-	if ctx.Err() != nil {
-		return // the keeper of the next start goes on
+	if ctx.Err() != nil || platform.IsKind(err, platform.NotFound) {
+		return // the next start goes on, or the app has gone
 	}
 	ended := c.now()
 	step.EndedAt, step.State, step.Detail = &ended, platform.StepDone, fmt.Sprintf("%d stopped", n)
@@ -189,7 +189,7 @@ func (c *Conductor) retain(ctx context.Context, app platform.App) {
 	if err == nil {
 		err = c.Builds.Builder.Retain(ctx, app.ID, images)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !platform.IsKind(err, platform.NotFound) { // its app has gone
 		slog.ErrorContext(ctx, "old images not dropped", "app", app.ID, "error", err)
 	}
 }
