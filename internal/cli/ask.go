@@ -46,8 +46,9 @@ func (p *program) password(ctx context.Context, prompt string) (string, error) {
 		return "", errNobody
 	}
 	p.note("%s", prompt)
+	fd := int(p.Stdin.Fd())
 	return p.typed(ctx, func() (string, error) {
-		text, err := term.ReadPassword(int(p.Stdin.Fd()))
+		text, err := term.ReadPassword(fd)
 		p.note("\n") // the person's own line end was not shown
 		if err != nil {
 			return "", fmt.Errorf("reading the password: %w", err)
