@@ -66,7 +66,7 @@ func (c *Control) awaitStart(ctx context.Context, ended <-chan error, from int64
 		case <-ended:
 			return c.lastWords(from)
 		case <-ctx.Done():
-			return ctx.Err()
+			return slow(ctx)
 		case <-time.After(20 * time.Millisecond):
 		}
 		state, err := ReadState(c.Config)
@@ -117,8 +117,13 @@ func (c *Control) Stop(ctx context.Context) error {
 	if err := state.signal(syscall.SIGTERM); err != nil {
 		return err
 	}
+	asked := time.Now()
 	return wait(ctx, func() (bool, error) {
 		running, err := Running(c.Config)
+		if running && time.Since(asked) > time.Second { // one that was just replacing itself has not heard it
+			asked = time.Now()
+			_ = state.signal(syscall.SIGTERM) // it may have ended just now
+		}
 		return !running, err
 	})
 }
@@ -140,13 +145,21 @@ func (c *Control) Restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// A supervisor that cannot open its ports ends, and with it all that runs now.
+	if err := openable(c.Config, before.Addrs); err != nil {
+		return err
+	}
+	var from int64
+	if info, err := os.Stat(c.Config.log("service")); err == nil {
+		from = info.Size()
+	}
 	if err := before.signal(syscall.SIGHUP); err != nil {
 		return err
 	}
 	return wait(ctx, func() (bool, error) {
 		now, err := ReadState(c.Config)
 		if err == nil && !before.Supervisor.Alive() {
-			err = c.lastWords(0)
+			err = c.lastWords(from)
 		}
 		return now.Settled && now.Generation > before.Generation, err
 	})
@@ -171,11 +184,15 @@ func wait(ctx context.Context, done func() (bool, error)) error {
 		}
 		select {
 		case <-ctx.Done():
-			return platform.Errorf(platform.Unavailable, "service_slow", "Lugsail did not get there in time.").
-				WithHint("`lugsail service status` shows what runs, `lugsail service logs` why.").Because(ctx.Err())
+			return slow(ctx)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+func slow(ctx context.Context) error {
+	return platform.Errorf(platform.Unavailable, "service_slow", "Lugsail did not get there in time.").
+		WithHint("`lugsail service status` shows what runs, `lugsail service logs` why.").Because(ctx.Err())
 }
 
 // PartStatus is how one part is.
@@ -215,15 +232,26 @@ func (c *Control) Status(ctx context.Context) (running bool, parts []PartStatus,
 
 // Logs writes the log of a part.
 func (c *Control) Logs(ctx context.Context, part string, lines int, follow bool, out io.Writer) error {
-	if c.systemd && part != Engine {
-		unit := map[string]string{Serve: "lugsail.service", Proxy: "lugsail-proxy.service"}[part]
-		args := []string{"--unit", unit, "--lines", fmt.Sprint(lines), "--no-pager"}
-		if follow {
-			args = append(args, "--follow")
-		}
-		return command.Command{Name: "journalctl", Args: args, Stdout: out, Stderr: out}.Run(ctx)
+	if c.systemd {
+		return journal(ctx, part, lines, follow, out)
 	}
 	return Logs(ctx, c.Config, part, lines, follow, out)
+}
+
+// journal writes what systemd keeps of a part. The service itself is all of its units.
+func journal(ctx context.Context, part string, lines int, follow bool, out io.Writer) error {
+	of := map[string][]string{Serve: {"lugsail.service"}, Proxy: {"lugsail-proxy.service"}, Engine: {"docker.service"}}[part]
+	if of == nil {
+		of = units
+	}
+	args := []string{"--lines", fmt.Sprint(max(lines, 0)), "--no-pager"}
+	for _, unit := range of {
+		args = append(args, "--unit", unit)
+	}
+	if follow {
+		args = append(args, "--follow")
+	}
+	return command.Command{Name: "journalctl", Args: args, Stdout: out, Stderr: out}.Run(ctx)
 }
 
 // LogNames are the logs that there are.
@@ -252,7 +280,7 @@ func systemdStatus(ctx context.Context) (bool, []PartStatus, error) {
 			name, v, _ := strings.Cut(strings.TrimSpace(line), "=")
 			switch name {
 			case "ActiveState":
-				s.Running = slices.Contains([]string{"active", "reloading"}, v)
+				s.Running = slices.Contains([]string{"active", "reloading", "activating"}, v) // also between two tries
 			case "MainPID":
 				_, _ = fmt.Sscan(v, &s.PID) // systemd writes a number
 			case "NRestarts":

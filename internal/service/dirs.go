@@ -47,7 +47,13 @@ func takeLock(c Config) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the service's lock: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	// Running holds it for a moment when somebody looks.
+	for end := time.Now().Add(time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil || time.Now().After(end) {
+			break
+		}
+	}
+	if err != nil {
 		_ = f.Close() // nothing was written
 		return nil, platform.Errorf(platform.Conflict, "service_running", "Lugsail is running already.").
 			WithHint("`lugsail service status` shows it.").Because(err)

@@ -102,15 +102,18 @@ func shortened(f *os.File) error {
 
 // lastLines keeps a ring of n lines while it reads.
 func lastLines(r io.Reader, n int, out io.Writer) error {
-	ring := make([]string, 0, n)
+	var ring []string
+	next := 0 // the oldest, once the ring is full
 	in := bufio.NewReader(r)
 	for {
 		line, err := in.ReadString('\n')
-		if line != "" && n > 0 {
-			if len(ring) == n {
-				ring = append(ring[:0], ring[1:]...)
-			}
+		switch {
+		case line == "" || n <= 0:
+		case len(ring) < n:
 			ring = append(ring, line)
+		default:
+			ring[next] = line
+			next = (next + 1) % n
 		}
 		if errors.Is(err, io.EOF) {
 			break
@@ -119,6 +122,7 @@ func lastLines(r io.Reader, n int, out io.Writer) error {
 			return fmt.Errorf("reading the log: %w", err)
 		}
 	}
+	ring = append(ring[next:], ring[:next]...)
 	for _, line := range ring {
 		if _, err := io.WriteString(out, line); err != nil {
 			return err

@@ -51,7 +51,7 @@ func (c Config) withDefaults() Config {
 		c.MaxLog = 10 << 20
 	}
 	if c.ProxyGrace == 0 {
-		c.ProxyGrace = 35 * time.Second // the proxy drains for 30
+		c.ProxyGrace = 40 * time.Second // the proxy drains for 30, and ends what is left in 5
 	}
 	if c.ServeGrace == 0 {
 		c.ServeGrace = 20 * time.Second

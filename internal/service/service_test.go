@@ -441,6 +441,91 @@ func TestService_RestartTakesANewPort(t *testing.T) {
 	})
 }
 
+// A port that another program holds must not end what runs now.
+func TestService_RestartOnATakenPortChangesNothing(t *testing.T) {
+	r := newRig(t)
+	r.start(t)
+	before, good := r.state(t), r.config.HTTPAddr
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	r.control.Config.HTTPAddr = taken.Addr().String()
+	writeConfig(t, r.dir, r.config.Binary, taken.Addr().String(), r.config.HTTPSAddr)
+	err = r.control.Restart(t.Context())
+	if !platform.IsKind(err, platform.Conflict) || !strings.Contains(platform.AsError(err).Message, "is in use") {
+		t.Errorf("got %v", err)
+	}
+	if now := r.state(t); now.Generation != before.Generation || !now.Parts[Proxy].Alive() {
+		t.Errorf("%+v became %+v", before, now)
+	}
+	if _, err := r.ask("/"); err != nil {
+		t.Errorf("%s does not answer any more: %v", good, err)
+	}
+}
+
+// Who stops it right after a restart stops it.
+func TestService_StopDuringARestartIsHeard(t *testing.T) {
+	r := newRig(t)
+	r.start(t)
+	for range 3 {
+		s := r.state(t)
+		if err := s.signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		err := r.control.Stop(ctx)
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.ask("/"); err == nil {
+			t.Fatal("it still answers")
+		}
+		r.start(t)
+	}
+}
+
+// What follows a hangup at once comes while the new program does not listen yet.
+func TestService_HangupsInARowDoNotEndIt(t *testing.T) {
+	r := newRig(t)
+	r.start(t)
+	s := r.state(t)
+	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+		if err := s.signal(syscall.SIGHUP); err != nil {
+			t.Fatalf("the supervisor has gone: %v", err)
+		}
+	}
+	eventually(t, "it is settled again", func() bool { return r.state(t).Settled })
+	if _, err := r.ask("/"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// As the units say: when memory runs out, others go first.
+func TestService_PartsAreProtectedWhenMemoryRunsOut(t *testing.T) {
+	r := newRig(t)
+	r.start(t)
+	s := r.state(t)
+	supervisor, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", s.Supervisor.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.ReadFile(r.config.log("service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(supervisor) != "-500\n" && !strings.Contains(string(log), "not protected when memory runs out") {
+		t.Errorf("the supervisor has %s and says nothing of it", supervisor)
+	}
+	for part, p := range s.Parts {
+		if got, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", p.PID)); err != nil || string(got) != string(supervisor) {
+			t.Errorf("%s has %s, the supervisor %s: %v", part, got, supervisor, err)
+		}
+	}
+}
+
 // exec's way of handing files over must not make the shared sockets block: the proxy that
 // has them already would hang in accept.
 func TestSockets_StayNonBlockingWhenHandedOver(t *testing.T) {
@@ -497,6 +582,12 @@ func TestLogs_AreCappedAndFollowed(t *testing.T) {
 	if err := Logs(t.Context(), c, Serve, 2, false, &out); err != nil || out.String() != "line 48\nline 49\n" {
 		t.Fatalf("got %q, %v", out.String(), err)
 	}
+	for lines, want := range map[int]string{-1: "", 0: "", 1 << 40: text.String()} {
+		out.Reset()
+		if err := Logs(t.Context(), c, Serve, lines, false, &out); err != nil || out.String() != want {
+			t.Errorf("%d lines: %q, %v", lines, out.String(), err)
+		}
+	}
 	if err := capLog(path, c.MaxLog); err != nil {
 		t.Fatal(err)
 	}
@@ -530,8 +621,37 @@ func TestUnits_AreComplete(t *testing.T) {
 				t.Errorf("%s has no %q", name, p)
 			}
 		}
+		if strings.Contains(all[name], "ListenStream=:") {
+			t.Errorf("%s: systemd knows no address like that:\n%s", name, all[name])
+		}
 		if strings.Contains(all[name], "<no value>") || !strings.HasPrefix(all[name], "[Unit]\n") {
 			t.Errorf("%s:\n%s", name, all[name])
 		}
+	}
+}
+
+func TestUnits_FollowThePlacesThatWereChosen(t *testing.T) {
+	c := Config{
+		Binary: "/home/ada/100%/lugsail", Args: []string{"--config", "/etc/a$b.yaml"}, RunDir: "/run/other", Control: "/run/other/proxy/control.sock",
+		ProxyUser: ProxyUser, ProxyDir: "/home/ada/data/proxy", HTTPAddr: ":80", HTTPSAddr: ":443",
+	}
+	all, err := Units(c, "/home/ada/data", "/etc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"ExecStart=/home/ada/100%%/lugsail serve --config /etc/a$$b.yaml\n", "RuntimeDirectory=other\n", "ProtectHome=read-only\n", "ReadWritePaths=/home/ada/data /etc -/run/other\n",
+	} {
+		if !strings.Contains(all["lugsail.service"], want) {
+			t.Errorf("no %q in\n%s", want, all["lugsail.service"])
+		}
+	}
+	// It would leave the base image's makers without the devices that they make.
+	if strings.Contains(all["lugsail.service"], "ProtectClock") {
+		t.Error("ProtectClock closes all devices but a few")
+	}
+	c.RunDir = "/srv/run"
+	if all, err = Units(c, "/var/lib/lugsail", "/etc"); err != nil || strings.Contains(all["lugsail.service"], "RuntimeDirectory") {
+		t.Errorf("%v\n%s", err, all["lugsail.service"])
 	}
 }

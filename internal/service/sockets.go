@@ -74,6 +74,23 @@ func (s *socket) listen() error {
 	return nil
 }
 
+// openable tells whether addresses that are not listened on yet could be.
+func openable(c Config, open []string) error {
+	for _, addr := range []string{c.HTTPAddr, c.HTTPSAddr} {
+		if slices.Contains(open, addr) {
+			continue
+		}
+		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+		if err != nil {
+			return listenError(addr, err)
+		}
+		if err := l.Close(); err != nil {
+			return fmt.Errorf("trying %s: %w", addr, err)
+		}
+	}
+	return nil
+}
+
 // duplicate keeps a listener's socket. It is made from the bare descriptor: the File that
 // package net gives would make the socket block when it is handed over, and with it
 // the accept of a proxy that has it already.

@@ -19,6 +19,7 @@ type State struct {
 	Generation int             `json:"generation"` // grows by one with each restart
 	Settled    bool            `json:"settled"`    // every part of this generation was started
 	Parts      map[string]Part `json:"parts"`
+	Addrs      []string        `json:"addrs"` // that it listens on
 }
 
 // Part is one supervised process.

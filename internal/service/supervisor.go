@@ -28,6 +28,8 @@ type legacy struct {
 type Supervisor struct {
 	config  Config
 	load    func() (Config, error)
+	hangup  chan os.Signal // replace the program
+	told    chan os.Signal // stop
 	lock    *os.File
 	sockets []socket
 	// draining waits for a replaced proxy: its end is collected before the next exec.
@@ -41,7 +43,7 @@ type Supervisor struct {
 // Run supervises until SIGTERM or SIGINT, then ends the parts. SIGHUP replaces the program and its parts.
 // load gives the configuration, freshly read after a replacement.
 func Run(ctx context.Context, load func() (Config, error)) error {
-	s := &Supervisor{load: load, parts: map[string]*child{}}
+	s := &Supervisor{load: load, parts: map[string]*child{}, hangup: make(chan os.Signal, 1), told: make(chan os.Signal, 1)}
 	before, err := inherit()
 	if err != nil {
 		return err
@@ -50,18 +52,32 @@ func Run(ctx context.Context, load func() (Config, error)) error {
 		return err
 	}
 	s.config = s.config.withDefaults()
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
+	s.listen()
+	defer signal.Stop(s.hangup)
+	defer signal.Stop(s.told)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.told:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	protect()
 	if err := s.prepare(before); err != nil {
 		return err
 	}
 	if before != nil {
 		s.replaceParts(ctx, before.State)
 	}
-	return s.supervise(ctx, hangup)
+	return s.supervise(ctx)
+}
+
+// listen takes the signals by which people command the supervisor.
+func (s *Supervisor) listen() {
+	signal.Notify(s.hangup, syscall.SIGHUP)
+	signal.Notify(s.told, syscall.SIGTERM, syscall.SIGINT)
 }
 
 func inherit() (*legacy, error) {
@@ -105,6 +121,7 @@ func (s *Supervisor) prepare(before *legacy) error {
 	s.state.Supervisor = processOf(os.Getpid())
 	s.state.Generation++
 	s.state.Parts = map[string]Part{}
+	s.state.Addrs = []string{s.config.HTTPAddr, s.config.HTTPSAddr}
 	return s.state.write(s.config)
 }
 
@@ -130,7 +147,7 @@ func (s *Supervisor) replaceParts(ctx context.Context, before State) {
 }
 
 // supervise keeps everything running until ctx ends.
-func (s *Supervisor) supervise(ctx context.Context, hangup <-chan os.Signal) error {
+func (s *Supervisor) supervise(ctx context.Context) error {
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -149,13 +166,16 @@ func (s *Supervisor) supervise(ctx context.Context, hangup <-chan os.Signal) err
 	case <-ctx.Done():
 		wg.Wait()
 		return s.endAll()
-	case <-hangup:
+	case <-s.hangup:
 		cancel()
 		wg.Wait()
 		s.draining.Wait()
+		if ctx.Err() != nil {
+			return s.endAll() // told to stop meanwhile, which the new program would not hear of
+		}
 		err := s.succeed()
 		slog.Error("the new program does not start; the old one goes on", "error", err)
-		return s.supervise(ctx, hangup)
+		return s.supervise(ctx)
 	}
 }
 
@@ -178,12 +198,33 @@ func (s *Supervisor) succeed() error {
 			return err
 		}
 	}
+	// Until the new program listens to signals they must not end it; Stop sends its own again.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	defer s.listen()
 	err = syscall.Exec(s.config.Binary, append([]string{s.config.Binary}, os.Args[1:]...), append(os.Environ(), heritage+"="+string(text)))
 	for _, fd := range fds {
 		syscall.CloseOnExec(fd)
 	}
 	return err
 }
+
+// protect gives the supervisor, and what it starts, what the units give: many open files,
+// and that others are ended first when memory runs out. Where that is forbidden it runs as it is.
+func protect() {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
+		files.Max = max(files.Max, openFiles)
+		files.Cur = files.Max
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+			slog.Info("limit of open files stays", "error", err)
+		}
+	}
+	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("-500"), 0o600); err != nil {
+		slog.Info("not protected when memory runs out", "error", err)
+	}
+}
+
+const openFiles = 262144
 
 // keep starts a part again whenever it ends.
 func (s *Supervisor) keep(ctx context.Context, part string) {

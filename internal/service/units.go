@@ -15,7 +15,7 @@ import (
 
 const unitDir = "/etc/systemd/system"
 
-// units are what starts and stops the whole.
+// units are what starts and stops the whole: the sockets, the proxy that they belong to, and the control plane.
 var units = []string{
 	"lugsail-http.socket", "lugsail-https.socket", "lugsail-control.socket",
 	"lugsail-proxy.service", "lugsail.service",
@@ -26,9 +26,7 @@ var unitText string
 
 // Units gives the text of each unit file by its name.
 func Units(c Config, dataDir, configDir string) (map[string]string, error) {
-	// systemd writes "every address" as the port alone.
-	funcs := template.FuncMap{"listen": func(address string) string { return strings.TrimPrefix(address, ":") }}
-	t, err := template.New("units").Funcs(funcs).Parse(unitText)
+	t, err := template.New("units").Funcs(template.FuncMap{"listen": everyAddress, "path": path, "word": word}).Parse(unitText)
 	if err != nil {
 		return nil, fmt.Errorf("reading the unit files: %w", err)
 	}
@@ -36,7 +34,8 @@ func Units(c Config, dataDir, configDir string) (map[string]string, error) {
 	for _, name := range units {
 		var b strings.Builder
 		err := t.ExecuteTemplate(&b, name, map[string]any{
-			"C": c, "Args": strings.Join(c.Args, " "), "DataDir": dataDir, "ConfigDir": configDir, "ControlDir": filepath.Dir(c.Control),
+			"C": c, "DataDir": dataDir, "ConfigDir": configDir,
+			"RuntimeDir": belowRun(c.RunDir), "ProtectHome": protectHome(c.Binary, dataDir, configDir, c.RunDir),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("writing %s: %w", name, err)
@@ -44,6 +43,34 @@ func Units(c Config, dataDir, configDir string) (map[string]string, error) {
 		all[name] = strings.TrimLeft(b.String(), "\n")
 	}
 	return all, nil
+}
+
+// everyAddress writes an address as systemd does: one that means all of them as the port alone.
+func everyAddress(address string) string { return strings.TrimPrefix(address, ":") }
+
+// path keeps systemd from replacing parts of a path, and word parts of a command line.
+func path(s string) string { return strings.ReplaceAll(s, "%", "%%") }
+func word(s string) string { return strings.ReplaceAll(path(s), "$", "$$") }
+
+// belowRun is the part of a directory behind /run/, which systemd makes at each boot; "" where it lies elsewhere.
+func belowRun(dir string) string {
+	below, ok := strings.CutPrefix(dir, "/run/")
+	if !ok {
+		return ""
+	}
+	return below
+}
+
+// protectHome hides people's directories, unless something of ours lies there: then they are only not written to.
+func protectHome(ours ...string) string {
+	for _, place := range ours {
+		for _, home := range []string{"/home/", "/root/", "/run/user/"} {
+			if strings.HasPrefix(place+"/", home) {
+				return "read-only"
+			}
+		}
+	}
+	return "yes"
 }
 
 // Install writes the unit files and lets systemd start them at boot. Without systemd there is nothing to do.
@@ -55,13 +82,23 @@ func (c *Control) Install(ctx context.Context, dataDir, configDir string) error 
 	if err != nil {
 		return err
 	}
+	changed := false // systemd does not open a running socket anew
 	for name, text := range all {
-		if err := atomicfile.Write(filepath.Join(unitDir, name), []byte(text), 0o644); err != nil {
+		file := filepath.Join(unitDir, name)
+		if before, err := os.ReadFile(file); err == nil && string(before) != text && strings.HasSuffix(name, ".socket") {
+			changed = true
+		}
+		if err := atomicfile.Write(file, []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
 	if err := systemctl(ctx, "daemon-reload"); err != nil {
 		return err
+	}
+	if changed {
+		if err := systemctl(ctx, append([]string{"stop"}, units[:4]...)...); err != nil {
+			return err
+		}
 	}
 	return systemctl(ctx, append([]string{"enable", "--quiet"}, units...)...)
 }
