@@ -87,5 +87,15 @@ func summary(ctx context.Context, m machine) error {
 			"             say which: ./install.sh --public-ip ADDRESS\n")
 	}
 	m.printf("First app    lugsail login && lugsail create my-app && git push lugsail main\n")
+	if !service.Systemd() {
+		start := m.service.Binary + " service start"
+		if file := m.config.File(); file != config.DefaultFile {
+			start += " --config " + file
+		}
+		m.printf("After a      systemd does not run here, so nothing starts Lugsail when this machine has booted. Do it then, as root:\n"+
+			"reboot       %s\n"+
+			"             Where cron runs, this line in root's crontab (crontab -e) does it for you:\n"+
+			"             @reboot %s\n", start, start)
+	}
 	return nil
 }
