@@ -1,5 +1,5 @@
-// The console works without this file. It adds three things: buttons that copy,
-// parts that stay fresh, and logs that grow while one watches.
+// The console works without this file. It adds four things: buttons that copy, a question
+// before something is lost, parts that stay fresh, and logs that grow while one watches.
 "use strict";
 
 document.documentElement.classList.add("script");
@@ -17,6 +17,11 @@ document.addEventListener("click", async (event) => {
     label.textContent = "Select and copy";
   }
   setTimeout(() => { label.textContent = before; }, 1600);
+});
+
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !confirm(question)) event.preventDefault();
 });
 
 // Fresh parts: every element with data-live and an id is taken anew from the same page.
