@@ -79,10 +79,25 @@ func (s *Service) Configure(ctx context.Context, actor platform.Actor, name stri
 	}
 	text := strings.Join(said, ", ")
 	s.event(ctx, actor, changed, "app.configured", text)
-	if changed.CurrentRelease == 0 || (changed.Plan == app.Plan && changed.Health == app.Health) {
+	if changed.Plan == app.Plan && changed.Health == app.Health {
 		return platform.Deployment{}, nil
 	}
-	return s.begin(ctx, actor, changed, platform.Deployment{Kind: platform.DeployConfig, Cause: text})
+	return s.reconfigure(ctx, actor, changed, text)
+}
+
+// reconfigure brings what was changed to what runs. Before the first release nothing does; but
+// one that is under way may have been made with what was before.
+func (s *Service) reconfigure(ctx context.Context, actor platform.Actor, app platform.App, cause string) (platform.Deployment, error) {
+	if app.CurrentRelease == 0 {
+		recent, err := s.History.DeploymentsOf(ctx, app.ID, 1)
+		if err != nil {
+			return platform.Deployment{}, fmt.Errorf("reading deployments: %w", err)
+		}
+		if len(recent) == 0 || recent[0].State.Ended() {
+			return platform.Deployment{}, nil
+		}
+	}
+	return s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployConfig, Cause: cause})
 }
 
 func validateSettings(set Settings) error {
@@ -279,10 +294,7 @@ func (s *Service) SetConfigVars(ctx context.Context, actor platform.Actor, name 
 	}
 	text := "config vars " + strings.Join(changed, ", ")
 	s.event(ctx, actor, app, "config.changed", text)
-	if app.CurrentRelease == 0 {
-		return platform.Deployment{}, nil
-	}
-	return s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployConfig, Cause: text})
+	return s.reconfigure(ctx, actor, app, text)
 }
 
 // Destroy removes an app with everything that is its own. confirm must be its name.

@@ -129,6 +129,16 @@ func TestSetConfigVars(t *testing.T) {
 	if err != nil || d.Number != 0 {
 		t.Errorf("before the first release: deployment %d, %v", d.Number, err)
 	}
+	first, err := s.Deploy(t.Context(), owner, "shop", platform.Source{})
+	check(t, err)
+	d, err = s.SetConfigVars(t.Context(), owner, "shop", map[string]string{"B": "3"}, nil)
+	if err != nil || d.Number != first.Number+1 {
+		t.Errorf("during the first deployment, which may have the old values: deployment %d, %v", d.Number, err)
+	}
+	for _, waits := range []platform.Deployment{first, d} {
+		_, err = s.Cancel(t.Context(), owner, "shop", waits.Number)
+		check(t, err)
+	}
 	live(t, db, "shop", 1)
 	d, err = s.SetConfigVars(t.Context(), owner, "shop", map[string]string{"A": "LGS-CANARY"}, []string{"B"})
 	if err != nil || d.Kind != platform.DeployConfig || !strings.Contains(d.Cause, "A, B") {

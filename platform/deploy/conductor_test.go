@@ -137,19 +137,11 @@ func TestScale_StartsAndStopsReplicasOfTheSameRelease(t *testing.T) {
 	r := newRig(t)
 	app := r.app("shop")
 	r.ended(r.push(app, "one"), platform.DeploymentLive)
-	scale := func(n int) {
-		_, err := r.store.UpdateApp(t.Context(), app.ID, func(a *platform.App) error {
-			a.Scale = platform.Scale{"web": n}
-			return nil
-		})
-		r.check(err)
-		r.ended(r.begin(platform.Deployment{AppID: app.ID, Kind: platform.DeployScale}), platform.DeploymentLive)
-	}
-	scale(3)
+	r.scale(app, 3)
 	r.converged(app, 1, 1, 1)
-	scale(1)
+	r.scale(app, 1)
 	r.converged(app, 1)
-	scale(0)
+	r.scale(app, 0)
 	r.converged(app)
 }
 

@@ -61,21 +61,13 @@ func TestScale_UpDoesNotCountOnReplicasThatAreBeingDrained(t *testing.T) {
 	r := newRig(t)
 	app := r.app("shop")
 	r.ended(r.push(app, "one"), platform.DeploymentLive)
-	scale := func(n int) {
-		_, err := r.store.UpdateApp(t.Context(), app.ID, func(a *platform.App) error {
-			a.Scale = platform.Scale{"web": n}
-			return nil
-		})
-		r.check(err)
-		r.ended(r.begin(platform.Deployment{AppID: app.ID, Kind: platform.DeployScale}), platform.DeploymentLive)
-	}
-	scale(2)
+	r.scale(app, 2)
 	r.converged(app, 1, 1)
 	busy := make(chan struct{})
 	r.proxy.setBusy(busy)
-	scale(1)
+	r.scale(app, 1)
 	r.eventually("a replica to be drained", func() bool { return len(r.proxy.draining()) == 1 })
-	scale(2)
+	r.scale(app, 2)
 	leaving := r.proxy.draining()[0]
 	for _, target := range r.proxy.route(app.ID).Targets {
 		if target.ID == leaving {
@@ -204,4 +196,19 @@ func TestF09_APanicFailsItsDeploymentAlone(t *testing.T) {
 	}
 	r.ended(r.push(app, "one"), platform.DeploymentLive)
 	r.converged(app, 1)
+}
+
+func TestConfig_BehindAFirstPushIsBroughtLiveOrLeftToTheNext(t *testing.T) {
+	for image, states := range map[string][2]platform.DeploymentState{
+		"slow": {platform.DeploymentLive, platform.DeploymentLive}, "broken": {platform.DeploymentFailed, platform.DeploymentCancelled},
+	} {
+		r := newRig(t)
+		r.builder.letGo = make(chan struct{})
+		app := r.app("shop")
+		first := r.push(app, image)
+		second := r.begin(platform.Deployment{AppID: app.ID, Kind: platform.DeployConfig})
+		close(r.builder.letGo)
+		r.ended(first, states[0])
+		r.ended(second, states[1])
+	}
 }

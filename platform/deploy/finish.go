@@ -26,6 +26,8 @@ func (w *walk) finish(ctx context.Context, err error, stopped bool) (recorded bo
 		return w.c.close(ctx, w.d, platform.DeploymentCancelled, cancelled(w.d))
 	case errors.Is(err, errOvertaken):
 		return w.c.close(ctx, w.d, platform.DeploymentReplaced, errOvertaken)
+	case errors.Is(err, errNothingServes):
+		return w.c.close(ctx, w.d, platform.DeploymentCancelled, errNothingServes)
 	}
 	e := platform.AsError(err)
 	if e.Kind == platform.Internal {

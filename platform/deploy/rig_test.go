@@ -130,6 +130,17 @@ func (r *rig) begin(d platform.Deployment) platform.Deployment {
 	return d
 }
 
+// scale sets the replicas of the web process and waits until that is live.
+func (r *rig) scale(app platform.App, n int) {
+	r.t.Helper()
+	_, err := r.store.UpdateApp(r.t.Context(), app.ID, func(a *platform.App) error {
+		a.Scale = platform.Scale{"web": n}
+		return nil
+	})
+	r.check(err)
+	r.ended(r.begin(platform.Deployment{AppID: app.ID, Kind: platform.DeployScale}), platform.DeploymentLive)
+}
+
 // ended waits for the end of a deployment.
 func (r *rig) ended(d platform.Deployment, want platform.DeploymentState) platform.Deployment {
 	r.t.Helper()

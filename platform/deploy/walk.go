@@ -114,12 +114,20 @@ func (w *walk) walk(ctx context.Context) error {
 		if err := w.stillWanted(ctx); err != nil {
 			return err
 		}
+	case platform.DeployConfig:
+		if w.app.CurrentRelease == 0 {
+			return errNothingServes
+		}
 	}
 	if err := w.do(ctx, platform.StepRelease, w.makeRelease); err != nil {
 		return err
 	}
 	return w.bringLive(ctx)
 }
+
+// errNothingServes ends a deployment of settings behind a first push that failed.
+var errNothingServes = platform.Errorf(platform.Conflict, "nothing_serves", "Nothing serves yet.").
+	WithHint("The next push has the new settings.")
 
 var errOvertaken = platform.Errorf(platform.Conflict, "overtaken", "A newer release went live first; it stays.")
 
