@@ -215,6 +215,9 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("%v: exit %d: %s", args, code, errs)
 		}
 	}
+	if code, out, _ := w.run("--version"); code != ExitOK || out != "lugsail 1.2.3\n" {
+		t.Errorf("--version: %d %q", code, out)
+	}
 	if _, _, errs := w.run("crate"); !strings.Contains(errs, "Did you mean create?") {
 		t.Error(errs)
 	}

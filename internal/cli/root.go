@@ -63,10 +63,11 @@ func New(d Deps) *cobra.Command {
 			"Sign in:    lugsail login https://console.example.com\n" +
 			"Create:     lugsail create my-shop\n" +
 			"Deploy:     git push lugsail main",
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, Version: d.Version,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return unknown(cmd, args) },
 	}
+	root.SetVersionTemplate("lugsail {{.Version}}\n")
 	root.SetIn(d.Stdin)
 	root.SetOut(d.Stdout)
 	root.SetErr(d.Stderr)
