@@ -78,6 +78,7 @@ quietly() {
 finish() {
 	status=$?
 	trap '' EXIT INT TERM HUP
+	if [ "$undo" = yes ]; then take_back; fi
 	[ -z "${tmp:-}" ] || rm -rf "$tmp"
 	if [ $status -ne 0 ] && [ "$failed" != told ]; then
 		printf '%sError:%s It stopped at: %s.\n' "$red" "$plain" "$current" >&2
@@ -89,7 +90,7 @@ finish() {
 # --- options -------------------------------------------------------------------
 
 options() {
-	action=install docker=yes yes=no purge=no config=/etc/lugsail/config.yaml docker_host=''
+	action=install docker=yes yes=no purge=no config=/etc/lugsail/config.yaml
 	BIN=/usr/local/bin/lugsail
 	LOG=/var/log/lugsail/install.log
 	settings=''
@@ -114,7 +115,6 @@ options() {
 			--config) config=$value ;;
 			--bin) BIN=$value ;;
 			--log-dir) LOG=$value/install.log settings="$settings $name=$value" ;;
-			--docker-host) docker_host=$value settings="$settings $name=$value" ;;
 			*) settings="$settings $name=$value" ;;
 			esac
 			;;
@@ -206,13 +206,27 @@ packages() {
 	[ -n "$missing" ] || return 0
 	step "Installing$missing"
 	export DEBIAN_FRONTEND=noninteractive
-	apt update || fail "The list of packages cannot be fetched." "Check the network, and what apt-get update says."
+	apt_update || say "${dim}Not every list of packages could be fetched. It goes on with those that could.$plain"
 	# shellcheck disable=SC2086 # a list of words
 	apt --no-install-recommends install $missing || fail "Packages cannot be installed:$missing" "Check what apt-get says: apt-get install$missing"
 }
 
 # Another apt may run on a fresh machine for some minutes: wait for it.
 apt() { quietly apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"; }
+
+# The lists have a lock of their own, for which apt-get does not wait.
+apt_update() {
+	tries=0
+	while ! apt-get -q -y update >"$tmp/lists" 2>&1; do
+		tries=$((tries + 1))
+		if [ $tries -gt 60 ] || ! grep -q 'Could not get lock' "$tmp/lists"; then
+			cat "$tmp/lists" >>"$LOG"
+			return 1
+		fi
+		sleep 5
+	done
+	cat "$tmp/lists" >>"$LOG"
+}
 
 # --- the program -------------------------------------------------------------------
 
@@ -244,7 +258,7 @@ find_go() {
 build() {
 	if ! find_go; then
 		step "Installing Go"
-		apt update || true
+		apt_update || true
 		apt --no-install-recommends install golang-go || true
 		find_go || apt --no-install-recommends install golang-1.23-go || true
 		find_go || fail "Building Lugsail needs Go 1.21 or newer, and this distribution has none." \
@@ -263,16 +277,29 @@ verify() {
 	"$program" version >/dev/null 2>&1 || fail "The program of this release does not run on this machine ($(uname -m))." "Fetch the release for this architecture."
 }
 
-# place puts the program where it belongs in one step, and keeps the one before.
+# place puts the program where it belongs in one step, and keeps the one before with its settings.
 place() {
-	if [ -x "$BIN" ] && ! cmp -s "$program" "$BIN"; then
-		cp -p "$BIN" "$BIN.previous"
+	replaced=no
+	if [ -x "$BIN" ]; then
+		if ! cmp -s "$program" "$BIN"; then
+			cp -p "$BIN" "$BIN.previous"
+			replaced=yes
+		fi
+		if [ -f "$config" ]; then cp -p "$config" "$tmp/config"; fi
+		undo=yes
 	fi
 	mkdir -p "${BIN%/*}"
 	cp "$program" "$BIN.new"
 	chmod 755 "$BIN.new"
 	sync "$BIN.new" 2>/dev/null || sync
 	mv -f "$BIN.new" "$BIN"
+}
+
+# take_back returns to the program and the settings that place has kept.
+take_back() {
+	undo=no
+	if [ -f "$tmp/config" ]; then cp -p "$tmp/config" "$config"; fi
+	if [ $replaced = yes ]; then mv -f "$BIN.previous" "$BIN"; fi
 }
 
 # --- setting up ----------------------------------------------------------------------
@@ -324,32 +351,42 @@ start() {
 	told service install
 	if [ $upgrade = yes ]; then
 		step "Restarting"
-		if lugsail service restart >>"$LOG" 2>&1 && lugsail host wait >>"$LOG" 2>&1; then return 0; fi
-		go_back
+		if ! quietly lugsail service restart || ! quietly lugsail host wait; then go_back; fi
+	else
+		step "Starting"
+		told service start
+		told host wait
 	fi
-	step "Starting"
-	told service start
-	told host wait
+	undo=no
 }
 
 # go_back returns to the program before, when the new one does not come up.
 go_back() {
-	if [ ! -x "$BIN.previous" ]; then
-		fail "Lugsail does not come up." "The logs say why: lugsail service logs"
+	take_back
+	lugsail service install >>"$LOG" 2>&1 || true
+	if lugsail service restart >>"$LOG" 2>&1 && lugsail host wait >>"$LOG" 2>&1; then
+		fail "The new version did not come up. The one before runs again, with its settings." "The full log is in $LOG."
 	fi
-	mv -f "$BIN.previous" "$BIN"
-	lugsail service restart >>"$LOG" 2>&1 || true
-	fail "The new version did not come up. The one before runs again." "The full log is in $LOG."
+	fail "The new version did not come up, and the one before does not come up again." \
+		"The logs say why: $BIN service logs   Live apps stay reachable while the proxy runs: $BIN service status"
 }
 
 # Where the firewall of the distribution is on, visitors would not get through.
 firewall() {
 	if command -v ufw >/dev/null 2>&1 && ufw status 2>/dev/null | grep -q '^Status: active'; then
 		for port in "$(port_of http 80)" "$(port_of https 443)"; do
-			quietly ufw allow "$port/tcp" || true
+			if ufw status | grep -q "^$port\(/tcp\)\{0,1\} .*ALLOW"; then continue; fi # the owner's rule, or ours
+			if quietly ufw allow "$port/tcp" comment Lugsail; then say "${dim}Opened port $port in ufw.$plain"; fi
 		done
-		say "${dim}Opened the ports in ufw.$plain"
 	fi
+}
+
+# close_firewall takes back what firewall has opened.
+close_firewall() {
+	command -v ufw >/dev/null 2>&1 || return 0
+	ufw status 2>/dev/null | sed -n 's|^\([0-9]*/tcp\) .*# Lugsail$|\1|p' | sort -u | while read -r rule; do
+		quietly ufw delete allow "$rule" || true
+	done
 }
 
 install_all() {
@@ -390,6 +427,7 @@ uninstall() {
 	told service uninstall
 	step "Removing its containers and networks"
 	if [ $purge = yes ]; then told host remove --purge; else told host remove; fi
+	close_firewall
 	rm -f "$BIN" "$BIN.previous" "$BIN.new"
 	if [ $purge = yes ]; then
 		say "Lugsail and all its data are gone. The Docker Engine and its settings are left as they are."
@@ -399,7 +437,9 @@ uninstall() {
 }
 
 main() {
-	failed=no current="the start" logging=no tmp='' from=''
+	failed=no current="the start" logging=no tmp='' from='' undo=no replaced=no
+	# What other programs say is read in English; and a plain su leaves out where root's programs lie.
+	export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 	colours
 	here=$(cd "$(dirname "$0")" && pwd)
 	trap finish EXIT
