@@ -31,7 +31,13 @@ func (s *Server) whileAllowed(ctx context.Context, allowed func(context.Context)
 	return ctx, func() { cancel(nil); <-done }
 }
 
-// refusal reports whether an error is an answer, and not the trouble of finding one.
+// refusal reports whether an error is an answer, and not the trouble of finding one. Of tokens,
+// only wrong ones are throttled.
 func refusal(err error) bool {
-	return platform.IsKind(err, platform.Unauthenticated) || platform.IsKind(err, platform.Forbidden) || platform.IsKind(err, platform.NotFound)
+	for _, kind := range []platform.Kind{platform.Unauthenticated, platform.Forbidden, platform.NotFound, platform.TooMany} {
+		if platform.IsKind(err, kind) {
+			return true
+		}
+	}
+	return false
 }

@@ -19,7 +19,8 @@ type gate struct {
 	read bool // the token may only read
 	from string
 
-	revoked bool
+	revoked   bool
+	throttled bool // wrong tokens are not even looked at
 }
 
 func newGate() *gate {
@@ -34,6 +35,9 @@ func (g *gate) Authenticate(_ context.Context, password, source string) (platfor
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.from = source
+	if g.revoked && g.throttled {
+		return platform.Actor{}, platform.Errorf(platform.TooMany, "too_many_tries", "There were too many wrong tries.")
+	}
 	if password != "right" || g.revoked {
 		return platform.Actor{}, platform.Errorf(platform.Unauthenticated, "token_wrong", "This token is not known.")
 	}

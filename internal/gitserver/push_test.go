@@ -335,6 +335,15 @@ func TestA49_RevokedTokenEndsItsPush(t *testing.T) {
 	w.push(dir, "main") // the commit comes again
 }
 
+func TestA49_RevokedTokenEndsItsPushWhileItsSourceIsThrottled(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Recheck = 10 * time.Millisecond })
+	w.gate.throttled = true
+	c := w.start(w.checkout("shop"), "push", "lugsail", "main")
+	w.deploy.job(t, 0)
+	w.gate.revoke(true)
+	contains(t, c.ended(1), "too many wrong tries", "[remote rejected]")
+}
+
 func TestA49_TokenRevokedWhileSendingDeploysNothing(t *testing.T) {
 	w := newWorld(t)
 	dir := w.checkout("shop")
