@@ -26,6 +26,8 @@
 //   - When the sockets are handed over, connections that come while a proxy ends or after
 //     it was killed wait in the listen queue for the next one. To end quickly it cuts
 //     event streams and WebSockets as soon as all other requests are done.
+//   - Connections are limited by the machine's memory, and so are requests, in all and by
+//     client: over HTTP/2 one connection carries many.
 //   - Headers whose names hold anything but letters, digits and hyphens are dropped:
 //     several application servers fold them into names that only the proxy may set.
 package proxy

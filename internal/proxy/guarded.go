@@ -24,7 +24,7 @@ func (l *guarded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		ip := clientKey(conn.RemoteAddr())
+		ip := clientKey(conn.RemoteAddr().String())
 		if !l.gate.enter(ip) {
 			_ = conn.Close() // a refusal
 			continue
@@ -34,8 +34,8 @@ func (l *guarded) Accept() (net.Conn, error) {
 }
 
 // clientKey is what counts as one client: an IPv4 address, or an IPv6 network of one subscriber.
-func clientKey(a net.Addr) string {
-	addr, err := netip.ParseAddrPort(a.String())
+func clientKey(address string) string {
+	addr, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return ""
 	}

@@ -23,6 +23,13 @@ func (s *Server) serveHTTPS(w http.ResponseWriter, r *http.Request) {
 		pageUnknown.write(w, r)
 		return
 	}
+	// Over HTTP/2 a connection carries many requests, each of which costs as much as one.
+	client := clientKey(r.RemoteAddr)
+	if !s.work.enter(client) {
+		pageBusy.write(w, r)
+		return
+	}
+	defer s.work.leave(client)
 	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
 		// net/http has dropped a Content-Length beside it, silently. What a client that
 		// sends both means by the bytes behind the body, nobody knows: they are not read.

@@ -25,6 +25,7 @@ var (
 	pageTimeout  = page{504, "The app took too long to answer", "Try again in a moment; its owner finds the reason in the app's logs.", 0}
 	pageConsole  = page{503, "The console is restarting", "Your apps go on serving meanwhile. This page tries again by itself.", 5}
 	pageSlow     = page{408, "The request stopped half-way", "Nothing more of it arrived for a while. Check your connection and send it again.", 0}
+	pageBusy     = page{503, "Too much at once", "As many requests are under way as this server can carry. Try again in a moment.", 5}
 	pageMethod   = page{405, "This method is not allowed", "CONNECT and TRACE do not lead to apps.", 0}
 )
 

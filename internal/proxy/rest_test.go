@@ -92,8 +92,52 @@ func TestA69_AppThatReadsNothing(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	r := newRig(t)
 	r.publish(t, platform.Route{Host: "a.example.com", Release: 1, Targets: []platform.Target{{ID: "deaf", Address: l.Addr().String()}}})
-	status, _ := r.send(http.MethodPost, "https://a.example.com/", io.LimitReader(zeros{}, 64<<20))
-	if status != http.StatusGatewayTimeout {
-		t.Error(status)
+	conn := r.raw("a.example.com")
+	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a.example.com\r\nContent-Length: 1000000000\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = io.Copy(conn, zeros{}) // for as long as it is taken
+	}()
+	eventually(t, "it is under way", func() bool { return sum(r.server.status().InFlight) == 1 })
+	eventually(t, "the target is given up", func() bool { return sum(r.server.status().InFlight) == 0 })
+	_ = conn.Close()
+	<-ended
+}
+
+// One client's HTTP/2 streams: without a limit a thousand connections carry a hundred times as many requests.
+func TestA68_RequestsOfOneClientAreCapped(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.MaxConnsPerIP = 5 })
+	release := make(chan struct{})
+	r.publish(t, routeTo("a.example.com", startApp(t, func(w http.ResponseWriter, _ *http.Request) {
+		<-release
+		_, _ = io.WriteString(w, "served")
+	})))
+	framer, headers := startHTTP2(t, r.raw("a.example.com", "h2"))
+	for i := range 5 {
+		writeRequest(t, framer, headers, uint32(2*i+1), "/")
+	}
+	eventually(t, "five are under way", func() bool { return sum(r.server.status().InFlight) == 5 })
+	if status, body := r.get("https://a.example.com/"); status != http.StatusServiceUnavailable {
+		t.Error("a sixth was let in:", status, body)
+	}
+	close(release)
+	eventually(t, "a place is free again", func() bool {
+		status, _ := r.get("https://a.example.com/")
+		return status == http.StatusOK
+	})
+}
+
+func TestConfig_ConnectionsFitTheMemory(t *testing.T) {
+	for memory, want := range map[uint64]int{0: 500, 512 << 20: 2048, 1 << 30: 4096, 64 << 30: 10_000} {
+		if got := connsIn(memory); got != want {
+			t.Errorf("%d MB: %d, want %d", memory>>20, got, want)
+		}
+	}
+	c := Config{DataDir: "/nowhere"}
+	if err := c.setDefaults(); err != nil || c.MaxConnsPerIP < 1 || c.MaxConnsPerIP > c.MaxConns || c.MaxConns > 10_000 {
+		t.Errorf("%+v, %v", c, err)
 	}
 }

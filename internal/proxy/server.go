@@ -32,6 +32,7 @@ type Server struct {
 	targets    map[targetKey]*target
 	unsaved    bool // the table is not on disk; saveLater is at it
 
+	work       *gate        // requests under way
 	requests   atomic.Int64 // since the start
 	ordinary   atomic.Int64 // under way, without WebSockets and event streams
 	active     atomic.Int64 // under way, all
@@ -55,6 +56,7 @@ func New(config Config) (*Server, error) {
 		config:     config,
 		bootID:     config.BootID(),
 		targets:    make(map[targetKey]*target),
+		work:       newGate(config.MaxConns, config.MaxConnsPerIP),
 		complaints: rate.NewLimiter(rate.Every(time.Second), 20),
 		upgrade:    newTransport(config.limits),
 		ready:      make(chan struct{}),

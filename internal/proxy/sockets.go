@@ -147,7 +147,7 @@ func (s *sockets) addresses(ls []net.Listener) []string {
 	return out
 }
 
-// gate counts connections, in all and by client.
+// gate counts connections or requests, in all and by client.
 type gate struct {
 	mu         sync.Mutex
 	all, perIP int
