@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,8 +19,12 @@ import (
 
 // What both processes hold in memory counts on a small server. The program is one file with
 // everything in it, and its initialisation touches pages of all of it once; dropProgramPages lets
-// them go, and those that are needed come back from the page cache by themselves.
+// them go, and those that are needed come back from the page cache by themselves. Not those of a
+// program that was moved to another address when it started: they are not as in the file any more.
 func dropProgramPages() error {
+	if movable() {
+		return nil
+	}
 	program, err := os.Executable()
 	if err != nil {
 		return err
@@ -46,6 +51,12 @@ func dropProgramPages() error {
 		}
 	}
 	return errors.Join(all, lines.Err())
+}
+
+// movable reports whether this program was built to be loaded at any address.
+func movable() bool {
+	info, ok := debug.ReadBuildInfo()
+	return !ok || !slices.Contains(info.Settings, debug.BuildSetting{Key: "-buildmode", Value: "exe"})
 }
 
 const (
