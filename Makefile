@@ -42,7 +42,7 @@ check-all: build lint
 
 .PHONY: lint
 lint:
-	@out=$$($(TOOL) gofumpt -l cmd internal platform ui blueprints) || exit 1; if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
+	@out=$$($(TOOL) gofumpt -l $(wildcard cmd internal platform ui blueprints)) || exit 1; if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
 	$(GO) vet $(PACKAGES)
 	$(TOOL) golangci-lint run
 	$(GO) test ./internal/arch
