@@ -10,12 +10,14 @@ package base
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/lugsail/lugsail/internal/command"
@@ -96,11 +98,11 @@ func (m Maker) pipe(ctx context.Context, dir string, args []string, read func(io
 	runErr := run.Run(ctx)
 	_ = w.CloseWithError(runErr) // always nil
 	readErr := <-done
-	if runErr != nil {
-		return explain(runErr)
+	if readErr != nil && (runErr == nil || !errors.Is(readErr, runErr)) { // the program only failed because nobody listened
+		return explain(fmt.Errorf("writing the root file system: %w", readErr))
 	}
-	if readErr != nil {
-		return fmt.Errorf("writing the root file system: %w", readErr)
+	if runErr != nil {
+		return explain(fmt.Errorf("making the root file system: %w", runErr))
 	}
 	return nil
 }
@@ -143,9 +145,9 @@ func explain(err error) error {
 	case strings.Contains(text, "NO_PUBKEY"), strings.Contains(text, "not signed"), strings.Contains(text, "keyring"):
 		return platform.Errorf(platform.Unavailable, "debian_keyring", "The Debian packages could not be verified.").
 			WithHint("apt-get install debian-archive-keyring").Because(err)
-	case strings.Contains(text, "No space left"):
+	case strings.Contains(text, "No space left"), errors.Is(err, syscall.ENOSPC):
 		return platform.Errorf(platform.NoRoom, "disk_full", "The disk is full, so the base image could not be made.").
 			WithHint("Make room: 2 GB are needed.").Because(err)
 	}
-	return fmt.Errorf("making the root file system: %w", err)
+	return err
 }

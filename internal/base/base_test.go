@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/lugsail/lugsail/platform"
@@ -107,5 +109,24 @@ func TestTools_MakesAFileSystemWithTheProgram(t *testing.T) {
 	names := listing(t, file)
 	if !strings.Contains(names, "./usr/bin/hello\n") || !strings.Contains(names, "./lib\n") {
 		t.Errorf("it has %d bytes of names without the program or the loader's link", len(names))
+	}
+}
+
+func TestPipe_SaysWhyNobodyListened(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mmdebstrap"), []byte("#!/bin/sh\nexec /bin/cat /dev/zero\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir)
+	full := func(io.Reader) error { return &os.PathError{Op: "write", Path: "rootfs.tar", Err: syscall.ENOSPC} }
+	if err := (Maker{}).pipe(t.Context(), dir, nil, full); !platform.IsKind(err, platform.NoRoom) {
+		t.Errorf("got %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "mmdebstrap"), []byte("#!/bin/sh\necho 'E: Could not resolve x' >&2\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	all := func(r io.Reader) error { return withUser(r, io.Discard) }
+	if err := (Maker{}).pipe(t.Context(), dir, nil, all); !platform.IsKind(err, platform.Unavailable) {
+		t.Errorf("got %v", err)
 	}
 }
