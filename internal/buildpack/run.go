@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -103,10 +104,13 @@ func (t *Tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Lines gives the kept lines, without empty ones.
+// colors are what programs put around words for terminals.
+var colors = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
+
+// Lines gives the kept lines, without empty ones and without colours.
 func (t *Tail) Lines() []string {
 	var lines []string
-	for line := range strings.Lines(string(t.kept)) {
+	for line := range strings.Lines(string(colors.ReplaceAll(t.kept, nil))) {
 		if line = strings.TrimSpace(line); line != "" {
 			lines = append(lines, line)
 		}

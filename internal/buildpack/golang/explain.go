@@ -84,7 +84,7 @@ func explain(err error, tail *buildpack.Tail) error {
 		for _, line := range lines {
 			for _, words := range r.words {
 				if strings.Contains(line, words) {
-					return buildpack.Failf(r.code, r.hint, "%s%s", r.message, line)
+					return buildpack.Failf(r.code, r.hint, "%s%s", r.message, strings.TrimSuffix(line, "; to add:"))
 				}
 			}
 		}

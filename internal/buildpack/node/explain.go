@@ -55,8 +55,7 @@ func explainInstall(err error, tail *buildpack.Tail, verb string) error {
 		return buildpack.OutOfMemory("npm " + verb + " ran out of it.")
 	}
 	if strings.Contains(all, "not found: make") || strings.Contains(all, "gyp ERR!") {
-		return buildpack.Failf("npm_native", "Choose a version of it that brings a ready program for Linux, or a module that is written in JavaScript only.",
-			"%s must be compiled from C or C++, which builds here cannot do.", failedModule(all))
+		return explainNative(all)
 	}
 	words := npmError(tail)
 	if script := scriptError(tail); script != "" {
@@ -86,6 +85,16 @@ func failedModule(all string) string {
 	return "A module"
 }
 
+func explainNative(all string) error {
+	hint := "Choose a version of it that brings a ready program for Linux, or a module that is written in JavaScript only."
+	if unreachable.MatchString(all) {
+		hint = "Its ready program for Linux could not be fetched: check the server's network and push again. Else choose a module that is written in JavaScript only."
+	}
+	return buildpack.Failf("npm_native", hint, "%s must be compiled from C or C++, which builds here cannot do.", failedModule(all))
+}
+
+var unreachable = regexp.MustCompile(`ENOTFOUND|ETIMEDOUT|ECONNRESET|ECONNREFUSED|EAI_AGAIN`)
+
 // scriptError names a script that npm ran while it installed and that failed, "" when there is none.
 func scriptError(tail *buildpack.Tail) string {
 	all := strings.Join(tail.Lines(), "\n")
@@ -98,7 +107,13 @@ func scriptError(tail *buildpack.Tail) string {
 		whose = " of " + module[1]
 	}
 	_, after, _ := strings.Cut(all, match[0])
-	return "the script " + cut(match[1]) + whose + " failed: " + worst(strings.Split(after, "\n"))
+	said := strings.Split(after, "\n")
+	if !slices.ContainsFunc(said, func(line string) bool {
+		return npmSays.MatchString(line) && !details.MatchString(npmSays.ReplaceAllString(line, ""))
+	}) {
+		said = tail.Lines() // a script of the app itself speaks before npm does
+	}
+	return "the script " + cut(match[1]) + whose + " failed: " + worst(said)
 }
 
 // explainScript quotes the line of a failed build script that looks most like the reason.

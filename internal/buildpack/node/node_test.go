@@ -215,7 +215,7 @@ func TestPackage_ForgivesOddFields(t *testing.T) {
 func TestChatter_HidesNpmsManual(t *testing.T) {
 	skip := chatter()
 	var shown []string
-	for _, line := range []string{"npm error code EUSAGE", "npm error", "npm error the reason", "npm error Usage:", "npm error npm ci", "added 1 package", "", "npm error A complete log of this run can be found in: x"} {
+	for _, line := range []string{"npm error code EUSAGE", "npm error", "npm error the reason", "npm error gyp ERR! find Python -", "npm error node-pre-gyp ERR! stack x", "npm error Usage:", "npm error npm ci", "added 1 package", "", "npm error A complete log of this run can be found in: x"} {
 		if !skip(line) {
 			shown = append(shown, line)
 		}
@@ -253,6 +253,8 @@ func TestExplain_SaysWhatToDo(t *testing.T) {
 	}{
 		{install, "npm error code 1\nnpm error path /layers/x/modules/node_modules/bcrypt\nnpm error command failed\nnpm error command sh -c node-gyp rebuild\nnpm error gyp ERR! find Python\n", "npm_native", "The module bcrypt must be compiled"},
 		{install, "npm error code 127\nnpm error path /home/app\nnpm error command failed\nnpm error command sh -c prisma generate\nnpm error sh: 1: prisma: not found\nnpm error A complete log of this run can be found in: x\n", "npm_failed", "the script prisma generate failed: sh: 1: prisma: not found"},
+		{install, "> prepare\n> huskyx\nsh: 1: huskyx: not found\nnpm error code 127\nnpm error path /home/app\nnpm error command failed\nnpm error command sh -c huskyx\nnpm error A complete log of this run can be found in: x\n", "npm_failed", "the script huskyx failed: sh: 1: huskyx: not found"},
+		{install, "npm error path /x/node_modules/bcrypt\nnpm error command failed\nnpm error command sh -c y\nnpm error getaddrinfo ENOTFOUND z\nnpm error gyp ERR! stack\n", "npm_native", "check the server's network"},
 		{install, "npm error code EUNSUPPORTEDPROTOCOL\nnpm error Unsupported URL Type \"workspace:\": workspace:*\n", "npm_protocol", "workspace:*"},
 		{install, "npm error code ERESOLVE\nnpm error ERESOLVE could not resolve\nnpm error\nnpm error While resolving: a@1\n", "npm_failed", "ERESOLVE could not resolve"},
 		{install, "npm error code ENOSPC\nnpm error nospc ENOSPC: no space left on device\n", "disk_full", "no space left"},
@@ -261,6 +263,7 @@ func TestExplain_SaysWhatToDo(t *testing.T) {
 		{script, "/home/app/make.js:1\nthrow new Error(\"the sky\")\n^\n\nError: the sky\n    at Object.<anonymous>\n", "npm_script_failed", "failed: Error: the sky"},
 		{script, "<--- Last few GCs --->\nFATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n", "build_out_of_memory", "npm run build"},
 		{script, "Error: Cannot find module @rollup/rollup-linux-x64-gnu. npm has a bug related to optional dependencies (x). Please try\n", "npm_lock_foreign", "another system"},
+		{script, "./app/page.js\nError: \x1b[31mx\x1b[0m Unterminated literal\n", "npm_script_failed", "failed: Error: x Unterminated literal"},
 		{script, "", "npm_script_failed", "it said nothing"},
 	} {
 		tail := &buildpack.Tail{}

@@ -172,7 +172,8 @@ func (r runtime) npm(dir string, tail *buildpack.Tail, args ...string) buildpack
 	return buildpack.Program{Name: r.program(), Args: append([]string{cli}, args...), Dir: dir, Env: r.env(), Tail: tail}
 }
 
-// chatter tells which of npm's lines help nobody: its manual after an error, where its log is, empty ones.
+// chatter tells which of npm's lines help nobody: its manual after an error, where its log is, how it looked
+// for a compiler, empty ones.
 func chatter() func(line string) bool {
 	manual := false
 	return func(line string) bool {
@@ -181,7 +182,7 @@ func chatter() func(line string) bool {
 		if isError && (text == "Usage:" || text == "Clean install a project" || text == "Install a package") {
 			manual = true
 		}
-		return text == "" || (isError && (manual || strings.HasPrefix(text, "A complete log of this run") || strings.HasPrefix(text, "Run \"npm help")))
+		return text == "" || (isError && (manual || strings.HasPrefix(text, "gyp ERR!") || strings.HasPrefix(text, "node-pre-gyp ERR!") || strings.HasPrefix(text, "A complete log of this run") || strings.HasPrefix(text, "Run \"npm help")))
 	}
 }
 
