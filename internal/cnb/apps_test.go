@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/client"
 )
@@ -187,5 +188,27 @@ func TestBuild_MakesTheBuilderAgainWhenSomebodyRemovedIt(t *testing.T) {
 	_, log = newApp(t, map[string]string{"index.html": "again"}).mustBuild()
 	if strings.Contains(log, "Making the builder") {
 		t.Error("it is made each time")
+	}
+}
+
+func TestPrepare_FetchesANodeAnewThatIsOld(t *testing.T) {
+	nodes, err := filepath.Glob(filepath.Join(shared.dir, "builds", "depot", "node", "*"))
+	if err != nil || len(nodes) != 1 {
+		t.Fatalf("depot: %v, %v", nodes, err)
+	}
+	old := time.Now().Add(-31 * 24 * time.Hour)
+	if err := os.Chtimes(nodes[0], old, old); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	if err := shared.builder.Prepare(t.Context(), func(line string) { said = append(said, line) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(said) != 1 || said[0] != "Fetching Node 24" {
+		t.Errorf("it did %q", said)
+	}
+	info, err := os.Stat(nodes[0])
+	if err != nil || time.Since(info.ModTime()) > time.Hour {
+		t.Errorf("%v, %v", info, err)
 	}
 }

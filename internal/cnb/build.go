@@ -31,11 +31,13 @@ func (b *Builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 		return platform.BuildResult{}, fmt.Errorf("building: %q or %q is no id", req.AppID, req.BuildID)
 	}
 	req.Limits = withDefaults(req.Limits)
+	b.building.RLock()
+	defer b.building.RUnlock()
 	state, err := b.current()
 	if err != nil {
 		return platform.BuildResult{}, err
 	}
-	if err := b.headroom(ctx); err != nil {
+	if err := b.makeRoom(ctx); err != nil {
 		return platform.BuildResult{}, err
 	}
 	if !b.networkUp() { // somebody removed it, or its bridge

@@ -75,6 +75,7 @@ type Builder struct {
 	prepared prepared
 	apps     map[string]*appLock
 	removals sync.WaitGroup
+	building sync.RWMutex // held for reading by builds; nobody ever waits to write
 
 	goSeedFailed bool // guarded by the lock goSeedTurn
 	disks        disks
@@ -151,19 +152,33 @@ func (b *Builder) lock(ctx context.Context, appID string) (unlock func(), err er
 	}
 	l.uses++
 	b.mu.Unlock()
-	leave := func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if l.uses--; l.uses == 0 {
-			delete(b.apps, appID)
-		}
-	}
 	select {
 	case l.turn <- struct{}{}:
-		return func() { <-l.turn; leave() }, nil
+		return func() { <-l.turn; b.leave(appID, l) }, nil
 	case <-ctx.Done():
-		leave()
+		b.leave(appID, l)
 		return nil, ctx.Err()
+	}
+}
+
+// tryLock takes the app's turn when nobody has it or waits for it.
+func (b *Builder) tryLock(appID string) (unlock func(), free bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.apps[appID] != nil {
+		return nil, false
+	}
+	l := &appLock{turn: make(chan struct{}, 1), uses: 1}
+	l.turn <- struct{}{}
+	b.apps[appID] = l
+	return func() { <-l.turn; b.leave(appID, l) }, true
+}
+
+func (b *Builder) leave(appID string, l *appLock) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if l.uses--; l.uses == 0 {
+		delete(b.apps, appID)
 	}
 }
 

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"go/version"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/Masterminds/semver/v3"
 	"golang.org/x/sync/errgroup"
@@ -44,17 +46,45 @@ func (b *Builder) fillDepot(ctx context.Context, progress func(string)) error {
 	return group.Wait()
 }
 
+// nodeAge is when a newer Node of the line is looked for: it may close holes.
+const nodeAge = 30 * 24 * time.Hour
+
 func (b *Builder) ensureNode(ctx context.Context, progress func(string)) error {
-	entries, err := os.ReadDir(b.path("depot", "node"))
+	there, fetched, err := b.latestNode()
 	if err != nil {
-		return fmt.Errorf("reading the depot: %w", err)
+		return err
 	}
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), nodeLine+".") {
-			return nil
-		}
+	if there != "" && time.Since(fetched) < nodeAge {
+		return b.dropOthers("node", there)
 	}
 	progress("Fetching Node " + nodeLine)
+	err = b.fetchNode(ctx)
+	if err != nil && there != "" && ctx.Err() == nil {
+		slog.WarnContext(ctx, "a newer Node could not be fetched", "error", err) // the next start tries again
+		return nil
+	}
+	return err
+}
+
+// latestNode is the one of the line that was fetched last, "" when there is none.
+func (b *Builder) latestNode() (name string, fetched time.Time, err error) {
+	entries, err := os.ReadDir(b.path("depot", "node"))
+	if err != nil {
+		return "", fetched, fmt.Errorf("reading the depot: %w", err)
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
+			return "", fetched, fmt.Errorf("reading the depot: %w", err)
+		}
+		if strings.HasPrefix(entry.Name(), nodeLine+".") && info.ModTime().After(fetched) {
+			name, fetched = entry.Name(), info.ModTime()
+		}
+	}
+	return name, fetched, nil
+}
+
+func (b *Builder) fetchNode(ctx context.Context) error {
 	// Debian's Node comes with a program that fetches npm and verifies it.
 	npm := []string{"/usr/bin/node", "/usr/share/nodejs/corepack/dist/corepack.js", "npm@" + npmLine}
 	name := "node-linux-" + map[string]string{"amd64": "x64"}[architecture()]
@@ -97,13 +127,18 @@ func (b *Builder) placeNode(out, name string) error {
 			return fmt.Errorf("placing npm: %w", err)
 		}
 	}
-	return b.store(from, "node", v.String())
+	if err := b.store(from, "node", v.String()); err != nil {
+		return err
+	}
+	return b.dropOthers("node", v.String())
 }
 
 func (b *Builder) ensureGo(ctx context.Context, progress func(string)) error {
 	wanted := goVersion()
-	if _, err := os.Stat(b.path("depot", "go", wanted)); !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if _, err := os.Stat(b.path("depot", "go", wanted)); err == nil {
+		return b.dropOtherGo(wanted)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading the depot: %w", err)
 	}
 	progress("Fetching Go " + wanted)
 	// Debian's go command fetches another toolchain when it is asked to be that one, and verifies it.
@@ -115,7 +150,11 @@ func (b *Builder) ensureGo(ctx context.Context, progress func(string)) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.dropOthers("go", wanted), b.dropOthers(goSeedKind, wanted))
+	return b.dropOtherGo(wanted)
+}
+
+func (b *Builder) dropOtherGo(keep string) error {
+	return errors.Join(b.dropOthers("go", keep), b.dropOthers(goSeedKind, keep))
 }
 
 // store moves a runtime into the depot. A half-written one is never seen there.
@@ -128,6 +167,10 @@ func (b *Builder) store(from, kind, name string) error {
 	}
 	to := b.path("depot", kind, name)
 	if err := os.Rename(from, to); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("storing %s %s: %w", kind, name, err)
+	}
+	now := time.Now()
+	if err := os.Chtimes(to, now, now); err != nil {
 		return fmt.Errorf("storing %s %s: %w", kind, name, err)
 	}
 	return nil
@@ -146,8 +189,13 @@ func chownTree(dir string, id int) error {
 	})
 }
 
-// dropOthers removes the runtimes of a kind that an earlier Lugsail brought.
+// dropOthers removes the runtimes of a kind that were brought earlier. While a build may use them, that waits
+// for the next start.
 func (b *Builder) dropOthers(kind, keep string) error {
+	if !b.building.TryLock() {
+		return nil
+	}
+	defer b.building.Unlock()
 	entries, err := os.ReadDir(b.path("depot", kind))
 	if err != nil {
 		return fmt.Errorf("reading the depot: %w", err)

@@ -3,6 +3,8 @@ package cnb
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -85,6 +87,31 @@ func (b *Builder) headroom(ctx context.Context) error {
 			WithHint("Remove apps or folders with many files, or take a larger disk.")
 	}
 	return nil
+}
+
+// makeRoom is headroom, but what earlier builds kept goes before a build is refused: it only saves time.
+func (b *Builder) makeRoom(ctx context.Context) error {
+	err := b.headroom(ctx)
+	if !platform.IsKind(err, platform.NoRoom) {
+		return err
+	}
+	entries, readErr := os.ReadDir(b.path("apps"))
+	if readErr != nil {
+		return fmt.Errorf("reading what builds kept: %w", readErr)
+	}
+	slog.WarnContext(ctx, "the disk is nearly full: what builds kept is removed", "apps", len(entries))
+	for _, entry := range entries {
+		unlock, free := b.tryLock(entry.Name())
+		if !free {
+			continue // a build of it is under way
+		}
+		removeErr := removeAll(b.path("apps", entry.Name()))
+		unlock()
+		if removeErr != nil {
+			return fmt.Errorf("removing what builds kept: %w", removeErr)
+		}
+	}
+	return b.headroom(ctx)
 }
 
 // watchRoom ends a build that fills the disk. The caller calls end.

@@ -293,3 +293,63 @@ func TestUnknownLanguage_SaysWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+func TestMakeRoom_WhatBuildsKeptGoesBeforeABuildIsRefused(t *testing.T) {
+	b := &Builder{dir: t.TempDir(), apps: map[string]*appLock{}}
+	for _, app := range []string{"idle", "busy"} {
+		if err := os.MkdirAll(b.path("apps", app, "home"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.disks.room = func(string) (room, error) {
+		if _, err := os.Stat(b.path("apps", "idle")); err == nil {
+			return room{}, nil
+		}
+		return room{bytes: leastFree}, nil
+	}
+	unlock, err := b.lock(t.Context(), "busy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.makeRoom(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(b.path("apps", "busy", "home")); err != nil {
+		t.Errorf("a build under way: %v", err)
+	}
+	unlock()
+	if len(b.apps) != 0 {
+		t.Errorf("%d locks are left", len(b.apps))
+	}
+	b.disks.room = func(string) (room, error) { return room{}, nil }
+	if err := b.makeRoom(t.Context()); !platform.IsKind(err, platform.NoRoom) {
+		t.Errorf("without any room: %v", err)
+	}
+}
+
+func TestDropOthers_LeavesABuildWhatItMayUse(t *testing.T) {
+	b := &Builder{dir: t.TempDir()}
+	for _, name := range []string{"1.26.8", "1.27.0"} {
+		if err := os.MkdirAll(b.path("depot", "go", name, "bin"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := func() string {
+		found, err := filepath.Glob(b.path("depot", "go", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range found {
+			found[i] = filepath.Base(found[i])
+		}
+		return strings.Join(found, " ")
+	}
+	b.building.RLock()
+	if err := b.dropOthers("go", "1.27.0"); err != nil || names() != "1.26.8 1.27.0" {
+		t.Errorf("during a build: %s, %v", names(), err)
+	}
+	b.building.RUnlock()
+	if err := b.dropOthers("go", "1.27.0"); err != nil || names() != "1.27.0" {
+		t.Errorf("afterwards: %s, %v", names(), err)
+	}
+}
