@@ -55,6 +55,7 @@ func (s *session) ContainerCreate(ctx context.Context, o client.ContainerCreateO
 	host.SecurityOpt = []string{"no-new-privileges=true"}
 	host.Memory, host.PidsLimit, host.CPUShares = limits.Memory, &pids, 512
 	host.OomScoreAdj = 500
+	host.Ulimits = []*container.Ulimit{{Name: "core"}} // a program that crashes must not leave its memory in the image
 	host.LogConfig = container.LogConfig{Type: "none"} // the output is read as it comes
 	create, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()

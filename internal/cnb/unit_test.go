@@ -353,3 +353,15 @@ func TestDropOthers_LeavesABuildWhatItMayUse(t *testing.T) {
 		t.Errorf("afterwards: %s, %v", names(), err)
 	}
 }
+
+func TestWorkspace_ANameThatIsNotUTF8IsTold(t *testing.T) {
+	dir := t.TempDir()
+	w := workspace{home: dir + "/home"}
+	if err := errors.Join(os.MkdirAll(w.home, 0o755), os.MkdirAll(dir+"/source/caf\xe9/x", 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	var e *platform.Error
+	if err := w.fill(dir + "/source"); !errors.As(err, &e) || e.Code != "name_not_utf8" || !strings.Contains(e.Message, "caf?") {
+		t.Errorf("got %v", err)
+	}
+}

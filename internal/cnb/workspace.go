@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -116,6 +117,10 @@ func (w workspace) fill(source string) error {
 	}
 	defer func() { _ = from.Close() }() // read only
 	err = fs.WalkDir(from.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !utf8.ValidString(name) {
+			err = platform.Errorf(platform.Invalid, "name_not_utf8", "The name of %q is not written in UTF-8.", plain(name, 200)).
+				WithHint("Rename it, commit and push again.")
+		}
 		if err != nil {
 			return err
 		}
