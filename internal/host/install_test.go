@@ -65,9 +65,9 @@ func (i installer) read(name string) string {
 func (i installer) run(args ...string) (out string, err error) {
 	var said bytes.Buffer
 	err = command.Command{
-		Name: "sh", Dir: i.dir, Stdout: &said, Stderr: &said,
+		Name: i.path("release/install.sh"), Dir: i.dir, Stdout: &said, Stderr: &said,
 		Args: append([]string{
-			i.path("release/install.sh"), "--bin", i.path("bin/lugsail"), "--config", i.path("config.yaml"), "--log-dir", i.path("log"), "--no-docker-setup",
+			"--bin", i.path("bin/lugsail"), "--config", i.path("config.yaml"), "--log-dir", i.path("log"), "--no-docker-setup",
 			"--http-port", "61080", "--https-port", "61443",
 		}, args...),
 		Env: []string{"PATH=" + i.path("system") + ":" + os.Getenv("PATH"), "CALLS=" + i.path("calls"), "SETTINGS=" + i.path("config.yaml"), "HOME=" + i.dir},
