@@ -13,7 +13,7 @@ import (
 )
 
 // keptLogs is how many of an app's newest deployments keep their logs.
-const keptLogs = 200
+const keptLogs = 100
 
 // CreateDeployment records a waiting deployment with its steps and gives it the next number of
 // its app. A new push replaces the app's other pushes that still wait. A removal marks the app

@@ -26,6 +26,10 @@ type proxy struct{}
 
 func (proxy) Publish(context.Context, platform.RouteTable) error { return nil }
 
+func (proxy) Status(context.Context) (platform.ProxyStatus, error) {
+	return platform.ProxyStatus{}, nil
+}
+
 type journal struct{ *store.Store }
 
 func (j journal) Writer(id string) (io.WriteCloser, error) { return j.Logs().Writer(id) }

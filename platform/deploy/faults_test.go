@@ -212,3 +212,12 @@ func TestConfig_BehindAFirstPushIsBroughtLiveOrLeftToTheNext(t *testing.T) {
 		r.ended(second, states[1])
 	}
 }
+
+func TestKeeper_AProxyThatLostItsTableGetsItAgain(t *testing.T) {
+	r := newRig(t)
+	app := r.app("shop")
+	r.ended(r.push(app, "one"), platform.DeploymentLive)
+	r.converged(app, 1)
+	r.proxy.lose()
+	r.converged(app, 1)
+}

@@ -36,6 +36,9 @@ func (c *Conductor) Run(ctx context.Context) error {
 			return nil
 		case <-look.C:
 			c.keepAll(ctx)
+			if err := c.Routes.Verify(ctx); err != nil && ctx.Err() == nil {
+				slog.WarnContext(ctx, "routes not verified", "error", err) // it restores what it had when it is back
+			}
 		case <-repeat.C:
 			c.repeatRoutes(ctx, time.Since(began) > patience)
 		}

@@ -303,6 +303,17 @@ func (p *proxy) Publish(_ context.Context, t platform.RouteTable) error {
 	return nil
 }
 
+func (p *proxy) Status(context.Context) (platform.ProxyStatus, error) {
+	return platform.ProxyStatus{Revision: p.revision()}, nil
+}
+
+// lose lets it forget its table.
+func (p *proxy) lose() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.table = platform.RouteTable{}
+}
+
 func (p *proxy) Probe(context.Context, platform.Probe) (platform.ProbeResult, error) {
 	return platform.ProbeResult{OK: true}, nil
 }

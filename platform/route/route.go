@@ -19,9 +19,10 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// Publisher hands a table to the proxy.
+// Publisher hands a table to the proxy, and tells which one that has.
 type Publisher interface {
 	Publish(ctx context.Context, table platform.RouteTable) error
+	Status(ctx context.Context) (platform.ProxyStatus, error)
 }
 
 // Store knows the names and counts the tables.
@@ -55,6 +56,7 @@ type Service struct {
 	started   bool     // Begin was called
 	published bool     // a table has reached the proxy since the start
 	dirty     bool     // the last table did not
+	revision  int64    // of the last table that did
 }
 
 // Begin says which apps there are at the start. As soon as each has been looked at, by Serve or
@@ -120,6 +122,21 @@ func (s *Service) Repeat(ctx context.Context, late bool) error {
 	return s.publish(ctx)
 }
 
+// Verify asks the proxy for its table. One that has lost it, with its disk for example, counts as
+// having missed it.
+func (s *Service) Verify(ctx context.Context) error {
+	status, err := s.Publisher.Status(ctx)
+	if err != nil {
+		return fmt.Errorf("asking the proxy for its table: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.published && status.Revision != s.revision {
+		s.dirty = true
+	}
+	return nil
+}
+
 // Refresh publishes again because names or domains have changed.
 func (s *Service) Refresh(ctx context.Context) error {
 	s.mu.Lock()
@@ -153,7 +170,7 @@ func (s *Service) publish(ctx context.Context) error {
 	if err := s.Publisher.Publish(ctx, table); err != nil {
 		return fmt.Errorf("publishing route table %d: %w", table.Revision, err)
 	}
-	s.dirty, s.published = false, true
+	s.dirty, s.published, s.revision = false, true, table.Revision
 	return nil
 }
 

@@ -52,6 +52,28 @@ func (p *proxy) Publish(_ context.Context, t platform.RouteTable) error {
 	return nil
 }
 
+func (p *proxy) Status(context.Context) (platform.ProxyStatus, error) {
+	if len(p.tables) == 0 {
+		return platform.ProxyStatus{}, nil
+	}
+	return platform.ProxyStatus{Revision: p.tables[len(p.tables)-1].Revision}, nil
+}
+
+func TestVerify_AProxyThatLostItsTableGetsItAgain(t *testing.T) {
+	p := &proxy{}
+	s := &route.Service{Publisher: p, Store: &shelf{}, Hosts: func(name string) []string { return []string{name} }}
+	if err := errors.Join(s.Begin(t.Context(), nil), s.Verify(t.Context())); err != nil || s.Dirty() {
+		t.Fatalf("dirty %v, %v", s.Dirty(), err)
+	}
+	p.tables = nil
+	if err := s.Verify(t.Context()); err != nil || !s.Dirty() {
+		t.Fatalf("the loss was not seen (%v)", err)
+	}
+	if err := s.Repeat(t.Context(), false); err != nil || len(p.tables) != 1 || s.Dirty() {
+		t.Fatalf("published %d tables, %v", len(p.tables), err)
+	}
+}
+
 func TestServe_NothingIsPublishedBeforeAllIsKnown(t *testing.T) {
 	p := &proxy{}
 	s := &route.Service{Publisher: p, Store: &shelf{}, Hosts: func(name string) []string { return []string{name + ".localhost"} }}
