@@ -117,8 +117,8 @@ func (w workspace) fill(source string) error {
 	}
 	defer func() { _ = from.Close() }() // read only
 	err = fs.WalkDir(from.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if err == nil && !utf8.ValidString(name) {
-			err = platform.Errorf(platform.Invalid, "name_not_utf8", "The name of %q is not written in UTF-8.", plain(name, 200)).
+		if err == nil && d.IsDir() && !utf8.ValidString(name) { // the library opens no such folder
+			err = platform.Errorf(platform.Invalid, "name_not_utf8", "The name of the folder %q is not written in UTF-8.", plain(name, 200)).
 				WithHint("Rename it, commit and push again.")
 		}
 		if err != nil {
