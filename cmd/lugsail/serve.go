@@ -172,11 +172,11 @@ func (c *control) clean(ctx context.Context) error {
 			sources = append(sources, d.Source.Dir)
 		}
 	}
-	if err := c.git.Resume(ctx, recent); err != nil {
-		slog.WarnContext(ctx, "pushes that were cut off not settled", "error", err)
-	}
 	if err := c.git.Clean(ctx, sources); err != nil {
 		slog.WarnContext(ctx, "leftovers of pushes not removed", "error", err)
+	}
+	if err := c.git.Resume(ctx, recent); err != nil {
+		slog.WarnContext(ctx, "pushes that were cut off not settled", "error", err)
 	}
 	if err := c.builder.Clean(ctx); err != nil {
 		slog.WarnContext(ctx, "leftovers of builds not removed", "error", err) // Docker may still be starting

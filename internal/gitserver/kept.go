@@ -79,7 +79,7 @@ func (s *Server) takeIn(ctx context.Context, st *appState, repo string, d platfo
 // Resume settles what the last server left behind: of pushes whose deployments have ended
 // meanwhile, and of those that were never recorded. recent are the deployments that may be
 // meant; those that go on are waited for, by the next push of the same commit too. Call it
-// before Run.
+// after Clean, which takes locks away that a killed git has left, and before Run.
 func (s *Server) Resume(ctx context.Context, recent []platform.Deployment) error {
 	left, err := filepath.Glob(filepath.Join(s.cfg.Dir, "*.git", keptDir, "*"))
 	if err != nil {
