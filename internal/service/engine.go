@@ -26,7 +26,9 @@ func (s *Supervisor) keepEngine(ctx context.Context) {
 	var delay time.Duration
 	for ctx.Err() == nil {
 		wait := engineEvery
-		if !EngineAnswers(ctx, socket) && s.current(Engine) == nil && ctx.Err() == nil {
+		if EngineAnswers(ctx, socket) {
+			delay = 0
+		} else if s.current(Engine) == nil && ctx.Err() == nil {
 			delay = nextDelay(delay, 0)
 			wait = max(wait, delay)
 			if err := s.startEngine(ctx, socket); err != nil {
