@@ -14,6 +14,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/lugsail/lugsail/internal/command"
 	"github.com/lugsail/lugsail/platform"
@@ -46,7 +47,7 @@ func (d Directory) Free() error {
 	}
 	known := slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == mark })
 	for _, e := range entries {
-		if !known && !d.knows(e.Name()) {
+		if !known && e.Name() != "lost+found" && !d.knows(e.Name()) { // a disk of its own has that
 			return platform.Errorf(platform.Conflict, "host_directory_taken", "%s holds something already (%s), and Lugsail wants a directory of its own.", d.Path, e.Name()).
 				WithHint("Choose another one, for example: %s %s", d.Option, filepath.Join(d.Path, "lugsail"))
 		}
@@ -89,7 +90,7 @@ func (d Directory) ensure() (repaired bool, err error) {
 	if made != nil && d.Shared {
 		return false, nil
 	}
-	info, err := os.Lstat(d.Path)
+	info, err := os.Stat(d.Path) // it may be a link to a larger disk
 	if err != nil {
 		return false, fmt.Errorf("looking at %s: %w", d.Path, err)
 	}
@@ -115,10 +116,18 @@ func RemoveMarked(path string) (removed bool, err error) {
 	if _, err := os.Lstat(filepath.Join(path, mark)); err != nil {
 		return false, nil //nolint:nilerr // whatever the reason is, there is no proof
 	}
-	if err := os.RemoveAll(path); err != nil {
+	place, err := filepath.EvalSymlinks(path)
+	if err != nil {
 		return false, fmt.Errorf("removing %s: %w", path, err)
 	}
-	return true, nil
+	// What is a disk of its own becomes empty.
+	if err := os.RemoveAll(place); err != nil && !errors.Is(err, syscall.EBUSY) {
+		return false, fmt.Errorf("removing %s: %w", path, err)
+	}
+	if place != path {
+		err = os.Remove(path)
+	}
+	return true, err
 }
 
 func own(d Directory) error {

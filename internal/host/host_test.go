@@ -276,3 +276,22 @@ func TestMakeDirectories_LeavesAloneWhatIsNotOurs(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestMakeDirectories_OnADiskOfItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	disk, link := filepath.Join(dir, "disk"), filepath.Join(dir, "link")
+	if err := errors.Join(os.MkdirAll(filepath.Join(disk, "lost+found"), 0o700), os.Symlink(disk, link)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := MakeDirectories([]Directory{{Path: link, Mode: 0o711, Option: "--data-dir"}}); err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := RemoveMarked(link); err != nil || !removed {
+		t.Error(removed, err)
+	}
+	for _, path := range []string{link, disk} {
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", path, err)
+		}
+	}
+}
