@@ -132,29 +132,52 @@ func (s *Service) readLogs(ctx context.Context, app platform.App, o LogOptions, 
 	if err != nil {
 		return err
 	}
-	var lines []platform.LogLine
+	held := newest{most: o.Tail}
 	for _, r := range replicas {
 		if !o.wants(r) {
 			continue
 		}
-		err := s.Engine.Logs(ctx, r.ID, o.Tail, false, func(l platform.LogLine) error {
-			lines = append(lines, l)
-			return nil
-		})
+		err := s.Engine.Logs(ctx, r.ID, o.Tail, false, held.add)
 		if err != nil && !platform.IsKind(err, platform.NotFound) {
 			return err
 		}
 	}
-	slices.SortStableFunc(lines, func(a, b platform.LogLine) int { return a.At.Compare(b.At) })
-	if o.Tail > 0 && len(lines) > o.Tail {
-		lines = lines[len(lines)-o.Tail:]
-	}
-	for _, l := range lines {
+	held.cut()
+	for _, l := range held.lines {
 		if err := fn(l); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// heldBytes is how much of an app's output is held in memory at once, about.
+const heldBytes = 8 << 20
+
+// newest keeps the youngest lines of several replicas.
+type newest struct {
+	most  int // lines; 0 means as many as heldBytes allow
+	lines []platform.LogLine
+	added int // bytes since the last cut
+}
+
+func (n *newest) add(l platform.LogLine) error {
+	n.lines = append(n.lines, l)
+	if n.added += len(l.Text); n.added > heldBytes {
+		n.cut()
+	}
+	return nil
+}
+
+// cut sorts by time and drops the oldest lines beyond the limits.
+func (n *newest) cut() {
+	slices.SortStableFunc(n.lines, func(a, b platform.LogLine) int { return a.At.Compare(b.At) })
+	first, bytes := len(n.lines), 0
+	for first > 0 && (n.most == 0 || len(n.lines)-first < n.most) && bytes+len(n.lines[first-1].Text) <= heldBytes {
+		first--
+		bytes += len(n.lines[first].Text)
+	}
+	n.lines, n.added = slices.Delete(n.lines, 0, first), 0
 }
 
 func (o LogOptions) wants(r platform.Replica) bool {

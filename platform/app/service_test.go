@@ -329,3 +329,38 @@ func TestA73_LogsHideTheValuesOfConfigVars(t *testing.T) {
 		}
 	}
 }
+
+func TestLogs_HoldTheNewestLinesOfAllReplicasWithinABound(t *testing.T) {
+	s, _ := newService(t)
+	o, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	check(t, err)
+	engine := s.Engine.(*enginetest.Fake)
+	var ids []string
+	for i := range 2 {
+		r, err := engine.Start(t.Context(), platform.ReplicaSpec{AppID: o.App.ID, App: "shop", Release: 1, Process: "web", Index: i + 1, Image: "i", Port: 8080})
+		check(t, err)
+		ids = append(ids, r.ID)
+	}
+	read := func(tail int) (lines []platform.LogLine, bytes int) {
+		check(t, s.Logs(t.Context(), owner, "shop", app.LogOptions{Tail: tail}, func(l platform.LogLine) error {
+			lines, bytes = append(lines, l), bytes+len(l.Text)
+			return nil
+		}))
+		return lines, bytes
+	}
+	for _, text := range []string{"1", "2", "3", "4"} {
+		engine.Say(ids[len(text)%2], "", text)
+		engine.Say(ids[0], "", text)
+	}
+	if lines, _ := read(3); len(lines) != 3 || lines[2].Text != "4" || lines[0].At.After(lines[1].At) {
+		t.Errorf("got %+v", lines)
+	}
+	for range 700 {
+		engine.Say(ids[1], "", strings.Repeat("x", 16<<10))
+	}
+	engine.Say(ids[0], "", "the last")
+	lines, bytes := read(10000)
+	if bytes > 8<<20 || bytes < 7<<20 || lines[len(lines)-1].Text != "the last" {
+		t.Errorf("%d lines, %d bytes, the last %.20q", len(lines), bytes, lines[len(lines)-1].Text)
+	}
+}
