@@ -141,3 +141,24 @@ func TestConfig_ConnectionsFitTheMemory(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
+
+// The deadline for the rest of one body is not one for the connection's next request.
+func TestA67_ConnectionLivesOnAfterABody(t *testing.T) {
+	r := newRig(t)
+	r.publish(t, routeTo("a.example.com", startApp(t, func(w http.ResponseWriter, req *http.Request) { _, _ = io.Copy(w, req.Body) })))
+	conn := r.raw("a.example.com")
+	answers := bufio.NewReader(conn)
+	for i := range 3 {
+		if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a.example.com\r\nContent-Length: 5\r\n\r\nhello"); err != nil {
+			t.Fatal(i, err)
+		}
+		res, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		if body := readAll(t, res); body != "hello" {
+			t.Error(i, body)
+		}
+		<-time.After(2 * shortLimits().stall) // longer than the deadline
+	}
+}
