@@ -149,7 +149,8 @@ func (c *certificates) leaf(key string, names []string, ips []net.IP) (*tls.Cert
 }
 
 func fresh(cert *tls.Certificate) bool {
-	return cert != nil && time.Until(cert.Leaf.NotAfter) > leafRenew
+	now := time.Now()
+	return cert != nil && cert.Leaf.NotAfter.Sub(now) > leafRenew && now.After(cert.Leaf.NotBefore) // the clock may have gone back
 }
 
 func localIP(conn net.Conn) net.IP {

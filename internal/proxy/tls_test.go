@@ -128,6 +128,12 @@ func TestTLS_LeafIsRenewedInTime(t *testing.T) {
 	if again, _ := c.leaf("x", []string{"x"}, nil); !again.Leaf.NotAfter.After(old.NotAfter) {
 		t.Error("an old certificate was not renewed")
 	}
+	early := *first.Leaf // made while the clock was ahead
+	early.NotBefore = time.Now().Add(time.Hour)
+	c.leaves["x"] = &tls.Certificate{Certificate: first.Certificate, PrivateKey: first.PrivateKey, Leaf: &early}
+	if again, _ := c.leaf("x", []string{"x"}, nil); !again.Leaf.NotBefore.Before(time.Now()) {
+		t.Error("a certificate that is not valid yet is shown")
+	}
 }
 
 func TestCA_IsKeptAndHealed(t *testing.T) {
