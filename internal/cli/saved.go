@@ -24,7 +24,7 @@ type savedServer struct {
 	Email string `json:"email"`
 	Token string `json:"token"`
 	Own   bool   `json:"own,omitempty"` // login made the token, so it is ours to end; else the person brought it
-	CA    string `json:"ca,omitempty"` // file of a certificate to trust; "" means the system's
+	CA    string `json:"ca,omitempty"`  // file of a certificate to trust; "" means the system's
 }
 
 func (p *program) dir() (string, error) {
