@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -71,7 +72,7 @@ func (b *Builder) compiledGo(appID string) bool {
 }
 
 func (b *Builder) buildGoSeed(ctx context.Context) (err error) {
-	if err := b.Forget(ctx, goSeedID); err != nil { // of a try that was cut off
+	if err := b.forgetGoSeed(ctx); err != nil {
 		return err
 	}
 	dir, remove, err := b.scratch(goSeedID)
@@ -84,7 +85,11 @@ func (b *Builder) buildGoSeed(ctx context.Context) (err error) {
 			return fmt.Errorf("writing the first Go program: %w", err)
 		}
 	}
-	defer func() { err = errors.Join(err, b.Forget(context.WithoutCancel(ctx), goSeedID)) }()
+	defer func() {
+		tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		err = errors.Join(err, b.Forget(tidy, goSeedID))
+	}()
 	said := &tail{}
 	if _, err := b.Build(ctx, platform.BuildRequest{BuildID: platform.NewID(), AppID: goSeedID, App: goSeedID, Dir: dir}, said); err != nil {
 		return fmt.Errorf("building the first Go program: %w: %s", err, said)
@@ -94,4 +99,12 @@ func (b *Builder) buildGoSeed(ctx context.Context) (err error) {
 		return fmt.Errorf("storing the Go seed: %w", err)
 	}
 	return b.store(made, goSeedKind, goVersion())
+}
+
+// forgetGoSeed removes what a try that was cut off has left.
+func (b *Builder) forgetGoSeed(ctx context.Context) error {
+	if _, err := os.Stat(b.path("apps", goSeedID)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return b.Forget(ctx, goSeedID)
 }

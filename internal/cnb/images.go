@@ -2,6 +2,7 @@ package cnb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -35,7 +36,7 @@ func (b *Builder) Clean(ctx context.Context) error {
 			return err
 		}
 	}
-	return b.cleanTools(ctx)
+	return errors.Join(b.forgetGoSeed(ctx), b.cleanTools(ctx))
 }
 
 func emptyDir(dir string) error {

@@ -2,6 +2,7 @@ package cnb_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -130,7 +131,8 @@ func TestClean_RemovesWhatACrashLeft(t *testing.T) {
 	t.Cleanup(func() {
 		_, _ = shared.engine.ContainerRemove(context.Background(), foreign.ID, client.ContainerRemoveOptions{Force: true})
 	})
-	if err := os.MkdirAll(filepath.Join(shared.dir, "builds", "work", "l1", "layers"), 0o755); err != nil {
+	seed := filepath.Join(shared.dir, "builds", "apps", "goseed")
+	if err := errors.Join(os.MkdirAll(filepath.Join(shared.dir, "builds", "work", "l1", "layers"), 0o755), os.MkdirAll(filepath.Join(seed, "home"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	if err := shared.builder.Clean(t.Context()); err != nil {
@@ -141,6 +143,9 @@ func TestClean_RemovesWhatACrashLeft(t *testing.T) {
 	}
 	if _, err := shared.engine.ContainerInspect(t.Context(), foreign.ID, client.ContainerInspectOptions{}); err != nil {
 		t.Errorf("another instance's container: %v", err)
+	}
+	if _, err := os.Stat(seed); !os.IsNotExist(err) {
+		t.Errorf("a compilation of the standard library that was cut off: %v", err)
 	}
 	a.nothingLeft()
 }
