@@ -54,6 +54,8 @@ func (c *Conductor) dropSource(ctx context.Context, d platform.Deployment) {
 	if d.Source.Dir == "" {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
 	if c.Settle != nil {
 		if err := c.Settle(ctx, d); err != nil {
 			slog.ErrorContext(ctx, "the source of a deployment was not settled", "deployment", d.ID, "error", err)
