@@ -18,6 +18,7 @@ import (
 
 	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/host"
+	"github.com/lugsail/lugsail/internal/proxy"
 	"github.com/lugsail/lugsail/internal/service"
 	"github.com/lugsail/lugsail/internal/store"
 	"github.com/lugsail/lugsail/platform"
@@ -260,10 +261,11 @@ func removeHost(ctx context.Context, m machine, purge bool) error {
 	} else {
 		m.printf("The Docker Engine does not answer; containers of Lugsail, if any, are still there.\n")
 	}
-	if err := removeRunDir(m.config); err != nil || !purge {
+	// Its targets are gone, and their addresses are given out anew.
+	err := errors.Join(removeRunDir(m.config), os.RemoveAll(proxy.TableFile(m.config.ProxyDir())))
+	if err != nil || !purge {
 		return err
 	}
-	var err error
 	for _, dir := range []string{m.config.DataDir, m.config.LogDir} {
 		removed, removeErr := host.RemoveMarked(dir)
 		if _, there := os.Stat(dir); removeErr == nil && !removed && there == nil {

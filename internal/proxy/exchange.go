@@ -29,6 +29,7 @@ var (
 	errNoTarget  = errors.New("no target answers")
 	errStarting  = errors.New("no routing table of this boot yet")
 	errNothing   = errors.New("no target in the table")
+	errComing    = errors.New("no target in the table yet")
 	errUnrouted  = errors.New("host left the table")
 	errNoConsole = errors.New("the control plane does not answer")
 )
@@ -137,7 +138,9 @@ func (e *exchange) acquire(ctx context.Context, avoid *target) error {
 	return err
 }
 
-func mayChange(err error) bool { return errors.Is(err, errNoTarget) || errors.Is(err, errStarting) }
+func mayChange(err error) bool {
+	return errors.Is(err, errNoTarget) || errors.Is(err, errStarting) || errors.Is(err, errComing)
+}
 
 // wait reports whether something changed before the time that an exchange may wait in all was over.
 func (e *exchange) wait(ctx context.Context, changed <-chan struct{}) bool {
@@ -167,6 +170,8 @@ func (e *exchange) tryAcquire(avoid *target) error {
 			return errNothing
 		case !t.current:
 			return errStarting
+		case len(entry.targets) == 0 && entry.coming:
+			return errComing
 		case len(entry.targets) == 0:
 			return errNothing
 		}

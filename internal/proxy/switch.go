@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -149,7 +148,7 @@ func (s *Server) restore() {
 	slog.Info("routing table loaded", "revision", doc.Revision, "routes", len(doc.Routes), "of_this_boot", doc.BootID == s.bootID)
 }
 
-func (s *Server) tablePath() string { return filepath.Join(s.config.DataDir, "table.json") }
+func (s *Server) tablePath() string { return TableFile(s.config.DataDir) }
 
 // drain waits until no request but WebSockets is under way on the targets, and tells how many are left.
 func (s *Server) drain(ctx context.Context, ids []string, timeout time.Duration) int {

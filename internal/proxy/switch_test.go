@@ -231,6 +231,22 @@ func TestHealth_RequestWaitsForTheOnlyTarget(t *testing.T) {
 	}
 }
 
+func TestHealth_RequestWaitsForATargetThatIsComing(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.limits.hold = 10 * time.Second })
+	coming := platform.Route{Host: "a.example.com", AppID: "a", App: "a", Release: 3, Coming: true}
+	r.publish(t, coming)
+	got := make(chan string, 1)
+	go func() {
+		_, body := r.get("https://a.example.com/")
+		got <- body
+	}()
+	eventually(t, "the request to wait", func() bool { return r.server.requests.Load() > 0 })
+	r.publish(t, routeTo("a.example.com", startApp(t, says("here it is"))))
+	if body := <-got; body != "here it is" {
+		t.Error(body)
+	}
+}
+
 func TestHealth_PageWhenNoTargetComesBack(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.limits.hold = 100 * time.Millisecond })
 	app := httptest.NewServer(says("first"))

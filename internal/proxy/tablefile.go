@@ -7,10 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/lugsail/lugsail/internal/atomicfile"
 	"github.com/lugsail/lugsail/platform"
 )
+
+// TableFile is where a proxy keeps its last good table, below its data directory.
+func TableFile(dataDir string) string { return filepath.Join(dataDir, "table.json") }
 
 // tableFile is how the last good table is kept on disk.
 type tableFile struct {

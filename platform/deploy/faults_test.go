@@ -32,6 +32,20 @@ func TestF14_AnEngineThatIsAwayAtTheStartTakesNothingOffTheProxy(t *testing.T) {
 	r.converged(app, 1)
 }
 
+// Addresses are given to other apps once a network is made anew: they leave the table with their replicas.
+func TestKeeper_AddressesLeaveTheTableWithTheirReplicas(t *testing.T) {
+	r := newRig(t)
+	app := r.app("shop")
+	r.ended(r.push(app, "one"), platform.DeploymentLive)
+	r.converged(app, 1)
+	r.engine.Program = func(platform.ReplicaSpec) enginetest.Behaviour { return enginetest.Behaviour{} } // never listens
+	r.engine.Vanish(r.proxy.route(app.ID).Targets[0].ID)
+	r.eventually("a route that waits", func() bool {
+		now := r.proxy.route(app.ID)
+		return now.Release == 1 && len(now.Targets) == 0 && now.Coming
+	})
+}
+
 func TestKeeper_LooksAfterWhatServesDuringADeployment(t *testing.T) {
 	r := newRig(t)
 	app := r.app("shop")

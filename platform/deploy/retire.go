@@ -27,10 +27,7 @@ func (c *Conductor) route(ctx context.Context, app platform.App, replicas []plat
 			serving.Targets = append(serving.Targets, platform.Target{ID: replica.ID, Address: address})
 		}
 	}
-	same := before.Release == serving.Release && serving.Release > 0
-	if len(serving.Targets) == 0 && len(before.Targets) > 0 && same && app.Scale.Of(platform.WebProcess) > 0 {
-		return nil // its replicas are on their way back: as long as the proxy has a target, requests wait for it
-	}
+	serving.Coming = len(serving.Targets) == 0 && serving.Release > 0 && app.Scale.Of(platform.WebProcess) > 0
 	return c.Routes.Serve(ctx, app.ID, serving)
 }
 
