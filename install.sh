@@ -66,18 +66,39 @@ fail() {
 
 # quietly runs a command with its output in the log; what it says on failure is shown.
 quietly() {
-	if "$@" >"$tmp/output" 2>&1; then
-		cat "$tmp/output" >>"$LOG"
-		return 0
-	fi
+	clock &
+	clock=$!
+	status=0
+	"$@" >"$tmp/output" 2>&1 || status=1
+	stop_clock
 	cat "$tmp/output" >>"$LOG"
-	tail -n 12 "$tmp/output" >&2
-	return 1
+	[ $status -eq 0 ] || tail -n 12 "$tmp/output" >&2
+	return $status
+}
+
+# clock tells that long work goes on, until it is ended.
+clock() {
+	trap 'kill $! 2>/dev/null; exit' TERM
+	waited=0
+	while :; do
+		sleep 20 &
+		wait $!
+		waited=$((waited + 20))
+		say "    ${dim}still at work after $waited seconds$plain"
+	done
+}
+
+stop_clock() {
+	[ -n "$clock" ] || return 0
+	kill "$clock" 2>/dev/null || true
+	wait "$clock" 2>/dev/null || true
+	clock=''
 }
 
 finish() {
 	status=$?
 	trap '' EXIT INT TERM HUP
+	stop_clock
 	if [ "$undo" = yes ]; then take_back; fi
 	[ -z "${tmp:-}" ] || rm -rf "$tmp"
 	if [ $status -ne 0 ] && [ "$failed" != told ]; then
@@ -437,7 +458,7 @@ uninstall() {
 }
 
 main() {
-	failed=no current="the start" logging=no tmp='' from='' undo=no replaced=no
+	failed=no current="the start" logging=no tmp='' from='' undo=no clock='' replaced=no
 	# What other programs say is read in English; and a plain su leaves out where root's programs lie.
 	export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 	colours
