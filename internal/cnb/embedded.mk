@@ -19,8 +19,8 @@ $(EMBEDDED_STAMP):
 
 $(EMBEDDED_DIR)/lifecycle.gz $(EMBEDDED_DIR)/launcher.gz: $(EMBEDDED_DIR)/%.gz: $(EMBEDDED_STAMP) go.mod internal/cnb/embedded.mk
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LIFECYCLE_FLAGS)' -o $(EMBEDDED_DIR)/.$* $(LIFECYCLE_MODULE)/cmd/$*
-	gzip -9 -n -c $(EMBEDDED_DIR)/.$* > $@.new && mv $@.new $@ && rm $(EMBEDDED_DIR)/.$*
+	gzip -9 -n -c $(EMBEDDED_DIR)/.$* > $(EMBEDDED_DIR)/.$(@F) && mv $(EMBEDDED_DIR)/.$(@F) $@ && rm $(EMBEDDED_DIR)/.$*
 
 $(EMBEDDED_DIR)/buildpack.gz: $(EMBEDDED_STAMP) $(BUILDPACK_FILES) go.mod
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(EMBEDDED_DIR)/.buildpack ./cmd/lugsail-buildpack
-	gzip -9 -n -c $(EMBEDDED_DIR)/.buildpack > $@.new && mv $@.new $@ && rm $(EMBEDDED_DIR)/.buildpack
+	gzip -9 -n -c $(EMBEDDED_DIR)/.buildpack > $(EMBEDDED_DIR)/.$(@F) && mv $(EMBEDDED_DIR)/.$(@F) $@ && rm $(EMBEDDED_DIR)/.buildpack

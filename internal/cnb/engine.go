@@ -65,8 +65,8 @@ func (b *Builder) Ensure(ctx context.Context, image string) error {
 // engineError says when the engine does not answer at all.
 func (b *Builder) engineError(doing string, err error) error {
 	if client.IsErrConnectionFailed(err) {
-		return platform.Errorf(platform.Unavailable, "engine_unavailable", "The Docker Engine does not answer.").
-			WithHint("Start it: systemctl start docker.").Because(fmt.Errorf("%s: %w", doing, err))
+		return platform.Errorf(platform.Unavailable, "docker_unavailable", "Docker is not answering.").
+			WithHint("Running apps go on. If it stays so, restart Docker (where systemd runs: systemctl restart docker), then push again.").Because(fmt.Errorf("%s: %w", doing, err))
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -56,7 +56,7 @@ func explain(err error, doing string) error {
 		return nil
 	case errors.Is(err, context.DeadlineExceeded), client.IsErrConnectionFailed(err):
 		return platform.Errorf(platform.Unavailable, "docker_unavailable", "Docker is not answering.").
-			WithHint("Running apps go on. Lugsail tries again by itself; if it stays so, restart Docker: systemctl restart docker.").
+			WithHint("Running apps go on. Lugsail tries again by itself; if it stays so, restart Docker (where systemd runs: systemctl restart docker).").
 			Because(fmt.Errorf("%s: %w", doing, err))
 	}
 	return fmt.Errorf("%s: %w", doing, err)
