@@ -146,7 +146,7 @@ func (c *control) wireDoors() (err error) {
 	door := app.GitDoor{Service: c.apps, Tokens: c.accounts}
 	c.git, err = gitserver.New(gitserver.Config{
 		Dir: filepath.Join(c.cfg.DataDir, "repositories"), SourcesDir: filepath.Join(c.cfg.DataDir, "sources"),
-		HookBinary: binary, HookSocket: filepath.Join(c.cfg.RunDir, "hooks.sock"), Source: web.ClientIP,
+		HookBinary: binary, HookSocket: filepath.Join(c.cfg.RunDir, hookSocket), Source: web.ClientIP,
 	}, door, door)
 	if err != nil {
 		return err
@@ -226,7 +226,7 @@ func (c *control) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// prepareAtStart makes what an upgrade or a removed image has left missing; builds wait for it.
+// prepareAtStart makes what an upgrade or a removed image has left missing.
 func (c *control) prepareAtStart(ctx context.Context) error {
 	err := c.prepare(ctx, func(line string) { slog.InfoContext(ctx, "preparing builds", "step", line) })
 	if err != nil && ctx.Err() == nil {
