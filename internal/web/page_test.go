@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
 )
 
 func TestA52_SignInLeadsOnlyToOwnPages(t *testing.T) {
@@ -210,5 +211,54 @@ func TestPages_ALongLogShowsItsEnd(t *testing.T) {
 	first, second, last := strings.Index(page, "line 4001."), strings.Index(page, "line 4002."), strings.Index(page, "line 7000.")
 	if strings.Contains(page, "line 4000.") || first < 0 || second < first || last < second || !strings.Contains(page, "Earlier lines are left out") {
 		t.Errorf("lines at %d, %d, %d", first, second, last)
+	}
+}
+
+func TestPages_AReleaseThatFailedIsToldAndNotOffered(t *testing.T) {
+	r := newRig(t)
+	a := r.serving("mine")
+	d := r.deployment(a, "Break it")
+	must(t, r.store.AppendRelease(t.Context(), &platform.Release{AppID: a.ID, DeploymentID: d.ID, Image: "x", Plan: "nano", CommitTitle: "Break it", CreatedAt: time.Now()}))
+	r.end(d, platform.DeploymentFailed, nil)
+	page := r.do(ask{path: "/apps/mine", session: r.session}).want(t, http.StatusOK).body
+	if !strings.Contains(page, `<b>v2</b> Break it <span class="state bad">failed</span>`) || strings.Contains(page, "Roll back to v2") {
+		t.Error("v2 looks as if it had served")
+	}
+}
+
+func TestPages_NothingIsDeployedAgainBeforeAPushSucceeded(t *testing.T) {
+	r := newRig(t)
+	_, err := r.apps.Create(t.Context(), r.owner, app.CreateRequest{Name: "new"})
+	must(t, err)
+	a, err := r.store.AppByName(t.Context(), "new")
+	must(t, err)
+	r.end(r.deployment(a, "First"), platform.DeploymentFailed, nil)
+	page := r.do(ask{path: "/apps/new", session: r.session}).want(t, http.StatusOK).body
+	if strings.Contains(page, "Deploy again") || !strings.Contains(page, "git push lugsail main") {
+		t.Error("the page does not lead to a push")
+	}
+}
+
+func TestPages_ErrorsLeadBack(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	const menu, home = `aria-label="Main"`, `href="/">To your apps</a>`
+	for _, path := range []string{"/nonesuch", "/apps/nonesuch", "/apps/mine/deployments/99", "/assets/none.css"} {
+		page := r.do(ask{path: path, session: r.session}).want(t, http.StatusNotFound).body
+		if !strings.Contains(page, menu) || !strings.Contains(page, home) {
+			t.Errorf("%s is a dead end", path)
+		}
+	}
+	stranger := r.do(ask{path: "/nonesuch"}).want(t, http.StatusNotFound).body
+	if strings.Contains(stranger, menu) || !strings.Contains(stranger, `href="/">To the sign-in page</a>`) {
+		t.Error("who is not signed in is not led to sign in")
+	}
+	cancel := r.do(ask{method: post, path: "/apps/mine/deployments/1/cancel", session: r.session, form: url.Values{}})
+	if !strings.Contains(cancel.body, `href="/apps/mine">Back to mine</a>`) {
+		t.Errorf("a refused cancel (%d) does not lead back to the app", cancel.StatusCode)
+	}
+	same := r.do(ask{method: post, path: "/apps/mine/rollback", session: r.session, form: url.Values{"release": {"1"}}}).want(t, http.StatusConflict)
+	if !strings.Contains(same.body, "v1 is what serves now") || !strings.Contains(same.body, "All deployments") {
+		t.Error("a refused rollback does not show the app's page again")
 	}
 }

@@ -35,7 +35,7 @@ func (c *Console) Deployments(e echo.Context) error {
 func (c *Console) Redeploy(e echo.Context) error {
 	d, err := c.apps.Redeploy(e.Request().Context(), request.Actor(e), e.Param("app"))
 	if err != nil {
-		return err
+		return c.overviewWith(e, err)
 	}
 	return afterwards(e, d, appPath(e, ""), "unchanged")
 }

@@ -34,8 +34,23 @@ type replicaRow struct {
 	Said   string
 }
 
+// Colour tells how it went.
+func (m moment) Colour() string {
+	switch {
+	case m.Current:
+		return "ok"
+	case m.Deployment != nil && m.Deployment.State == platform.DeploymentFailed:
+		return "bad"
+	case m.Deployment != nil && !m.Deployment.State.Ended():
+		return "pending"
+	}
+	return "quiet"
+}
+
 // Overview answers GET /apps/:app.
-func (c *Console) Overview(e echo.Context) error {
+func (c *Console) Overview(e echo.Context) error { return c.overviewWith(e, nil) }
+
+func (c *Console) overviewWith(e echo.Context, wrong error) error {
 	f, err := c.inApp(e, "overview", "")
 	if err != nil {
 		return err
@@ -54,9 +69,12 @@ func (c *Console) Overview(e echo.Context) error {
 		page.Branch = "main"
 	}
 	if replicas, err := c.apps.Replicas(ctx, actor, name); err == nil { // the state's sentence tells when the engine is away
-		page.Replicas = replicaRows(replicas)
+		page.Replicas = replicaRows(f.App.App, replicas)
 	}
 	f.Data = page
+	if wrong != nil {
+		return c.refuse(e, wrong, "overview", f)
+	}
 	return c.show(e, http.StatusOK, "overview", f)
 }
 
@@ -88,9 +106,12 @@ func timeline(f frame, releases []platform.Release, deployments []platform.Deplo
 	return line[:min(len(line), 12)]
 }
 
-func replicaRows(replicas []platform.Replica) []replicaRow {
+func replicaRows(a platform.App, replicas []platform.Replica) []replicaRow {
 	var rows []replicaRow
 	for _, r := range replicas {
+		if retired(a, r) {
+			continue
+		}
 		row := replicaRow{Replica: r, Name: r.Process + "." + strconv.Itoa(r.Index), Colour: "pending", Said: "starting"}
 		switch {
 		case r.OutOfMemory:
@@ -109,6 +130,12 @@ func replicaRows(replicas []platform.Replica) []replicaRow {
 	return rows
 }
 
+// retired tells of a replica that was stopped on purpose: of an older release, or one too many.
+// Its exit code is no news.
+func retired(a platform.App, r platform.Replica) bool {
+	return r.State == platform.ReplicaExited && (r.Release < a.CurrentRelease || r.Index > a.Scale.Of(r.Process))
+}
+
 // Rollback answers POST /apps/:app/rollback.
 func (c *Console) Rollback(e echo.Context) error {
 	number, err := strconv.Atoi(e.FormValue("release"))
@@ -118,7 +145,7 @@ func (c *Console) Rollback(e echo.Context) error {
 	}
 	d, err := c.apps.Rollback(e.Request().Context(), request.Actor(e), e.Param("app"), number)
 	if err != nil {
-		return err
+		return c.overviewWith(e, err)
 	}
 	return afterwards(e, d, appPath(e, ""), "unchanged")
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lugsail/lugsail/platform"
 )
 
 func TestA72_OnlyColoursOfTerminalSequencesAreKept(t *testing.T) {
@@ -66,5 +68,22 @@ func TestView_TimesAndSizesReadAsPeopleSay(t *testing.T) {
 	}
 	if got := browser("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"); got != "Chrome on Linux" {
 		t.Errorf("browser: %q", got)
+	}
+}
+
+func TestReplicas_WhatWasRetiredIsNotShown(t *testing.T) {
+	a := platform.App{CurrentRelease: 2, Scale: platform.Scale{"web": 1}}
+	rows := replicaRows(a, []platform.Replica{
+		{Release: 1, Process: "web", Index: 1, State: platform.ReplicaExited, ExitCode: 143},
+		{Release: 2, Process: "web", Index: 2, State: platform.ReplicaExited, ExitCode: 143},
+		{Release: 2, Process: "web", Index: 1, State: platform.ReplicaExited, ExitCode: 1},
+		{Release: 3, Process: "web", Index: 1, State: platform.ReplicaCreated},
+	})
+	var said []string
+	for _, r := range rows {
+		said = append(said, r.Said)
+	}
+	if got := strings.Join(said, ", "); got != "ended with code 1, starting" {
+		t.Errorf("shown: %s", got)
 	}
 }
