@@ -81,6 +81,16 @@ func (s *Server) identify(c echo.Context, r route) (platform.Actor, func(context
 	})
 }
 
+// recognize tells the page of an error who is signed in, also where no route asked for it.
+func (s *Server) recognize(c echo.Context) {
+	if _, ok := request.SignedIn(c); ok || sessionCookie(c.Request()) == "" {
+		return
+	}
+	if actor, alive, err := s.identify(c, route{kind: page}); err == nil {
+		request.SetActor(c, actor, alive)
+	}
+}
+
 func asked(c echo.Context, ask func(context.Context) (platform.Actor, error)) (platform.Actor, func(context.Context) error, error) {
 	actor, err := ask(c.Request().Context())
 	return actor, func(ctx context.Context) error { _, err := ask(ctx); return err }, err

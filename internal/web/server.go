@@ -154,6 +154,7 @@ func (s *Server) trouble(err error, c echo.Context) {
 	if strings.HasPrefix(path, "/api/") || path == healthPath {
 		err = request.WriteProblem(c, status, e)
 	} else {
+		s.recognize(c)
 		err = s.pages.Trouble(c, status, e)
 	}
 	if err != nil {

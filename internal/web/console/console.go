@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -113,8 +114,15 @@ func (c *Console) Trouble(e echo.Context, status int, wrong *platform.Error) err
 	if status == http.StatusUnauthorized {
 		return e.Redirect(http.StatusSeeOther, loginPath(e))
 	}
-	return c.show(e, status, "trouble", frame{Title: troubleTitle(status), Wrong: wrong})
+	page := troublePage{Back: "/", To: "To your apps"}
+	if name := e.Param("app"); name != "" && status != http.StatusNotFound {
+		page = troublePage{Back: "/apps/" + url.PathEscape(name), To: "Back to " + name}
+	}
+	return c.show(e, status, "trouble", frame{Title: troubleTitle(status), Nav: "apps", Wrong: wrong, Data: page})
 }
+
+// troublePage is where the page of an error leads.
+type troublePage struct{ Back, To string }
 
 func troubleTitle(status int) string {
 	switch {
