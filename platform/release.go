@@ -38,6 +38,7 @@ type Release struct {
 	Image        string            `gorm:"not null"`
 	Processes    []Process         `gorm:"serializer:json"`
 	ConfigVars   map[string]string `gorm:"-"` // sealed by the store
+	State        DeploymentState   `gorm:"-"` // of the deployment that made it; "" where nobody asked for it
 	Plan         string            `gorm:"not null"`
 	Health       Health            `gorm:"serializer:json"`
 	Commit       string            // full id of the git commit; "" when there is none

@@ -158,6 +158,9 @@ func TestAPI_LongWorkAnswersTheDeployment(t *testing.T) {
 	if got.Deployment == nil || got.Deployment.Number != 2 {
 		t.Errorf("no deployment: %s", changed.body)
 	}
+	if shown := r.do(ask{path: "/api/v1/apps/mine", token: token}).want(t, http.StatusOK); !strings.Contains(shown.body, `"scale":{"web":1}`) {
+		t.Errorf("a scale that nobody has set: %s", shown.body)
+	}
 	r.do(ask{method: post, path: "/api/v1/apps", token: token, json: `{"name":"fresh","plan":"pico"}`}).want(t, http.StatusCreated)
 	nothing := r.do(ask{method: patch, path: "/api/v1/apps/fresh/config", token: token, json: `{"set":{"A":"b"}}`}).want(t, http.StatusAccepted)
 	if strings.TrimSpace(nothing.body) != `{"deployment":null}` {

@@ -101,12 +101,35 @@ func (s *Service) Rollback(ctx context.Context, actor platform.Actor, name strin
 		return platform.Deployment{}, platform.Errorf(platform.NotFound, "release_not_found", "%s has no release v%d.", app.Name, release).
 			WithHint("See what there is with: lugsail releases").Because(err)
 	}
+	if err := s.wentLive(ctx, app, old); err != nil {
+		return platform.Deployment{}, err
+	}
 	if err := s.admit(ctx, app, old.Plan); err != nil {
 		return platform.Deployment{}, err
 	}
 	return s.begin(ctx, actor, app, platform.Deployment{
 		Kind: platform.DeployRollback, FromRelease: old.Number, Cause: fmt.Sprintf("rollback to v%d", old.Number),
 	})
+}
+
+// wentLive refuses a release that has never served: going back to it can only fail once more.
+func (s *Service) wentLive(ctx context.Context, app platform.App, r platform.Release) error {
+	d, err := s.History.DeploymentByID(ctx, r.DeploymentID)
+	if err != nil {
+		return fmt.Errorf("reading the deployment of release %d: %w", r.Number, err)
+	}
+	if d.State == platform.DeploymentLive {
+		return nil
+	}
+	before, err := s.Conductor.Before(ctx, app)
+	if err != nil {
+		return err
+	}
+	refused := platform.Errorf(platform.Conflict, "release_never_live", "v%d has never been live (deployment #%d: %s).", r.Number, d.Number, d.State)
+	if before == 0 {
+		return refused.WithHint("%s has no earlier release that was live.", app.Name)
+	}
+	return refused.WithHint("The newest one before v%d that was live is v%d: lugsail rollback v%d", app.CurrentRelease, before, before)
 }
 
 // admit refuses a release whose plan the machine's memory does not allow the app any more.

@@ -92,7 +92,7 @@ func (s *Service) latest(ctx context.Context, o *Overview) error {
 	if err != nil {
 		return fmt.Errorf("reading release %d: %w", o.App.CurrentRelease, err)
 	}
-	r.ConfigVars = nil
+	r.ConfigVars, r.State = nil, platform.DeploymentLive
 	o.Release = &r
 	return nil
 }
@@ -125,17 +125,24 @@ func (s *Service) Deployment(ctx context.Context, actor platform.Actor, name str
 	return s.History.DeploymentByNumber(ctx, app.ID, number)
 }
 
-// Releases gives the newest releases, without config vars.
+// Releases gives the newest releases, without config vars, and with how their deployments went.
 func (s *Service) Releases(ctx context.Context, actor platform.Actor, name string, limit int) ([]platform.Release, error) {
 	app, err := s.find(ctx, actor, name, platform.ActionRead)
 	if err != nil {
 		return nil, err
 	}
 	releases, err := s.History.ReleasesOf(ctx, app.ID, limit)
-	for i := range releases {
-		releases[i].ConfigVars = nil
+	if err != nil {
+		return nil, fmt.Errorf("reading releases: %w", err)
 	}
-	return releases, err
+	for i := range releases {
+		d, err := s.History.DeploymentByID(ctx, releases[i].DeploymentID)
+		if err != nil {
+			return nil, fmt.Errorf("reading the deployment of release %d: %w", releases[i].Number, err)
+		}
+		releases[i].ConfigVars, releases[i].State = nil, d.State
+	}
+	return releases, nil
 }
 
 // Replicas gives what runs of the app.

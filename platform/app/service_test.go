@@ -180,6 +180,47 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+func TestRollback_OnlyToWhatWasLive(t *testing.T) {
+	s, db := newService(t)
+	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	check(t, err)
+	live(t, db, "shop", 1)
+	sick(t, db, "shop") // v2
+	live(t, db, "shop", 1)
+	sick(t, db, "shop") // v4
+	for _, release := range []int{2, 4} {
+		_, err = s.Rollback(t.Context(), owner, "shop", release)
+		want(t, err, platform.Conflict, "release_never_live")
+		if e := platform.AsError(err); !strings.Contains(e.Hint, "lugsail rollback v1") {
+			t.Errorf("the good one is not named: %s", e.Hint)
+		}
+	}
+	releases, err := s.Releases(t.Context(), owner, "shop", 10)
+	check(t, err)
+	var states []string
+	for _, r := range releases {
+		states = append(states, string(r.State))
+	}
+	if got := strings.Join(states, " "); got != "failed live failed live" {
+		t.Errorf("the releases are %s", got)
+	}
+}
+
+// sick gives an app a release that never became live.
+func sick(t *testing.T, db *store.Store, name string) {
+	t.Helper()
+	a, err := db.AppByName(t.Context(), name)
+	check(t, err)
+	d := platform.Deployment{AppID: a.ID, Kind: platform.DeployPush}
+	check(t, db.CreateDeployment(t.Context(), &d, nil))
+	check(t, db.AppendRelease(t.Context(), &platform.Release{AppID: a.ID, DeploymentID: d.ID, Image: "i", Plan: a.Plan}))
+	_, err = db.UpdateDeployment(t.Context(), d.ID, func(d *platform.Deployment) error {
+		d.State = platform.DeploymentFailed
+		return nil
+	})
+	check(t, err)
+}
+
 func TestLedger_CountsThePlanOfWhatServes(t *testing.T) {
 	s, db := newService(t) // 4 GB, of which 3.6 may be promised
 	for name, plan := range map[string]string{"shop": "small", "blog": "pico"} {

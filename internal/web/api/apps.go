@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"time"
 
@@ -18,7 +19,7 @@ type App struct {
 	Name             string            `json:"name"`
 	State            platform.AppState `json:"state"`
 	Plan             string            `json:"plan"`
-	Scale            platform.Scale    `json:"scale"`
+	Scale            platform.Scale    `json:"scale"` // wanted replicas of each process type
 	DeployBranch     string            `json:"deploy_branch"`
 	Health           platform.Health   `json:"health"`
 	URL              string            `json:"url"`
@@ -33,12 +34,9 @@ type App struct {
 
 func appBody(o app.Overview) App {
 	body := App{
-		ID: o.App.ID, Name: o.App.Name, State: o.App.State, Plan: o.App.Plan, Scale: o.App.Scale,
+		ID: o.App.ID, Name: o.App.Name, State: o.App.State, Plan: o.App.Plan, Scale: scaleOf(o),
 		DeployBranch: o.App.DeployBranch, Health: o.App.Health, URL: o.URL, GitURL: o.GitURL,
 		Hosts: append([]string{}, o.Hosts...), Status: o.Health, CreatedAt: o.App.CreatedAt, CreatedBy: o.App.CreatedBy,
-	}
-	if body.Scale == nil {
-		body.Scale = platform.Scale{}
 	}
 	if o.Release != nil {
 		r := releaseBody(*o.Release)
@@ -50,6 +48,20 @@ func appBody(o app.Overview) App {
 		body.LatestDeployment = &d
 	}
 	return body
+}
+
+// scaleOf tells every process type that the app has, also those at their default.
+func scaleOf(o app.Overview) platform.Scale {
+	scale := platform.Scale{}
+	if o.Release == nil {
+		maps.Copy(scale, o.App.Scale)
+		scale[platform.WebProcess] = o.App.Scale.Of(platform.WebProcess)
+		return scale
+	}
+	for _, p := range o.Release.Processes {
+		scale[p.Type] = o.App.Scale.Of(p.Type)
+	}
+	return scale
 }
 
 // AppsList answers GET /apps.

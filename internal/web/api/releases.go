@@ -12,17 +12,18 @@ import (
 
 // Release is a release as the API shows it: never with config vars.
 type Release struct {
-	Number      int             `json:"number"`
-	Current     bool            `json:"current"` // it serves
-	Cause       string          `json:"cause"`
-	Image       string          `json:"image"`
-	Processes   []Process       `json:"processes"`
-	Plan        string          `json:"plan"`
-	Health      platform.Health `json:"health"`
-	Commit      string          `json:"commit"`
-	CommitTitle string          `json:"commit_title"`
-	CreatedAt   time.Time       `json:"created_at"`
-	CreatedBy   string          `json:"created_by"`
+	Number      int                      `json:"number"`
+	Current     bool                     `json:"current"` // it serves
+	State       platform.DeploymentState `json:"state"`   // of the deployment that made it: only what was live can be returned to
+	Cause       string                   `json:"cause"`
+	Image       string                   `json:"image"`
+	Processes   []Process                `json:"processes"`
+	Plan        string                   `json:"plan"`
+	Health      platform.Health          `json:"health"`
+	Commit      string                   `json:"commit"`
+	CommitTitle string                   `json:"commit_title"`
+	CreatedAt   time.Time                `json:"created_at"`
+	CreatedBy   string                   `json:"created_by"`
 }
 
 // Process is a process type and its command.
@@ -33,7 +34,7 @@ type Process struct {
 
 func releaseBody(r platform.Release) Release {
 	return Release{
-		Number: r.Number, Cause: r.Cause, Image: r.Image, Plan: r.Plan, Health: r.Health,
+		Number: r.Number, State: r.State, Cause: r.Cause, Image: r.Image, Plan: r.Plan, Health: r.Health,
 		Commit: r.Commit, CommitTitle: r.CommitTitle, CreatedAt: r.CreatedAt, CreatedBy: r.CreatedBy,
 		Processes: list(r.Processes, func(p platform.Process) Process { return Process{Type: p.Type, Command: p.Command} }),
 	}

@@ -20,7 +20,6 @@ type Replica struct {
 	Index       int                   `json:"index"`
 	Release     int                   `json:"release"`
 	State       platform.ReplicaState `json:"state"`
-	Port        int                   `json:"port"` // where it listens; 0 until known
 	ExitCode    int                   `json:"exit_code"`
 	OutOfMemory bool                  `json:"out_of_memory"`
 	Restarts    int                   `json:"restarts"`
@@ -31,7 +30,7 @@ type Replica struct {
 func replicaBody(r platform.Replica) Replica {
 	body := Replica{
 		Name: fmt.Sprintf("%s.%d", r.Process, r.Index), Process: r.Process, Index: r.Index, Release: r.Release,
-		State: r.State, Port: r.Port, ExitCode: r.ExitCode, OutOfMemory: r.OutOfMemory, Restarts: r.Restarts,
+		State: r.State, ExitCode: r.ExitCode, OutOfMemory: r.OutOfMemory, Restarts: r.Restarts,
 		CreatedAt: r.CreatedAt,
 	}
 	if !r.StartedAt.IsZero() {
