@@ -85,11 +85,14 @@ func (a arrival) pushes(branch string) bool {
 	return false
 }
 
-// mentionOthers says what happens to branches that do not deploy. Tags need no word.
+// mentionOthers says what happens to what does not deploy. Tags need a word only where they come alone.
 func (a arrival) mentionOthers(branch string, there bool) {
 	const most = 3
-	count := 0
+	count, tags := 0, 0
 	for _, u := range a.updates {
+		if strings.HasPrefix(string(u.Name), "refs/tags/") && !u.deletes() {
+			tags++
+		}
 		name, isBranch := strings.CutPrefix(string(u.Name), heads)
 		if !isBranch || name == branch || u.deletes() {
 			continue
@@ -103,6 +106,9 @@ func (a arrival) mentionOthers(branch string, there bool) {
 	}
 	if count > most {
 		a.say(fmt.Sprintf("The same holds for %d more branches.", count-most))
+	}
+	if tags > 0 && tags == len(a.updates) {
+		a.say(fmt.Sprintf("Tags are kept, and do not deploy; only %s does.", branch))
 	}
 }
 

@@ -28,8 +28,8 @@ func (s *Server) Export(ctx context.Context, app platform.App) (platform.Source,
 	branch := deployBranch(app, func(name string) bool { return have[name] != "" })
 	commit := have[branch]
 	if commit == "" {
-		return platform.Source{}, platform.Errorf(platform.Conflict, "nothing_pushed", "%s has no branch %s: nothing has been pushed yet.", app.Name, branch).
-			WithHint("Push it first: git push lugsail %s", branch)
+		return platform.Source{}, platform.Errorf(platform.Conflict, "nothing_pushed", "No push of %s has gone live yet, so there is nothing to deploy again.", app.Name).
+			WithHint("Push it: git push lugsail %s", branch)
 	}
 	a := arrival{Server: s, push: &push{app: app, repo: repo}}
 	title, err := a.commitTitle(ctx, commit)

@@ -3,6 +3,7 @@ package gitserver
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,11 +11,11 @@ import (
 )
 
 // follow hands the deployment's log to the pusher. In quiet times a line now and then
-// shows that it goes on; it also keeps every proxy on the way from giving up. A pusher whose
+// shows that it goes on, and with what; it also keeps every proxy on the way from giving up. A pusher whose
 // token is revoked hears no more; the deployment goes on.
 func (a arrival) follow(ctx context.Context, d platform.Deployment) (platform.Deployment, error) {
 	var mu sync.Mutex // one line at a time
-	start := time.Now()
+	newest, start := "", time.Now()
 	quiet := time.NewTicker(a.cfg.Quiet)
 	defer quiet.Stop()
 	done := make(chan struct{})
@@ -26,7 +27,7 @@ func (a arrival) follow(ctx context.Context, d platform.Deployment) (platform.De
 				return
 			case <-quiet.C:
 				mu.Lock()
-				a.say(fmt.Sprintf("… still at work after %s", time.Since(start).Round(time.Second)))
+				a.say(stillAtWork(newest, time.Since(start)))
 				mu.Unlock()
 			}
 		}
@@ -37,6 +38,9 @@ func (a arrival) follow(ctx context.Context, d platform.Deployment) (platform.De
 		mu.Lock()
 		defer mu.Unlock()
 		quiet.Reset(a.cfg.Quiet)
+		if strings.TrimSpace(line) != "" {
+			newest = line
+		}
 		a.say(line)
 		return nil
 	})
@@ -46,4 +50,13 @@ func (a arrival) follow(ctx context.Context, d platform.Deployment) (platform.De
 		err = refused
 	}
 	return ended, err
+}
+
+// stillAtWork names the newest line of the log: in quiet times that is what takes so long.
+func stillAtWork(newest string, since time.Duration) string {
+	text := fmt.Sprintf("… still at work after %s", since.Round(time.Second))
+	if newest == "" {
+		return text
+	}
+	return text + ": " + cut(clean(strings.TrimSpace(newest)), 80)
 }

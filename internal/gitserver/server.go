@@ -44,7 +44,7 @@ type Config struct {
 	MaxPack    int64                      // bytes of one push; 0 means 1 GiB
 	LeastFree  int64                      // bytes of disk that must be free for a push; 0 means 2 GiB
 	Source     func(*http.Request) string // the client's IP address; nil means the connection's
-	Quiet      time.Duration              // silence after which the pusher hears that it goes on; 0 means 10 seconds
+	Quiet      time.Duration              // silence after which the pusher hears that it goes on; 0 means 15 seconds
 	Recheck    time.Duration              // how often it is asked again whether who pushes or clones still may; 0 means 2.5 seconds
 	Log        *slog.Logger               // nil means slog.Default
 }
@@ -84,7 +84,7 @@ func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
 		cfg.LeastFree = 2 << 30
 	}
 	if cfg.Quiet <= 0 {
-		cfg.Quiet = 10 * time.Second
+		cfg.Quiet = 15 * time.Second // longer than between two lines of a wait for health
 	}
 	if cfg.Recheck <= 0 {
 		cfg.Recheck = 2500 * time.Millisecond // a revoked token ends within 5 seconds

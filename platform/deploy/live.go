@@ -145,6 +145,9 @@ func (w *walk) healthy() string {
 			return fmt.Sprintf("answers on port %d", r.Port)
 		}
 	}
+	if len(w.ready) == 0 {
+		return "nothing runs"
+	}
 	return "running"
 }
 

@@ -18,6 +18,7 @@ const (
 	probeTimeout  = 5 * time.Second
 	otherPortWait = 1500 * time.Millisecond // an app may open PORT last
 	loopbackWait  = 5 * time.Second         // an app that binds 127.0.0.1 does not change its mind
+	tellEvery     = 10 * time.Second        // what is awaited
 	workerSettles = 1500 * time.Millisecond // a worker that lives that long has started
 )
 
@@ -25,6 +26,7 @@ const (
 // The error is a *platform.Error that says what the replica did instead.
 func (s *Service) WaitHealthy(ctx context.Context, r platform.Replica, health platform.Health, log io.Writer) (platform.Replica, error) {
 	w := &wait{service: s, replica: r, health: health, log: log, name: Slot{r.Process, r.Index}.Name(), began: s.Now()}
+	w.toldAt = w.began
 	ctx, cancel := context.WithTimeoutCause(ctx, health.Timeout(), errTooLate)
 	defer cancel()
 	tick := time.NewTimer(0)
@@ -42,6 +44,7 @@ func (s *Service) WaitHealthy(ctx context.Context, r platform.Replica, health pl
 		if done {
 			return w.replica, nil
 		}
+		w.tellWait()
 		tick.Reset(pace(s.Now().Sub(w.began)))
 	}
 }
@@ -61,6 +64,7 @@ type wait struct {
 	log       io.Writer
 	name      string
 	began     time.Time
+	toldAt    time.Time // when it was last written down what is awaited
 	otherAt   time.Time // when a port other than the wanted was first seen open
 	loopAt    time.Time // when only loopback was first seen
 	lookedAt  time.Time // when the state was last asked for
@@ -175,6 +179,24 @@ func (w *wait) tellPort(port int) {
 	w.told = true
 	_, _ = fmt.Fprintf(w.log, "  %s listens on port %d, not on $PORT (%d); requests go to %d\n",
 		w.name, port, DefaultPort, port) // a log that cannot be written must not stop a deployment
+}
+
+// tellWait writes down now and then what is awaited, for those who look on.
+func (w *wait) tellWait() {
+	now := w.service.Now()
+	if now.Sub(w.toldAt) < tellEvery {
+		return
+	}
+	w.toldAt = now
+	what := fmt.Sprintf("to listen on port %d", DefaultPort)
+	switch {
+	case w.replica.Process != platform.WebProcess:
+		what = "to stay up"
+	case w.lastProbe != "":
+		what = "to be healthy: " + w.lastProbe
+	}
+	_, _ = fmt.Fprintf(w.log, "  Waiting for %s %s (%d of %s)\n",
+		w.name, what, int(now.Sub(w.began).Seconds()), seconds(w.health)) // a log that cannot be written must not stop a deployment
 }
 
 // ended explains why the wait is over.

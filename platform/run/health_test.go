@@ -107,6 +107,21 @@ func TestF19_NeverListening(t *testing.T) {
 	}
 }
 
+func TestWaitHealthy_ALongWaitSaysWhatIsAwaited(t *testing.T) {
+	for want, m := range map[string]*machine{
+		"  Waiting for web.1 to listen on port 8080 (":      {replica: web()},
+		"  Waiting for web.1 to be healthy: answered 500 (": {replica: web(), probe: platform.ProbeResult{Reason: "answered 500"}, listeners: []platform.Listener{{IP: "::", Port: 8080}}},
+	} {
+		var log bytes.Buffer
+		s, now := run.New(m, m, m, m), time.Now()
+		s.Now = func() time.Time { now = now.Add(time.Second); return now }
+		_, err := s.WaitHealthy(t.Context(), m.replica, platform.Health{TimeoutSeconds: 1}, &log)
+		if err == nil || !strings.Contains(log.String(), want) || !strings.Contains(log.String(), " of 1 second)\n") {
+			t.Errorf("%v, the log says\n%s\nwant %s", err, &log, want)
+		}
+	}
+}
+
 func TestWaitHealthy_SickAnswerSaysWhy(t *testing.T) {
 	m := &machine{replica: web(), probe: platform.ProbeResult{Reason: "answered 500"}, listeners: []platform.Listener{{IP: "::", Port: 8080}}}
 	_, _, err := wait(t, m, platform.Health{Path: "/health", TimeoutSeconds: 1})
