@@ -56,6 +56,7 @@ var table = map[string][]string{
 	"ui":                   {},
 
 	// Tests and tools.
+	"internal/acmetest":        {},
 	"internal/arch":            {},
 	"internal/e2e":             {"platform"},
 	"internal/e2e/bench":       {"platform"},
@@ -101,7 +102,7 @@ var homes = map[string][]string{
 	"github.com/sirupsen/logrus":                 {"internal/registry"},
 	"github.com/caddyserver/":                    {"internal/proxy"},
 	"github.com/mholt/acmez/":                    {"internal/proxy"},
-	"github.com/letsencrypt/":                    {"internal/proxy"},
+	"github.com/letsencrypt/":                    {"internal/acmetest"},
 	"go.uber.org/zap":                            {"internal/proxy"},
 	"github.com/coder/websocket":                 {"internal/proxy"},
 	"github.com/labstack/echo/":                  {"internal/web"},

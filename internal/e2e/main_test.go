@@ -42,6 +42,7 @@ func TestMainJob(t *testing.T) {
 		{"engine killed", testEngineKilled},
 		{"footprint", testFootprint},
 		{"second install", testSecondInstall},
+		{"domain", testDomain},
 		{"destroy", testDestroy},
 		{"uninstall", testUninstall},
 	} {

@@ -128,11 +128,17 @@ func (s *server) trust(t *testing.T) {
 	t.Helper()
 	pem, err := os.ReadFile(s.ca)
 	check(t, err)
+	s.client = trusting(t, pem)
+}
+
+// trusting makes a client that trusts these roots only, and finds every name on this machine.
+func trusting(t *testing.T, pem []byte) *http.Client {
+	t.Helper()
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
-		t.Fatalf("%s holds no certificate", s.ca)
+		t.Fatalf("no certificate in %q", pem)
 	}
-	s.client = &http.Client{
+	return &http.Client{
 		Timeout: 60 * time.Second,
 		Transport: &http.Transport{
 			TLSClientConfig:     &tls.Config{RootCAs: roots},
@@ -142,7 +148,7 @@ func (s *server) trust(t *testing.T) {
 				if err != nil {
 					return nil, err
 				}
-				return (&net.Dialer{}).DialContext(ctx, network, "127.0.0.1:"+port) // names on .localhost
+				return (&net.Dialer{}).DialContext(ctx, network, "127.0.0.1:"+port)
 			},
 		},
 	}

@@ -1,0 +1,79 @@
+# What an owner does on a machine with systemd, as root there. usage: sh owner.sh PART
+set -eu
+export LUGSAIL_NO_COLOR=1
+ca=/var/lib/lugsail/proxy/ca/ca.crt
+page() { curl -sS --max-time 30 --cacert $ca --resolve "$1.localhost:443:127.0.0.1" "https://$1.localhost$2"; }
+fail() { echo "FAIL: $*" && exit 1; }
+want() { page hello / | grep -qx "$1" || fail "the page is: $(page hello / 2>&1)"; }
+
+install() {
+	cd /root/release
+	./install.sh | tee /root/install.out
+	systemctl is-active docker lugsail lugsail-proxy lugsail-http.socket lugsail-https.socket lugsail-control.socket
+	systemctl is-enabled lugsail lugsail-proxy lugsail-http.socket lugsail-https.socket lugsail-control.socket
+	said=$(systemd-analyze verify /etc/systemd/system/lugsail* 2>&1 | grep -i lugsail || true)
+	[ -z "$said" ] || fail "systemd says of the units: $said"
+}
+
+push() {
+	token=$(sed -n 's|.*/setup/\([A-Za-z0-9_-]*\).*|\1|p' /root/install.out)
+	answer=$(curl -sS --cacert $ca --resolve console.localhost:443:127.0.0.1 -H 'Content-Type: application/json' \
+		-d "{\"token\":\"$token\",\"email\":\"ada@example.com\",\"password\":\"correct horse battery\",\"name\":\"machine\"}" \
+		https://console.localhost/api/v1/setup)
+	LUGSAIL_TOKEN=$(echo "$answer" | sed -n 's/.*"secret":"\([^"]*\)".*/\1/p') lugsail login https://console.localhost --token --ca-file $ca
+	git config --global user.name Ada
+	git config --global user.email ada@example.com
+	mkdir /root/hello
+	cd /root/hello
+	git init -q -b main
+	echo '{"name":"hello","scripts":{"start":"node server.js"}}' >package.json
+	echo "require('http').createServer((_, res) => res.end('one')).listen(process.env.PORT)" >server.js
+	git add .
+	git commit -qm one
+	lugsail create hello
+	git push lugsail main
+	want one
+}
+
+faults() {
+	systemctl kill -s KILL lugsail
+	want one
+	systemctl kill -s KILL lugsail-proxy
+	want one
+	systemctl restart lugsail-proxy lugsail
+	want one
+	systemctl restart docker
+	want one
+	systemctl kill -s KILL docker
+	want one
+	cd /root/hello
+	sed -i "s/one/two/" server.js
+	git commit -qam two
+	git push lugsail main
+	want two
+}
+
+serves() { page hello /; }
+
+again() { # an upgrade, and away and back
+	cd /root/release
+	./install.sh
+	want two
+	./install.sh --uninstall
+	if ls /etc/systemd/system/lugsail* 2>/dev/null; then fail "units are left"; fi
+	./install.sh
+	want two
+}
+
+purge() {
+	cd /root/release
+	./install.sh --purge --yes
+	for left in /etc/systemd/system/lugsail* /var/lib/lugsail /etc/lugsail /run/lugsail /var/log/lugsail /usr/local/bin/lugsail; do
+		[ ! -e "$left" ] || fail "$left is left"
+	done
+	[ -z "$(docker ps -aq)$(docker images -aq)$(docker volume ls -q)" ] || fail "$(docker ps -a) $(docker images -a) $(docker volume ls)"
+	[ "$(docker network ls -q | wc -l)" = 3 ] || fail "$(docker network ls)"
+	if getent passwd lugsail-proxy; then fail "its user is left"; fi
+}
+
+"$1"
