@@ -166,6 +166,9 @@ func prepareDocker(ctx context.Context, m machine) error {
 	if err != nil {
 		return err
 	}
+	if err := service.KeepEngineUp(ctx); err != nil {
+		return err
+	}
 	merged, err := host.MergeDaemon(host.DaemonFile, host.Defaults(engine))
 	if err != nil {
 		return err
@@ -262,7 +265,7 @@ func removeHost(ctx context.Context, m machine, purge bool) error {
 		m.printf("The Docker Engine does not answer; containers of Lugsail, if any, are still there.\n")
 	}
 	// Its targets are gone, and their addresses are given out anew.
-	err := errors.Join(removeRunDir(m.config), os.RemoveAll(proxy.TableFile(m.config.ProxyDir())))
+	err := errors.Join(removeRunDir(m.config), os.RemoveAll(proxy.TableFile(m.config.ProxyDir())), service.LeaveEngine(ctx))
 	if err != nil || !purge {
 		return err
 	}
