@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -111,10 +112,11 @@ func (s *Service) Logs(ctx context.Context, actor platform.Actor, name string, o
 	}
 	if !o.Follow {
 		hide := s.hider(ctx, app.ID)
-		return s.readLogs(ctx, app, o, func(l platform.LogLine) error {
+		_, err := s.readLogs(ctx, app, o, func(l platform.LogLine) error {
 			l.Text = hide(l.Text)
 			return fn(l)
 		})
+		return err
 	}
 	f := &logFollower{service: s, options: o, fn: fn, followed: map[string]bool{}}
 	return f.run(ctx, app)
@@ -127,28 +129,33 @@ func (s *Service) hider(ctx context.Context, appID string) func(string) string {
 	return s.Hide(ctx, appID)
 }
 
-func (s *Service) readLogs(ctx context.Context, app platform.App, o LogOptions, fn func(platform.LogLine) error) error {
+// readLogs gives the newest lines of all replicas in the order of time, and for each replica that
+// has written the time of its last line.
+func (s *Service) readLogs(ctx context.Context, app platform.App, o LogOptions, fn func(platform.LogLine) error) (map[string]time.Time, error) {
 	replicas, err := s.Engine.Replicas(ctx, app.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	held := newest{most: o.Tail}
+	held, last := newest{most: o.Tail}, map[string]time.Time{}
 	for _, r := range replicas {
 		if !o.wants(r) {
 			continue
 		}
-		err := s.Engine.Logs(ctx, r.ID, o.Tail, false, held.add)
+		err := s.Engine.Logs(ctx, r.ID, o.Tail, false, func(l platform.LogLine) error {
+			last[r.ID] = l.At
+			return held.add(l)
+		})
 		if err != nil && !platform.IsKind(err, platform.NotFound) {
-			return err
+			return nil, err
 		}
 	}
 	held.cut()
 	for _, l := range held.lines {
 		if err := fn(l); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return last, nil
 }
 
 // heldBytes is how much of an app's output is held in memory at once, about.

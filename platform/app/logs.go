@@ -9,6 +9,10 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
+// follows is how many lines a replica that begins to be followed may have written already. They
+// are told, but for those that were.
+const follows = 1000
+
 // logFollower follows all replicas of an app, those that come later too.
 type logFollower struct {
 	service  *Service
@@ -17,6 +21,7 @@ type logFollower struct {
 	mu       sync.Mutex // fn and hide are called by one at a time
 	hide     func(string) string
 	followed map[string]bool
+	last     map[string]time.Time // of the lines that were told before following began, by replica
 	tasks    sync.WaitGroup
 	failed   error
 }
@@ -27,7 +32,15 @@ func (f *logFollower) run(ctx context.Context, app platform.App) error {
 	defer cancel()
 	again := time.NewTicker(2 * time.Second) // replicas that come back without a deployment
 	defer again.Stop()
-	tail, news := f.options.Tail, true
+	tail, news := 0, true
+	f.renew(ctx, app.ID)
+	if f.options.Tail > 0 {
+		var err error
+		if f.last, err = f.service.readLogs(ctx, app, f.options, f.tell); err != nil {
+			return unlessGone(ctx, err)
+		}
+		tail = follows
+	}
 	for {
 		changed := f.service.Changes.Changed(app.ID)
 		if news {
@@ -36,7 +49,7 @@ func (f *logFollower) run(ctx context.Context, app platform.App) error {
 		if err := f.join(ctx, cancel, app.ID, tail); err != nil {
 			return err
 		}
-		tail = 1000 // a new replica is followed from its beginning
+		tail = follows
 		select {
 		case <-ctx.Done():
 			f.mu.Lock()
@@ -62,10 +75,7 @@ func (f *logFollower) renew(ctx context.Context, appID string) {
 func (f *logFollower) join(ctx context.Context, cancel func(), appID string, tail int) error {
 	replicas, err := f.service.Engine.Replicas(ctx, appID)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the follower has gone
-		}
-		return err
+		return unlessGone(ctx, err)
 	}
 	for _, r := range replicas {
 		if f.followed[r.ID] || !f.options.wants(r) {
@@ -73,7 +83,7 @@ func (f *logFollower) join(ctx context.Context, cancel func(), appID string, tai
 		}
 		f.followed[r.ID] = true
 		f.tasks.Go(func() {
-			if err := f.service.Engine.Logs(ctx, r.ID, tail, true, f.tell); err != nil && ctx.Err() == nil {
+			if err := f.service.Engine.Logs(ctx, r.ID, tail, true, f.since(r.ID)); err != nil && ctx.Err() == nil {
 				slog.InfoContext(ctx, "log of a replica ended", "replica", r.ID, "error", err)
 			}
 			f.mu.Lock()
@@ -84,6 +94,27 @@ func (f *logFollower) join(ctx context.Context, cancel func(), appID string, tai
 		})
 	}
 	return nil
+}
+
+// unlessGone leaves out the error of a follower that has gone.
+func unlessGone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// since tells a replica's lines without those that were told before following began.
+func (f *logFollower) since(id string) func(platform.LogLine) error {
+	last, again := f.last[id]
+	return func(l platform.LogLine) error {
+		if again && !l.At.After(last) {
+			again = !l.At.Equal(last) // not by the order of time alone: the clock may be set back
+			return nil
+		}
+		again = false
+		return f.tell(l)
+	}
 }
 
 func (f *logFollower) tell(line platform.LogLine) error {
