@@ -12,6 +12,7 @@ type Actor struct {
 	Via       string  // console, api, git, cli, system
 	Source    string  // IP address of the client; "" inside
 	SessionID string  // of the session or token, for the events
+	Console   string  // host name of the console that was asked, for the addresses in the answer; "" means the main one
 }
 
 // System is Lugsail itself, for what it does without being asked.

@@ -18,8 +18,8 @@ import (
 
 // linkAnswer is what root on this machine gets for asking.
 type linkAnswer struct {
-	URL     string          `json:"url,omitempty"`
-	Claimed bool            `json:"claimed"` // there is an account already
+	URLs    []string        `json:"urls,omitempty"` // of the same link, by each name of the console
+	Claimed bool            `json:"claimed"`        // there is an account already
 	Error   *platform.Error `json:"error,omitempty"`
 }
 
@@ -66,12 +66,20 @@ func (c *control) setupLink(ctx context.Context, _ string) (linkAnswer, error) {
 		return linkAnswer{Claimed: claimed}, err
 	}
 	token, err := c.accounts.IssueSetupLink(ctx)
-	return linkAnswer{URL: c.cfg.ConsoleURL() + "/setup/" + token}, err
+	return linkAnswer{URLs: c.links("/setup/" + token)}, err
 }
 
 func (c *control) recoverLink(ctx context.Context, email string) (linkAnswer, error) {
 	token, _, err := c.accounts.IssueRecoverLink(ctx, email)
-	return linkAnswer{URL: c.cfg.ConsoleURL() + "/recover/" + token, Claimed: true}, err
+	return linkAnswer{URLs: c.links("/recover/" + token), Claimed: true}, err
+}
+
+func (c *control) links(path string) []string {
+	urls := c.cfg.ConsoleURLs()
+	for i := range urls {
+		urls[i] += path
+	}
+	return urls
 }
 
 // askAdmin asks the running control plane for a link.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -10,19 +11,20 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// setupLink asks the running control plane for a new one-time link; a Conflict when an account exists.
-func setupLink(ctx context.Context, c config.Config) (string, error) {
+// setupLink asks the running control plane for a new one-time link, by each name of the console; a
+// Conflict when an account exists.
+func setupLink(ctx context.Context, c config.Config) ([]string, error) {
 	answer, err := askAdmin(ctx, c, "setup-link", "")
 	if err == nil && answer.Claimed {
 		err = platform.Errorf(platform.Conflict, "set_up", "This server is set up already.").
 			WithHint("Sign in at %s. A forgotten password: lugsail recover", c.ConsoleURL())
 	}
-	return answer.URL, err
+	return answer.URLs, err
 }
 
-func recoverLink(ctx context.Context, c config.Config, email string) (string, error) {
+func recoverLink(ctx context.Context, c config.Config, email string) ([]string, error) {
 	answer, err := askAdmin(ctx, c, "recover", email)
-	return answer.URL, err
+	return answer.URLs, err
 }
 
 func setupLinkCommand() *cobra.Command {
@@ -37,11 +39,11 @@ func setupLinkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			url, err := setupLink(cmd.Context(), c)
+			urls, err := setupLink(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), url)
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(urls, "\n"))
 			return err
 		},
 	})
@@ -63,11 +65,11 @@ func recoverCommand() *cobra.Command {
 			if len(args) == 1 {
 				email = args[0]
 			}
-			url, err := recoverLink(cmd.Context(), c, email)
+			urls, err := recoverLink(cmd.Context(), c, email)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), url)
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(urls, "\n"))
 			return err
 		},
 	})

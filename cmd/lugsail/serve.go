@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -133,10 +135,10 @@ func (c *control) wireDoors() (err error) {
 	c.accounts = account.New(c.store, secret.NewPasswords())
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Progress: c.store.Logs(), Changes: c.store,
-		Engine: c.engine, Sources: sources{c}, Conductor: c.conductor, Routes: c.routes, Hide: c.hide, Now: time.Now,
+		Engine: c.engine, Sources: sources{c}, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
 		Addresses: app.Addresses{
-			Hosts: c.cfg.AppHosts, Console: c.cfg.ConsoleHosts()[0], Port: c.cfg.HTTPSPort,
-			PublicIPs: publicIPs(c.cfg), Ours: c.ours,
+			Hosts: c.cfg.AppHosts, Consoles: c.cfg.ConsoleHosts(), Port: c.cfg.HTTPSPort,
+			IPs: addresses(c.cfg), Private: c.cfg.Private(), Ours: c.ours,
 		},
 	}
 	binary, err := os.Executable()
@@ -146,14 +148,13 @@ func (c *control) wireDoors() (err error) {
 	door := app.GitDoor{Service: c.apps, Tokens: c.accounts}
 	c.git, err = gitserver.New(gitserver.Config{
 		Dir: filepath.Join(c.cfg.DataDir, "repositories"), SourcesDir: filepath.Join(c.cfg.DataDir, "sources"),
-		HookBinary: binary, HookSocket: filepath.Join(c.cfg.RunDir, hookSocket), Source: web.ClientIP,
+		HookBinary: binary, HookSocket: filepath.Join(c.cfg.RunDir, hookSocket), Source: web.ClientIP, Console: web.AskedHost,
 	}, door, door)
 	if err != nil {
 		return err
 	}
 	c.web, err = web.New(web.Config{
-		Socket: c.cfg.ConsoleSocket(), SocketGID: proxyGroup(), Hosts: c.cfg.ConsoleHosts, ConsoleURL: c.cfg.ConsoleURL(),
-		Version: version, HSTS: c.cfg.CanACME(c.cfg.ConsoleHosts()[0]),
+		Socket: c.cfg.ConsoleSocket(), SocketGID: proxyGroup(), Hosts: c.cfg.ConsoleHosts, Version: version, HSTS: c.cfg.CanACME(c.cfg.ConsoleHosts()[0]),
 	}, web.Deps{
 		Apps: c.apps, Accounts: c.accounts, Directory: c.store, Ready: c.store.Ping, CA: c.proxy.CA, Git: c.git, Log: slog.Default(),
 	})
@@ -213,7 +214,7 @@ func (c *control) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
-		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily,
+		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "domains": c.apps.RunDomains,
 	} {
 		group.Go(func() error {
 			if err := part(ctx); err != nil && ctx.Err() == nil {
@@ -309,11 +310,28 @@ func (s sources) Export(ctx context.Context, a platform.App) (platform.Source, e
 	return s.c.git.Export(ctx, a)
 }
 
-func publicIPs(cfg config.Config) []string {
-	if ip := cfg.IP(); ip.IsValid() && !ip.IsLoopback() {
-		return []string{ip.String()}
+// addresses are this server's: the one that visitors are told first, then those of its network cards.
+func addresses(cfg config.Config) []netip.Addr {
+	ip := cfg.IP()
+	if !ip.IsValid() || ip.IsLoopback() {
+		return nil
 	}
-	return nil
+	all := []netip.Addr{ip}
+	cards, err := net.InterfaceAddrs()
+	if err != nil {
+		slog.Warn("addresses of the network cards not read", "error", err)
+	}
+	for _, card := range cards {
+		if p, err := netip.ParsePrefix(card.String()); err == nil && p.Addr().IsGlobalUnicast() && !p.Addr().IsPrivate() {
+			all = append(all, p.Addr())
+		}
+	}
+	return all
+}
+
+// resolve asks the DNS; the dot at the end keeps the machine's own search domains out.
+func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host+".")
 }
 
 func bootID() string {

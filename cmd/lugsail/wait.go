@@ -69,16 +69,23 @@ func askConsole(ctx context.Context, m machine) error {
 	return err
 }
 
-func summary(ctx context.Context, m machine) error {
-	hosts := m.config.ConsoleHosts()
-	m.printf("Console      %s\n", m.config.URL(hosts[0]))
-	for _, h := range hosts[1:] {
-		m.printf("  also       %s\n", m.config.URL(h))
+// either prints addresses that lead to the same place.
+func (m machine) either(what string, urls []string) {
+	for i, url := range urls {
+		if i > 0 {
+			what = "  or"
+		}
+		m.printf("%-12s %s\n", what, url)
 	}
-	link, err := setupLink(ctx, m.config)
+}
+
+func summary(ctx context.Context, m machine) error {
+	m.either("Console", m.config.ConsoleURLs())
+	links, err := setupLink(ctx, m.config)
 	switch {
 	case err == nil:
-		m.printf("Set it up    %s\n             The link works once, for 60 minutes. A new one: lugsail setup-link\n", link)
+		m.either("Set it up", links)
+		m.printf("             The link works once, for 60 minutes. A new one: lugsail setup-link\n")
 	case !platform.IsKind(err, platform.Conflict):
 		return err
 	}

@@ -28,9 +28,13 @@ func (p *program) domains() *cobra.Command {
 					p.printf("%s has no domains of its own. Add one: lugsail domains add shop.example.com\n", name)
 					return
 				}
-				rows := [][]string{{"DOMAIN", "ADDED", "BY"}}
+				rows := [][]string{{"DOMAIN", "LEADS HERE", "ADDED", "BY"}}
 				for _, d := range answer.Domains {
-					rows = append(rows, []string{d.Host, ago(d.CreatedAt), d.CreatedBy})
+					here := "not yet"
+					if d.LeadsHere {
+						here = "yes"
+					}
+					rows = append(rows, []string{d.Host, here, ago(d.CreatedAt), d.CreatedBy})
 				}
 				p.table(rows)
 			})
@@ -57,10 +61,11 @@ func (p *program) domainAdd() *cobra.Command {
 				return err
 			}
 			return p.answer(raw, func() {
-				p.printf("%s answers on %s.\n", name, answer.Domain.Host)
-				if answer.Advice.Sentence != "" {
-					p.printf("→ %s\n", answer.Advice.Sentence)
+				if answer.Domain.LeadsHere {
+					p.printf("%s answers on %s.\n", name, answer.Domain.Host)
+					return
 				}
+				p.printf("%s will answer on %s as soon as that leads to this server.\n→ %s\n", name, answer.Domain.Host, answer.Advice.Sentence)
 			})
 		},
 	}

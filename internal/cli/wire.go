@@ -101,6 +101,7 @@ type logLine struct {
 
 type domain struct {
 	Host      string    `json:"host"`
+	LeadsHere bool      `json:"leads_here"`
 	CreatedAt time.Time `json:"created_at"`
 	CreatedBy string    `json:"created_by"`
 }

@@ -113,7 +113,8 @@ func TestHosts(t *testing.T) {
 		want  []string
 	}{
 		{"public address", map[string]string{"public-ip": "203.0.113.7"}, []string{"shop.203-0-113-7.sslip.io", "shop.localhost"}},
-		{"private address", map[string]string{"public-ip": "192.168.1.9"}, []string{"shop.localhost", "shop.192-168-1-9.sslip.io"}},
+		{"private address that the owner names", map[string]string{"public-ip": "192.168.1.9"}, []string{"shop.192-168-1-9.sslip.io", "shop.localhost"}},
+		{"this machine", map[string]string{"public-ip": "127.0.0.1"}, []string{"shop.localhost", "shop.127-0-0-1.sslip.io"}},
 		{"IPv6", map[string]string{"public-ip": "2001:db8::7"}, []string{"shop.2001-db8--7.sslip.io", "shop.localhost"}},
 		{"other suffix", map[string]string{"public-ip": "203.0.113.7", "base-domain-suffix": "nip.example"}, []string{"shop.203-0-113-7.nip.example", "shop.localhost"}},
 		{"domain", map[string]string{"public-ip": "203.0.113.7", "domain": "example.com"}, []string{"shop.example.com", "shop.localhost"}},

@@ -18,8 +18,9 @@ func (c Config) ConsoleHosts() []string { return c.hosts("console") }
 func (c Config) AppHosts(name string) []string { return c.hosts(name) }
 
 // hosts holds the one rule. With a domain: NAME.DOMAIN. Without one: NAME.a-b-c-d.SUFFIX,
-// which the world can resolve. NAME.localhost always, last — but first where the
-// address is private, because then the machine itself is where the visitor is most likely to be.
+// which the world can resolve. NAME.localhost always, last — but first where the address is
+// private and nobody has named it, because then the machine itself is where the visitor is
+// most likely to be.
 func (c Config) hosts(name string) []string {
 	local := name + "." + Local
 	if c.Domain != "" {
@@ -29,7 +30,7 @@ func (c Config) hosts(name string) []string {
 		return []string{local}
 	}
 	public := name + "." + dashed(c.ip) + "." + c.Suffix
-	if private(c.ip) {
+	if c.ip.IsLoopback() || c.PublicIP == "" && private(c.ip) {
 		return []string{local, public}
 	}
 	return []string{public, local}
@@ -49,6 +50,9 @@ func private(ip netip.Addr) bool {
 
 // IP is the address that visitors reach this server at; invalid when it has none.
 func (c Config) IP() netip.Addr { return c.ip }
+
+// Private reports whether that address is reached from its own network only.
+func (c Config) Private() bool { return c.ip.IsValid() && private(c.ip) }
 
 // AddressGuessed reports whether names rest on a private address that nobody has named. A
 // cloud machine may stand behind another address without knowing it.
@@ -73,8 +77,17 @@ func (c Config) URL(host string) string {
 	return "https://" + host
 }
 
-// ConsoleURL is the address of the console that people are told.
-func (c Config) ConsoleURL() string { return c.URL(c.ConsoleHosts()[0]) }
+// ConsoleURL is the address of the console that people are told who have not come by another.
+func (c Config) ConsoleURL() string { return c.ConsoleURLs()[0] }
+
+// ConsoleURLs are all addresses of the console, that one first.
+func (c Config) ConsoleURLs() []string {
+	urls := c.ConsoleHosts()
+	for i, host := range urls {
+		urls[i] = c.URL(host)
+	}
+	return urls
+}
 
 // address is the configured address, or the one that packets to the world would leave
 // from. Connecting a UDP socket sends nothing.

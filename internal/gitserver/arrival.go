@@ -137,7 +137,7 @@ func (a arrival) deploy(ctx context.Context, branch, have string, u update) (boo
 		return false, a.unfollowed(ctx, d, err)
 	}
 	a.say("")
-	for _, line := range a.work.Outcome(ctx, ended) {
+	for _, line := range a.work.Outcome(ctx, a.push.actor, ended) {
 		a.say(line)
 	}
 	a.say("")

@@ -130,9 +130,9 @@ func (f *deployer) Follow(ctx context.Context, id string, line func(string) erro
 	}
 }
 
-func (f *deployer) Outcome(_ context.Context, d platform.Deployment) []string {
+func (f *deployer) Outcome(_ context.Context, actor platform.Actor, d platform.Deployment) []string {
 	if d.State == platform.DeploymentLive {
-		return []string{fmt.Sprintf("Live: https://shop.example.com (v%d)", d.Number)}
+		return []string{fmt.Sprintf("Live: https://shop.example.com (v%d)%s", d.Number, actor.Console)}
 	}
 	return []string{"The deployment did not go live: " + string(d.State) + ".", "Look at the log above."}
 }

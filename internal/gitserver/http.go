@@ -103,6 +103,7 @@ func (s *Server) admit(r *http.Request, c *call) (err error) {
 	if c.actor, c.app, err = find(r.Context()); err != nil {
 		return err
 	}
+	c.actor.Console = s.cfg.Console(r)
 	c.allowed = func(ctx context.Context) error { _, _, err := find(ctx); return err }
 	if c.app.State == platform.AppDestroying {
 		return platform.Errorf(platform.Conflict, "app_destroying", "%s is being destroyed.", c.app.Name)

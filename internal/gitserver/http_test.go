@@ -247,3 +247,10 @@ func TestRemove_TakesTheRepositoryAway(t *testing.T) {
 	}
 	w.push(w.checkout("shop"), "main") // and it comes back on use
 }
+
+func TestPush_TheEndKnowsWhichConsoleWasAsked(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Console = func(r *http.Request) string { return " asked at " + r.Host } })
+	c := w.start(w.checkout("shop"), "push", "lugsail", "main")
+	w.deploy.job(t, 0).end(platform.DeploymentLive)
+	contains(t, c.ended(0), "(v1) asked at 127.0.0.1:")
+}

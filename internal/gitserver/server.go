@@ -31,7 +31,7 @@ type Deployer interface {
 	// Follow hands over the log line by line as it comes, and returns the deployment when it has ended.
 	Follow(ctx context.Context, deploymentID string, line func(string) error) (platform.Deployment, error)
 	// Outcome tells the pusher of an ended deployment: URL, release and times, or reason and hint.
-	Outcome(ctx context.Context, d platform.Deployment) []string
+	Outcome(ctx context.Context, actor platform.Actor, d platform.Deployment) []string
 }
 
 // Config is what the server has to know.
@@ -44,6 +44,7 @@ type Config struct {
 	MaxPack    int64                      // bytes of one push; 0 means 1 GiB
 	LeastFree  int64                      // bytes of disk that must be free for a push; 0 means 2 GiB
 	Source     func(*http.Request) string // the client's IP address; nil means the connection's
+	Console    func(*http.Request) string // the host name that was asked, for the actor; nil names none
 	Quiet      time.Duration              // silence after which the pusher hears that it goes on; 0 means 15 seconds
 	Recheck    time.Duration              // how often it is asked again whether who pushes or clones still may; 0 means 2.5 seconds
 	Log        *slog.Logger               // nil means slog.Default
@@ -91,6 +92,9 @@ func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
 	}
 	if cfg.Source == nil {
 		cfg.Source = remoteIP
+	}
+	if cfg.Console == nil {
+		cfg.Console = func(*http.Request) string { return "" }
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()

@@ -36,6 +36,7 @@ func (s *Server) guard(r route) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		actor.Console = AskedHost(c.Request())
 		if err := s.allow(c, r, actor); err != nil {
 			return err
 		}

@@ -21,12 +21,15 @@ func hostname(host string) string {
 	return strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
 }
 
+// AskedHost is the host name that a request asks for.
+func AskedHost(r *http.Request) string { return hostname(r.Host) }
+
 // onlyOwnHosts answers other names with a page that says nothing of what is here.
 // The health check has no host name: nothing but the socket leads to it.
 func (s *Server) onlyOwnHosts(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if r.URL.Path == healthPath || slices.Contains(s.config.Hosts(), hostname(r.Host)) {
+		if r.URL.Path == healthPath || slices.Contains(s.config.Hosts(), AskedHost(r)) {
 			return next(c)
 		}
 		return c.String(http.StatusNotFound, "There is nothing at this address.\n")

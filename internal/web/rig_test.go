@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -24,6 +25,7 @@ import (
 
 const (
 	testHost     = "console.example.test"
+	localHost    = "console.localhost"
 	testEmail    = "ada@example.test"
 	testPassword = "correct horse battery"
 	canary       = "LGS-CANARY-7f3a9b" // the value of a config var; it may leave through few doors
@@ -96,8 +98,8 @@ func newUnclaimedRig(t *testing.T) *rig {
 	r := &rig{t: t, store: s, engine: &engine{}, accounts: account.New(s, secret.NewPasswords())}
 	r.apps = r.service()
 	r.server, err = New(Config{
-		Socket: filepath.Join(dir, "web.sock"), Hosts: func() []string { return []string{testHost} },
-		ConsoleURL: "https://" + testHost, Version: "test",
+		Socket: filepath.Join(dir, "web.sock"), Hosts: func() []string { return []string{testHost, localHost} },
+		Version: "test",
 	}, Deps{
 		Apps: r.apps, Accounts: r.accounts, Directory: s, Ready: s.Ping, CA: testCA,
 		Git: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "git "+r.URL.Path) }),
@@ -113,7 +115,7 @@ func (r *rig) service() *app.Service {
 		Conductor: &deploy.Conductor{Deployments: r.store, Apps: r.store, Journal: journal{r.store}, Now: time.Now},
 		Routes:    &routing.Service{Store: r.store, Hosts: testHosts},
 		Addresses: app.Addresses{
-			Hosts: testHosts, Console: testHost, Port: 443, PublicIPs: []string{"203.0.113.7"},
+			Hosts: testHosts, Consoles: []string{testHost, localHost}, Port: 443, IPs: []netip.Addr{netip.MustParseAddr("203.0.113.7")},
 			Ours: func(host string) bool { return strings.HasSuffix(host, ".example.test") },
 		},
 	}

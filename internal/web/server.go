@@ -26,12 +26,11 @@ import (
 
 // Config says where and as whom the server answers.
 type Config struct {
-	Socket     string          // path of the unix socket that the proxy forwards to
-	SocketGID  int             // the group that may connect; 0 leaves it to root
-	Hosts      func() []string // the console's host names, lower case, without ports
-	ConsoleURL string          // https://host[:port], as people are told
-	Version    string
-	HSTS       bool // the console has a certificate that every browser trusts
+	Socket    string          // path of the unix socket that the proxy forwards to
+	SocketGID int             // the group that may connect; 0 leaves it to root
+	Hosts     func() []string // the console's host names, lower case, without ports
+	Version   string
+	HSTS      bool // the console has a certificate that every browser trusts
 }
 
 // Deps is what the handlers work with.
@@ -74,7 +73,7 @@ func New(config Config, deps Deps) (*Server, error) {
 		deps.Now = time.Now
 	}
 	pages, err := console.New(console.Config{
-		Apps: deps.Apps, Accounts: deps.Accounts, ConsoleURL: config.ConsoleURL, Version: config.Version,
+		Apps: deps.Apps, Accounts: deps.Accounts, Version: config.Version,
 		Fingerprint: s.fingerprint, Now: deps.Now,
 	})
 	if err != nil {

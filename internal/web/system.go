@@ -40,10 +40,7 @@ func robots(c echo.Context) error {
 }
 
 func (s *Server) info(ctx context.Context) api.Server {
-	return api.Server{
-		Version: s.config.Version, ConsoleURL: s.config.ConsoleURL, Hosts: s.config.Hosts(),
-		CAFingerprint: s.fingerprint(ctx),
-	}
+	return api.Server{Version: s.config.Version, Hosts: s.config.Hosts(), CAFingerprint: s.fingerprint(ctx)}
 }
 
 // fingerprint is the SHA-256 of the CA's certificate, hex; "" when the proxy does not tell.

@@ -49,7 +49,7 @@ func (s *Service) Create(ctx context.Context, actor platform.Actor, ask CreateRe
 	}
 	s.event(ctx, actor, app, "app.created", fmt.Sprintf("%s was created on plan %s", app.Name, app.Plan))
 	s.refreshRoutes(ctx)
-	return s.show(ctx, app)
+	return s.show(ctx, actor, app)
 }
 
 // Settings are what Configure can change; nil leaves a thing as it is.

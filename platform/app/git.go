@@ -74,10 +74,10 @@ func (g GitDoor) Follow(ctx context.Context, deploymentID string, line func(stri
 
 // Outcome tells the pusher how it ended: where the app answers, which release, how long each
 // step took; or what still serves, because the log has said the reason already.
-func (g GitDoor) Outcome(ctx context.Context, d platform.Deployment) []string {
+func (g GitDoor) Outcome(ctx context.Context, actor platform.Actor, d platform.Deployment) []string {
 	switch d.State {
 	case platform.DeploymentLive:
-		return g.success(ctx, d)
+		return g.success(ctx, actor, d)
 	case platform.DeploymentReplaced:
 		return []string{fmt.Sprintf("Deployment %d was replaced by a newer push.", d.Number)}
 	}
@@ -88,13 +88,13 @@ func (g GitDoor) Outcome(ctx context.Context, d platform.Deployment) []string {
 	return lines
 }
 
-func (g GitDoor) success(ctx context.Context, d platform.Deployment) []string {
+func (g GitDoor) success(ctx context.Context, actor platform.Actor, d platform.Deployment) []string {
 	lines := []string{fmt.Sprintf("v%d is live (%s)", d.Release, StepTimes(d))}
 	app, err := g.Service.Store.AppByID(ctx, d.AppID)
 	if err != nil {
 		return lines // removed in the same moment
 	}
-	if o, err := g.Service.show(ctx, app); err == nil {
+	if o, err := g.Service.show(ctx, actor, app); err == nil {
 		lines = append(lines, "", "  "+o.URL, "")
 	}
 	return lines

@@ -14,7 +14,7 @@ type Overview struct {
 	App     platform.App
 	Release *platform.Release    // that serves, without config vars; nil before the first
 	Latest  *platform.Deployment // the newest; nil when there is none
-	Hosts   []string             // without scheme, the main one first
+	Hosts   []string             // without scheme, the main one first; no domains that lead elsewhere
 	URL     string
 	GitURL  string
 	Health  observe.Word
@@ -32,7 +32,7 @@ func (s *Service) Apps(ctx context.Context, actor platform.Actor) ([]Overview, e
 		if !platform.Sees(actor, app.ID) {
 			continue
 		}
-		o, err := s.overview(ctx, app, of(replicas, app.ID), engineErr)
+		o, err := s.overview(ctx, actor, app, of(replicas, app.ID), engineErr)
 		if err != nil {
 			return nil, err
 		}
@@ -47,24 +47,26 @@ func (s *Service) App(ctx context.Context, actor platform.Actor, name string) (O
 	if err != nil {
 		return Overview{}, err
 	}
-	return s.show(ctx, app)
+	return s.show(ctx, actor, app)
 }
 
-func (s *Service) show(ctx context.Context, app platform.App) (Overview, error) {
+func (s *Service) show(ctx context.Context, actor platform.Actor, app platform.App) (Overview, error) {
 	replicas, engineErr := s.Engine.Replicas(ctx, app.ID)
-	return s.overview(ctx, app, replicas, engineErr)
+	return s.overview(ctx, actor, app, replicas, engineErr)
 }
 
-func (s *Service) overview(ctx context.Context, app platform.App, replicas []platform.Replica, engineErr error) (Overview, error) {
+func (s *Service) overview(ctx context.Context, actor platform.Actor, app platform.App, replicas []platform.Replica, engineErr error) (Overview, error) {
 	domains, err := s.Names.DomainsOf(ctx, app.ID)
 	if err != nil {
 		return Overview{}, fmt.Errorf("reading domains: %w", err)
 	}
-	o := Overview{App: app, GitURL: s.Addresses.URL(s.Addresses.Console) + "/git/" + app.Name + ".git"}
+	o := Overview{App: app, GitURL: s.Addresses.ConsoleURL(actor.Console) + "/git/" + app.Name + ".git"}
 	for _, d := range domains {
-		o.Hosts = append(o.Hosts, d.Host)
+		if s.leadsHere(d.Host) {
+			o.Hosts = append(o.Hosts, d.Host)
+		}
 	}
-	o.Hosts = append(o.Hosts, s.Addresses.Hosts(app.Name)...)
+	o.Hosts = append(o.Hosts, s.Addresses.hostsOf(app.Name, actor.Console)...)
 	o.URL = s.Addresses.URL(o.Hosts[0])
 	if err := s.latest(ctx, &o); err != nil {
 		return Overview{}, err

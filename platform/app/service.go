@@ -7,7 +7,7 @@ package app
 
 import (
 	"context"
-	"fmt"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -40,6 +40,7 @@ type History interface {
 
 // Domains keeps the host names that people added.
 type Domains interface {
+	Domains(ctx context.Context) ([]platform.Domain, error)
 	AddDomain(ctx context.Context, d *platform.Domain) error
 	RemoveDomain(ctx context.Context, appID, host string) error
 	DomainsOf(ctx context.Context, appID string) ([]platform.Domain, error)
@@ -67,23 +68,6 @@ type Sources interface {
 	Export(ctx context.Context, app platform.App) (platform.Source, error)
 }
 
-// Addresses says under which names things answer.
-type Addresses struct {
-	Hosts     route.Hosts            // of an app, without those people added
-	Console   string                 // host name of the console
-	Port      int                    // of HTTPS; 443 is left out of URLs
-	PublicIPs []string               // of this server, for domain records
-	Ours      func(host string) bool // names that no app may claim
-}
-
-// URL joins a host with the port when that is not 443.
-func (a Addresses) URL(host string) string {
-	if a.Port == 443 {
-		return "https://" + host
-	}
-	return fmt.Sprintf("https://%s:%d", host, a.Port)
-}
-
 // Service answers what people ask for.
 type Service struct {
 	Store     Apps
@@ -96,8 +80,10 @@ type Service struct {
 	Conductor *deploy.Conductor
 	Routes    *route.Service
 	Addresses Addresses
+	Resolve   func(ctx context.Context, host string) ([]netip.Addr, error)     // asks the DNS; nil knows no host
 	Hide      func(ctx context.Context, appID string) func(line string) string // takes an app's secret values out of its output; nil hides nothing
 	Now       func() time.Time
 
 	admission sync.Mutex // memory is measured and promised in one move
+	leads     leads
 }

@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"io"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,7 +50,7 @@ func newService(t *testing.T) (*app.Service, *store.Store) {
 		Store: db, History: db, Names: db, Progress: db.Logs(), Changes: db, Engine: engine,
 		Conductor: &deploy.Conductor{Deployments: db, Apps: db, Journal: journal{db}, Now: time.Now},
 		Routes:    &route.Service{Publisher: proxy{}, Store: db, Hosts: hosts}, Now: time.Now,
-		Addresses: app.Addresses{Hosts: hosts, Console: "console.example.com", Port: 8443, PublicIPs: []string{"203.0.113.7"}, Ours: func(host string) bool { return host == "console.example.com" }},
+		Addresses: app.Addresses{Hosts: hosts, Consoles: []string{"console.example.com", "console.localhost"}, Port: 8443, IPs: []netip.Addr{netip.MustParseAddr("203.0.113.7")}, Ours: func(host string) bool { return host == "console.example.com" }},
 	}, db
 }
 
@@ -308,17 +309,18 @@ func TestDomains(t *testing.T) {
 		check(t, err)
 	}
 	d, advice, err := s.AddDomain(t.Context(), owner, "shop", "Shop.Example.ORG")
-	if err != nil || d.Host != "shop.example.org" || advice.Value != "203.0.113.7" {
+	if err != nil || d.Host != "shop.example.org" || advice.Value != "203.0.113.7" || advice.Here {
 		t.Errorf("%+v, %+v, %v", d, advice, err)
 	}
 	_, _, err = s.AddDomain(t.Context(), owner, "blog", "shop.example.org")
 	want(t, err, platform.Conflict, "domain_taken")
 	_, _, err = s.AddDomain(t.Context(), owner, "blog", "console.example.com")
 	want(t, err, platform.Conflict, "domain_taken")
-	if o, err := s.App(t.Context(), owner, "shop"); err != nil || o.Hosts[0] != "shop.example.org" {
-		t.Errorf("hosts %v, %v", o.Hosts, err)
+	check(t, s.RemoveDomain(t.Context(), owner, "shop", " SHOP.example.org."))
+	left, err := s.Domains(t.Context(), owner, "shop")
+	if err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
 	}
-	check(t, s.RemoveDomain(t.Context(), owner, "shop", "shop.example.org"))
 }
 
 func TestDestroy_AsksForTheName(t *testing.T) {

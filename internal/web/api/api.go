@@ -29,7 +29,7 @@ type Server struct {
 type API struct {
 	Apps     *app.Service
 	Accounts *account.Service
-	Server   func(context.Context) Server
+	Server   func(context.Context) Server // without the console's URL, which depends on who asks
 }
 
 // started answers 202 for work that goes on, or tells that there is none to do.
@@ -53,7 +53,9 @@ func list[In, Out any](in []In, body func(In) Out) []Out {
 
 // ServerInfo answers GET /server.
 func (a *API) ServerInfo(c echo.Context) error {
-	return c.JSON(http.StatusOK, a.Server(c.Request().Context()))
+	server := a.Server(c.Request().Context())
+	server.ConsoleURL = a.Apps.Addresses.ConsoleURL(request.Actor(c).Console)
+	return c.JSON(http.StatusOK, server)
 }
 
 func actorAnd(c echo.Context) (context.Context, platform.Actor, string) {

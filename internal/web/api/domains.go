@@ -8,11 +8,13 @@ import (
 
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
 )
 
 // Domain is a host name that a person added.
 type Domain struct {
 	Host      string    `json:"host"`
+	LeadsHere bool      `json:"leads_here"`
 	CreatedAt time.Time `json:"created_at"`
 	CreatedBy string    `json:"created_by"`
 }
@@ -24,8 +26,8 @@ type DomainAdvice struct {
 	Sentence string `json:"sentence"`
 }
 
-func domainBody(d platform.Domain) Domain {
-	return Domain{Host: d.Host, CreatedAt: d.CreatedAt, CreatedBy: d.CreatedBy}
+func domainBody(d platform.Domain, advice app.DomainAdvice) Domain {
+	return Domain{Host: d.Host, LeadsHere: advice.Here, CreatedAt: d.CreatedAt, CreatedBy: d.CreatedBy}
 }
 
 // DomainsList answers GET /apps/:app/domains.
@@ -34,7 +36,8 @@ func (a *API) DomainsList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"domains": list(all, domainBody)})
+	body := func(d platform.Domain) Domain { return domainBody(d, a.Apps.Advice(d.Host)) }
+	return c.JSON(http.StatusOK, map[string]any{"domains": list(all, body)})
 }
 
 // DomainAdd answers POST /apps/:app/domains.
@@ -51,7 +54,7 @@ func (a *API) DomainAdd(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusCreated, map[string]any{
-		"domain": domainBody(d),
+		"domain": domainBody(d, advice),
 		"advice": DomainAdvice{Record: advice.Type, Value: advice.Value, Sentence: advice.Sentence},
 	})
 }

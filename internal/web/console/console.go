@@ -27,7 +27,6 @@ import (
 type Config struct {
 	Apps        *app.Service
 	Accounts    *account.Service
-	ConsoleURL  string
 	Version     string
 	Fingerprint func(context.Context) string // of the internal CA, SHA-256 in hex; "" when unknown
 	Now         func() time.Time
@@ -37,7 +36,6 @@ type Config struct {
 type Console struct {
 	apps        *app.Service
 	accounts    *account.Service
-	consoleURL  string
 	version     string
 	fingerprint func(context.Context) string
 	now         func() time.Time
@@ -48,7 +46,7 @@ type Console struct {
 // New reads all templates; an error means that one is broken.
 func New(config Config) (*Console, error) {
 	c := &Console{
-		apps: config.Apps, accounts: config.Accounts, consoleURL: config.ConsoleURL, version: config.Version,
+		apps: config.Apps, accounts: config.Accounts, version: config.Version,
 		fingerprint: config.Fingerprint, now: config.Now,
 	}
 	var err error
@@ -63,14 +61,15 @@ func New(config Config) (*Console, error) {
 
 // frame is what every page has around its own content.
 type frame struct {
-	Title  string
-	Nav    string // which entry of the menu is current
-	Bare   bool   // without the menu: nobody is signed in
-	Actor  platform.Actor
-	Notice string
-	Wrong  *platform.Error // why the form was refused
-	App    *appFrame       // around the pages of one app
-	Data   any
+	Title   string
+	Nav     string // which entry of the menu is current
+	Bare    bool   // without the menu: nobody is signed in
+	Actor   platform.Actor
+	Console string // URL of the console, as this person knows it
+	Notice  string
+	Wrong   *platform.Error // why the form was refused
+	App     *appFrame       // around the pages of one app
+	Data    any
 }
 
 // May tells whether the page may offer something.
@@ -89,6 +88,7 @@ func (c *Console) show(e echo.Context, status int, name string, f frame) error {
 	} else {
 		f.Bare = true
 	}
+	f.Console = c.apps.Addresses.ConsoleURL(f.Actor.Console)
 	if f.Notice == "" {
 		f.Notice = notices[e.QueryParam("done")]
 	}

@@ -26,11 +26,11 @@ type domainRow struct {
 func (c *Console) Domains(e echo.Context) error { return c.domainsWith(e, "", nil) }
 
 func (c *Console) domainsWith(e echo.Context, host string, wrong error) error {
-	f, err := c.inApp(e, "domains", "Domains")
+	added, err := c.apps.Domains(e.Request().Context(), request.Actor(e), e.Param("app"))
 	if err != nil {
 		return err
 	}
-	added, err := c.apps.Domains(e.Request().Context(), f.Actor, f.App.App.Name)
+	f, err := c.inApp(e, "domains", "Domains") // after it is known where they lead
 	if err != nil {
 		return err
 	}

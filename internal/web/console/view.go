@@ -61,7 +61,6 @@ func (c *Console) functions() template.FuncMap {
 		"vcpu":     func(n float64) string { return fmt.Sprintf("%g vCPU", n) },
 		"took":     took,
 		"version":  func() string { return c.version },
-		"console":  func() string { return c.consoleURL },
 		"stepName": func(n platform.StepName) string { return stepNames[n] },
 		"list":     func(v ...any) []any { return v },
 		"plural":   plural,

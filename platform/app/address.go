@@ -1,0 +1,51 @@
+package app
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/lugsail/lugsail/platform/route"
+)
+
+// Addresses says under which names things answer. A server has several: whoever came to the
+// console at console.SUFFIX reaches apps at NAME.SUFFIX, and is told those.
+type Addresses struct {
+	Hosts    route.Hosts            // of an app, without those people added
+	Consoles []string               // host names of the console, the main one first
+	Port     int                    // of HTTPS; 443 is left out of URLs
+	IPs      []netip.Addr           // of this server; the first is for domain records
+	Private  bool                   // that one is reached from its own network only
+	Ours     func(host string) bool // names that no app may claim
+}
+
+// URL joins a host with the port when that is not 443.
+func (a Addresses) URL(host string) string {
+	if a.Port == 443 {
+		return "https://" + host
+	}
+	return fmt.Sprintf("https://%s:%d", host, a.Port)
+}
+
+// ConsoleURL is the console's address for whoever came to it at asked; the main one when that is
+// none of its names.
+func (a Addresses) ConsoleURL(asked string) string { return a.URL(a.console(asked)) }
+
+func (a Addresses) console(asked string) string {
+	if slices.Contains(a.Consoles, asked) {
+		return asked
+	}
+	return a.Consoles[0]
+}
+
+// hostsOf gives the names that an app has by itself, the one beside that console first.
+func (a Addresses) hostsOf(name, asked string) []string {
+	_, suffix, _ := strings.Cut(a.console(asked), ".")
+	beside := name + "." + suffix
+	hosts := slices.Clone(a.Hosts(name))
+	if i := slices.Index(hosts, beside); i > 0 {
+		hosts = slices.Insert(slices.Delete(hosts, i, i+1), 0, beside)
+	}
+	return hosts
+}
