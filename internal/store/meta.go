@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 
 	"gorm.io/gorm"
@@ -38,23 +39,37 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // RouteRevision gives a number that is larger at each call, also across restarts. It follows the
 // clock, in milliseconds, so that it is larger too when an older copy of the database was put back:
-// the proxy knows the newest revision, and refuses an older one.
+// the proxy knows the newest revision, and refuses an older one. A number that cannot be saved, on a
+// full disk for example, is counted in memory only: routes must go on to follow replicas.
 func (s *Store) RouteRevision(ctx context.Context) (int64, error) {
-	var revision int64
-	err := s.write(ctx, "numbering the routes", func(tx *gorm.DB) error {
-		value, err := metaIn(tx, routeRevisionKey)
-		if err != nil {
-			return err
+	value, err := metaIn(s.read(ctx), routeRevisionKey)
+	if err != nil {
+		return 0, s.explain(ctx, "reading the revision of the routes", err)
+	}
+	var saved int64
+	if value != "" {
+		if saved, err = strconv.ParseInt(value, 10, 64); err != nil {
+			return 0, fmt.Errorf("reading the revision %q: %w", value, err)
 		}
-		if value != "" {
-			if revision, err = strconv.ParseInt(value, 10, 64); err != nil {
-				return fmt.Errorf("reading the revision %q: %w", value, err)
-			}
-		}
-		revision = max(revision+1, s.now().UnixMilli())
+	}
+	revision := s.nextRevision(saved)
+	err = s.write(ctx, "numbering the routes", func(tx *gorm.DB) error {
 		return setMetaIn(tx, routeRevisionKey, strconv.FormatInt(revision, 10))
 	})
-	return revision, err
+	if err != nil {
+		slog.WarnContext(ctx, "the revision of the routes is not saved", "revision", revision, "error", err)
+	}
+	return revision, nil
+}
+
+func (s *Store) nextRevision(saved int64) int64 {
+	for {
+		last := s.revision.Load()
+		next := max(saved+1, last+1, s.now().UnixMilli())
+		if s.revision.CompareAndSwap(last, next) {
+			return next
+		}
+	}
 }
 
 func metaIn(tx *gorm.DB, key string) (string, error) {

@@ -56,6 +56,8 @@ type Store struct {
 	broken atomic.Bool   // a sync to disk failed: what was written is unknown
 	logs   *Logs
 	waiter *broadcast
+
+	revision atomic.Int64 // the last that RouteRevision gave
 }
 
 // writeWait is how long a write queues behind others, and how long SQLite waits for a foreign lock.

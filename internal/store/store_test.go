@@ -269,3 +269,24 @@ func TestMeta_RouteRevisionGrowsAcrossRestartsAndWithAnOlderDatabase(t *testing.
 	next(s)
 	must(t, s.Close())
 }
+
+func TestMeta_RouteRevisionGrowsWhereNothingCanBeSaved(t *testing.T) {
+	dir := t.TempDir()
+	s := openTest(t, dir)
+	last, err := s.RouteRevision(t.Context())
+	must(t, err)
+	for range 3 {
+		must(t, s.writer.Exec("PRAGMA query_only=1").Error)
+		for range 2 {
+			n, err := s.RouteRevision(t.Context())
+			must(t, err)
+			if n <= last {
+				t.Fatalf("got %d after %d", n, last)
+			}
+			last = n
+		}
+		must(t, s.Close())
+		s = openTest(t, dir)
+	}
+	must(t, s.Close())
+}
