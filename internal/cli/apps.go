@@ -48,6 +48,7 @@ func (p *program) create() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&size, "plan", "", "plan of each replica (see lugsail plans)")
+	complete(c, "plan", p.completePlan)
 	return c
 }
 
@@ -100,7 +101,7 @@ func (a app) releaseText() string {
 
 func (p *program) info() *cobra.Command {
 	return &cobra.Command{
-		Use: "info", Short: "Show an app", Args: args(0, 0),
+		Use: "info [APP]", Short: "Show an app", Args: p.appArg, ValidArgsFunction: p.completeApp,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, raw, err := p.fetch(cmd.Context())
 			if err != nil {
@@ -152,23 +153,16 @@ func others(a app) []string {
 }
 
 func (a app) scaleText() string {
-	scale := maps.Clone(a.Scale)
-	if scale == nil {
-		scale = map[string]int{}
-	}
-	if _, ok := scale[platform.WebProcess]; !ok {
-		scale[platform.WebProcess] = 1
-	}
 	var parts []string
-	for _, t := range slices.Sorted(maps.Keys(scale)) {
-		parts = append(parts, fmt.Sprintf("%s=%d", t, scale[t]))
+	for _, t := range slices.Sorted(maps.Keys(a.Scale)) {
+		parts = append(parts, fmt.Sprintf("%s=%d", t, a.Scale[t]))
 	}
 	return strings.Join(parts, " ")
 }
 
 func (p *program) open() *cobra.Command {
 	return &cobra.Command{
-		Use: "open", Short: "Open an app in the browser", Args: args(0, 0),
+		Use: "open [APP]", Short: "Open an app in the browser", Args: p.appArg, ValidArgsFunction: p.completeApp,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, _, err := p.fetch(cmd.Context())
 			if err != nil {
@@ -199,7 +193,7 @@ func environ(p *program) []string {
 func (p *program) destroy() *cobra.Command {
 	var confirm string
 	c := &cobra.Command{
-		Use: "destroy", Short: "Remove an app with everything that belongs to it", Args: args(0, 0),
+		Use: "destroy [APP]", Short: "Remove an app with everything that belongs to it", Args: p.appArg, ValidArgsFunction: p.completeApp,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, name, err := p.target(cmd.Context())
 			if err != nil {

@@ -37,6 +37,7 @@ type world struct {
 	tokens  []string
 	caFile  string
 	caPrint string
+	local   string // the console's address, when the person is on the server itself
 }
 
 func newWorld(t *testing.T) *world {
@@ -105,7 +106,7 @@ func (w *world) run(args ...string) (code int, out, errs string) {
 			}
 			return w.env[name]
 		},
-		Local: func() (string, string) { return "", "" },
+		Local: func() (string, string) { return w.local, "" },
 	})
 	code = Execute(w.t.Context(), root, args)
 	return code, stdout.String(), stderr.String()
@@ -230,7 +231,7 @@ func TestConfigSet_FollowsTheDeploymentToItsEnd(t *testing.T) {
 	w := newWorld(t)
 	w.signedIn()
 	w.says("PATCH /api/v1/apps/shop/config", 202, `{"deployment": {"number": 3, "state": "waiting"}}`)
-	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop", "url": "https://shop.example.com"}}`)
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop", "url": "https://shop.example.com", "scale": {"web": 1}}}`)
 	broken := false
 	w.mux.HandleFunc("GET /api/v1/apps/shop/deployments/3/events", func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Content-Type", "text/event-stream")
@@ -243,7 +244,7 @@ func TestConfigSet_FollowsTheDeploymentToItsEnd(t *testing.T) {
 			t.Errorf("goes on at %q", r.Header.Get("Last-Event-ID"))
 		}
 		_, _ = io.WriteString(rw, "event: step\ndata: {\"number\":3,\"state\":\"running\",\"steps\":[{\"name\":\"switch\",\"state\":\"running\"}]}\n\n"+
-			"event: done\ndata: {\"number\":3,\"state\":\"live\",\"release\":2,\"steps\":[{\"name\":\"switch\",\"state\":\"done\",\"detail\":\"0.1 s\"}]}\n\n")
+			"event: done\ndata: {\"number\":3,\"state\":\"live\",\"release\":2,\"started_at\":\"2026-01-02T03:04:05Z\",\"ended_at\":\"2026-01-02T03:04:06Z\",\"steps\":[{\"name\":\"switch\",\"state\":\"done\",\"detail\":\"0.1 s\"}]}\n\n")
 	})
 	file := filepath.Join(t.TempDir(), ".env")
 	if err := os.WriteFile(file, []byte("# comment\nexport A='x y'\nB=\"1\\n2\"\nC=plain # why\n"), 0o600); err != nil {
@@ -261,13 +262,9 @@ func TestConfigSet_FollowsTheDeploymentToItsEnd(t *testing.T) {
 	if fmt.Sprint(body.Set) != fmt.Sprint(want) {
 		t.Errorf("set %q", body.Set)
 	}
-	for _, s := range []string{"       starting red\n", "-----> switch\n", "switch: 0.1 s", "v2 is live at https://shop.example.com"} {
-		if !strings.Contains(out, s) {
-			t.Errorf("%q is not in\n%s", s, out)
-		}
-	}
-	if strings.Contains(out, "\x1b") {
-		t.Error("escape sequences of a build reach the terminal")
+	// What a push shows, and no more: steps have said what they do in the log. No escape sequences.
+	if want := "Deployment #3 of shop\nstarting red\n\nv2 is live at https://shop.example.com (1.0 s)\n"; out != want {
+		t.Errorf("%q, want\n%q", out, want)
 	}
 }
 
@@ -275,8 +272,10 @@ func TestRollback_FailedDeploymentSaysWhy(t *testing.T) {
 	w := newWorld(t)
 	w.signedIn()
 	w.says("POST /api/v1/apps/shop/rollback", 202, `{"deployment": {"number": 4, "state": "waiting"}}`)
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop", "release": {"number": 3}}}`)
+	log := ""
 	w.mux.HandleFunc("GET /api/v1/apps/shop/deployments/4/events", func(rw http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(rw, `event: done`+"\n"+`data: {"number":4,"state":"failed","failure":{"code":"sick","message":"It did not answer.","hint":"Listen on $PORT."}}`+"\n\n")
+		_, _ = io.WriteString(rw, log+`event: done`+"\n"+`data: {"number":4,"state":"failed","failure":{"code":"sick","message":"It did not answer.","hint":"Listen on $PORT."}}`+"\n\n")
 	})
 	code, _, errs := w.run("rollback", "v2", "-a", "shop")
 	if code != ExitFailed || errs != "Error: It did not answer.\n→ Listen on $PORT.\n" {
@@ -284,6 +283,145 @@ func TestRollback_FailedDeploymentSaysWhy(t *testing.T) {
 	}
 	if w.asked[0] != `POST /api/v1/apps/shop/rollback {"release":2}` {
 		t.Error(w.asked[0])
+	}
+	for _, line := range []string{"It did not answer.", "→ Listen on $PORT."} {
+		log += fmt.Sprintf("event: log\nid: 1\ndata: {\"line\":\"2026-01-02T03:04:05.678Z %s\"}\n\n", line)
+	}
+	code, out, errs := w.run("rollback", "v2", "-a", "shop")
+	if code != ExitFailed || strings.Count(out+errs, "It did not answer.") != 1 || errs != "Error: Deployment #4 failed; v3 is still serving.\n" {
+		t.Errorf("told twice: %d %q %q", code, out, errs)
+	}
+	if code, _, errs := w.run("rollback", "v2", "-a", "shop", "--json"); code != ExitFailed || !strings.Contains(errs, "Listen on $PORT.") {
+		t.Errorf("a program is not told: %d %q", code, errs)
+	}
+}
+
+// deploys lets a request be answered with deployment 5, which goes live as ended says.
+func (w *world) deploys(pattern, ended string) {
+	w.says(pattern, 202, `{"deployment": {"number": 5, "state": "waiting"}}`)
+	w.mux.HandleFunc("GET /api/v1/apps/shop/deployments/5/events", func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, "event: done\ndata: {\"number\":5,\"state\":\"live\","+ended+"}\n\n")
+	})
+}
+
+func TestRollback_SaysWhatServesAgainAndTheWayBack(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.deploys("POST /api/v1/apps/shop/rollback", `"kind":"rollback","release":12,"from_release":10`)
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop", "url": "https://shop.x", "scale": {"web": 1}}}`)
+	code, out, errs := w.run("rollback", "-a", "shop")
+	if code != ExitOK || !strings.Contains(out, "v12 is live at https://shop.x") || !strings.Contains(out, "It is v10 again. To bring the newest push back: lugsail deploy --app shop\n") {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+}
+
+func TestScale_ToNothingDoesNotSayThatItIsLive(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.deploys("PUT /api/v1/apps/shop/scale", `"kind":"scale","release":3`)
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop", "url": "https://shop.x", "scale": {"web": 0}}}`)
+	if code, out, _ := w.run("scale", "web=0", "-a", "shop"); code != ExitOK || strings.Contains(out, "live") || !strings.Contains(out, "shop is scaled to 0: nothing answers at https://shop.x") {
+		t.Errorf("%d %s", code, out)
+	}
+}
+
+func TestReleases_TellWhatWasNeverLive(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("GET /api/v1/apps/shop/releases", 200, `{"releases": [
+		{"number": 4, "state": "live", "current": true, "cause": "rollback to v2", "commit": "2222222aaaa", "commit_title": "Second"},
+		{"number": 3, "state": "failed", "cause": "push of 3333333", "commit": "3333333aaaa", "commit_title": "Third"},
+		{"number": 2, "state": "live", "cause": "push of 2222222", "commit": "2222222aaaa", "commit_title": "Second"}]}`)
+	_, out, errs := w.run("releases", "shop")
+	rows := strings.Split(out, "\n")
+	if len(rows) != 5 {
+		t.Fatalf("%s %s", out, errs)
+	}
+	for i, want := range [][]string{{"v4", "serves", "rollback to v2", "2222222 Second"}, {"v3", "failed", "push of 3333333"}, {"v2", " - ", "push of 2222222", "2222222 Second"}} {
+		for _, text := range want {
+			if !strings.Contains(rows[i+1], text) {
+				t.Errorf("%q is not in %s", text, rows[i+1])
+			}
+		}
+	}
+}
+
+func TestApp_MayBeNamedWhereNothingElseStands(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop"}}`)
+	if code, _, errs := w.run("info", "shop"); code != ExitOK {
+		t.Errorf("%d %s", code, errs)
+	}
+	if code, _, errs := w.run("info", "shop", "--app", "blog"); code != ExitUsage {
+		t.Errorf("two apps: %d %s", code, errs)
+	}
+	for _, command := range []string{"config", "scale", "rollback", "deployments", "cancel", "domains"} {
+		if code, _, errs := w.run(command, "shop", "-a", "blog"); code != ExitUsage || !strings.Contains(errs, "lugsail "+command+" --app shop\n") {
+			t.Errorf("%s: %d %s", command, code, errs)
+		}
+	}
+}
+
+func TestTarget_TheOriginOfACloneTellsTheApp(t *testing.T) {
+	w := newWorld(t)
+	w.saved()
+	t.Chdir(t.TempDir())
+	add := func(args ...string) {
+		t.Helper()
+		if err := git(args...).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("init", "-q")
+	add("remote", "add", "github", "https://github.example/git/other.git")
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop"}}`)
+	if code, _, errs := w.run("info"); code != ExitUsage || !strings.Contains(errs, "Which app?") {
+		t.Errorf("a server that nobody knows: %d %s", code, errs)
+	}
+	add("remote", "add", "origin", w.server.URL+"/git/shop.git")
+	if code, _, errs := w.run("info"); code != ExitOK {
+		t.Errorf("origin: %d %s", code, errs)
+	}
+	add("remote", "add", "second", w.server.URL+"/git/blog.git")
+	if code, _, errs := w.run("info"); code != ExitUsage {
+		t.Errorf("two apps: %d %s", code, errs)
+	}
+	add("remote", "add", remote, w.server.URL+"/git/shop.git")
+	if code, _, errs := w.run("info"); code != ExitOK {
+		t.Errorf("%s goes before others: %d %s", remote, code, errs)
+	}
+}
+
+func TestConfigUnset_OfANameThatIsNotThereSaysSo(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("GET /api/v1/apps/shop/config", 200, `{"names": ["MODE"]}`)
+	code, _, errs := w.run("config", "unset", "MODE", "NOPE", "-a", "shop")
+	if code != ExitNotFound || !strings.Contains(errs, "shop has no config var NOPE.") || len(w.asked) != 1 {
+		t.Errorf("%d %s %v", code, errs, w.asked)
+	}
+}
+
+func TestComplete_OffersWhatTheServerHas(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("GET /api/v1/apps", 200, `{"apps": [{"name": "blog"}, {"name": "shop"}]}`)
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop", "scale": {"web": 1, "worker": 2}}}`)
+	w.says("GET /api/v1/plans", 200, `{"plans": [{"name": "nano", "memory": 134217728}, {"name": "small", "memory": 1610612736}]}`)
+	w.says("GET /api/v1/apps/shop/releases", 200, `{"releases": [{"number": 3, "state": "live", "current": true}, {"number": 2, "state": "failed"}, {"number": 1, "state": "live", "commit_title": "First"}]}`)
+	for line, want := range map[string]string{
+		"info ": "blog\nshop\n:4\n", "info --app ": "blog\nshop\n:4\n", "info shop ": ":4\n",
+		"scale -a shop ": "web=\nworker=\n:6\n", "logs shop -p ": "web\nworker\n:4\n",
+		"create x --plan ": "nano\t128 MB\nsmall\t1.5 GB\n:4\n", "rollback -a shop ": "v1\tFirst\n:4\n",
+	} {
+		words := strings.Split(line, " ")
+		if code, out, errs := w.run(append([]string{"__complete"}, words...)...); code != ExitOK || out != want {
+			t.Errorf("%s: %d %q %s, want %q", line, code, out, errs, want)
+		}
+	}
+	if _, out, _ := w.run("help"); !strings.Contains(out, "lugsail completion --help") {
+		t.Error("help does not tell of it")
 	}
 }
 
@@ -490,6 +628,17 @@ func TestLogin_EndsTheTokensThatItMadeAndNoOthers(t *testing.T) {
 	}
 	if got := strings.Join(ended, ", "); got != "Bearer lgs_made1, Bearer lgs_made2" {
 		t.Errorf("ended %s", got)
+	}
+}
+
+func TestLogin_OnTheServerItselfNeedsNoAddress(t *testing.T) {
+	w := newWorld(t)
+	if code, _, errs := w.run("apps"); code != ExitUnauthenticated || !strings.HasSuffix(errs, "lugsail login https://console.example.com\n") {
+		t.Errorf("elsewhere: %d %s", code, errs)
+	}
+	w.local = w.server.URL
+	if code, _, errs := w.run("apps"); code != ExitUnauthenticated || !strings.HasSuffix(errs, "lugsail login\n") {
+		t.Errorf("%d %s", code, errs)
 	}
 }
 

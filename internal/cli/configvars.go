@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -109,11 +111,37 @@ func (p *program) configUnset() *cobra.Command {
 	c := &cobra.Command{
 		Use: "unset NAME...", Short: "Remove config vars and deploy", Args: args(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.areThere(cmd.Context(), args); err != nil {
+				return err
+			}
 			return p.changeConfig(cmd, map[string]string{}, args, detach)
 		},
 	}
 	detachFlag(c, &detach)
 	return c
+}
+
+// areThere finds the mistyped name before anything is removed.
+func (p *program) areThere(ctx context.Context, wanted []string) error {
+	c, name, err := p.target(ctx)
+	if err != nil {
+		return err
+	}
+	var answer struct{ Names []string }
+	if _, err := c.call(ctx, http.MethodGet, path(name, "config"), nil, &answer); err != nil {
+		return err
+	}
+	for _, w := range wanted {
+		if !slices.Contains(answer.Names, w) {
+			return noConfigVar(name, w)
+		}
+	}
+	return nil
+}
+
+func noConfigVar(app, name string) error {
+	return platform.Errorf(platform.NotFound, "config_not_found", "%s has no config var %s.", app, name).
+		WithHint("`lugsail config --app %s` lists them.", app)
 }
 
 func (p *program) configGet() *cobra.Command {
@@ -130,8 +158,7 @@ func (p *program) configGet() *cobra.Command {
 			}
 			v, ok := answer.Config[args[0]]
 			if !ok {
-				return platform.Errorf(platform.NotFound, "config_not_found", "%s has no config var %s.", name, args[0]).
-					WithHint("`lugsail config --app %s` lists them.", name)
+				return noConfigVar(name, args[0])
 			}
 			return p.done(map[string]string{args[0]: v}, "%s\n", v)
 		},

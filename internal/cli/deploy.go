@@ -15,7 +15,7 @@ import (
 func (p *program) deploy() *cobra.Command {
 	var detach bool
 	c := &cobra.Command{
-		Use: "deploy", Short: "Deploy the newest pushed commit again", Args: args(0, 0),
+		Use: "deploy [APP]", Short: "Deploy the newest pushed commit again", Args: p.appArg, ValidArgsFunction: p.completeApp,
 		Long: "Deploy the newest commit that was pushed, once more.\n\nNew commits deploy by themselves when they are pushed: git push lugsail main",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, name, err := p.target(cmd.Context())
@@ -34,6 +34,10 @@ func (p *program) deploy() *cobra.Command {
 func (p *program) mentionUnpushed(ctx context.Context) {
 	if p.app != "" || p.env("LUGSAIL_APP") != "" {
 		return // nothing says that this folder is the app's
+	}
+	_, _, remote := p.remoteApp(ctx)
+	if remote == "" {
+		return
 	}
 	changed, err := git("status", "--porcelain", "--untracked-files=no").Output(ctx)
 	if err != nil {
@@ -80,13 +84,13 @@ func (p *program) deployments() *cobra.Command {
 					p.printf("%s has no deployments yet. The first push makes one: git push lugsail main\n", name)
 					return
 				}
-				rows := [][]string{{"NUMBER", "STATE", "RELEASE", "TOOK", "WHEN", "WHY"}}
+				rows := [][]string{{"NUMBER", "STATE", "RELEASE", "TOOK", "WHEN", "WHY", "COMMIT"}}
 				for _, d := range answer.Deployments {
 					made := "-"
 					if d.Release > 0 {
 						made = fmt.Sprintf("v%d", d.Release)
 					}
-					rows = append(rows, []string{"#" + strconv.Itoa(d.Number), d.State, made, d.took(), ago(d.CreatedAt), d.Cause})
+					rows = append(rows, []string{"#" + strconv.Itoa(d.Number), d.State, made, d.took(), ago(d.CreatedAt), d.Cause, commitText(d.Commit, d.CommitTitle)})
 				}
 				p.table(rows)
 			})
@@ -107,7 +111,7 @@ func (p *program) showDeployment(cmd *cobra.Command, c *client, name string, n i
 func number(text, prefix string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimPrefix(text, prefix))
 	if err != nil || n < 1 {
-		return 0, usagef("%q is not a number such as %s7", text, prefix)
+		return 0, usageOf(text, "%q is not a number such as %s7", text, prefix)
 	}
 	return n, nil
 }
@@ -144,7 +148,7 @@ func (p *program) underWay(cmd *cobra.Command, c *client, name string) (int, err
 		return 0, err
 	}
 	for _, d := range answer.Deployments {
-		if !d.ended() {
+		if underWay(d.State) {
 			return d.Number, nil
 		}
 	}
@@ -153,7 +157,7 @@ func (p *program) underWay(cmd *cobra.Command, c *client, name string) (int, err
 
 func (p *program) releases() *cobra.Command {
 	return &cobra.Command{
-		Use: "releases", Short: "List the releases", Args: args(0, 0),
+		Use: "releases [APP]", Short: "List the releases", Args: p.appArg, ValidArgsFunction: p.completeApp,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
@@ -169,13 +173,9 @@ func (p *program) releases() *cobra.Command {
 					p.printf("%s has no releases yet. The first push makes v1: git push lugsail main\n", name)
 					return
 				}
-				rows := [][]string{{"RELEASE", "", "COMMIT", "WHEN", "BY", "WHY"}}
+				rows := [][]string{{"RELEASE", "STATE", "WHEN", "BY", "WHY", "COMMIT"}}
 				for _, r := range answer.Releases {
-					serves := ""
-					if r.Current {
-						serves = "serves"
-					}
-					rows = append(rows, []string{fmt.Sprintf("v%d", r.Number), serves, short(r.Commit), ago(r.CreatedAt), r.CreatedBy, firstOf(r.CommitTitle, r.Cause)})
+					rows = append(rows, []string{fmt.Sprintf("v%d", r.Number), r.stateText(), ago(r.CreatedAt), r.CreatedBy, r.Cause, commitText(r.Commit, r.CommitTitle)})
 				}
 				p.table(rows)
 			})
@@ -183,11 +183,33 @@ func (p *program) releases() *cobra.Command {
 	}
 }
 
+// stateText tells what serves and what was never live; what was live and is not any more is "-".
+func (r release) stateText() string {
+	switch {
+	case r.Current:
+		return "serves"
+	case r.State == "live":
+		return "-"
+	case underWay(r.State):
+		return "under way"
+	}
+	return r.State
+}
+
+func commitText(commit, title string) string {
+	const most = 50
+	if letters := []rune(title); len(letters) > most {
+		title = string(letters[:most-1]) + "…"
+	}
+	return strings.TrimSpace(short(commit) + " " + title)
+}
+
 func (p *program) rollback() *cobra.Command {
 	var detach bool
 	c := &cobra.Command{
 		Use: "rollback [vNUMBER]", Short: "Return to an earlier release", Args: args(0, 1),
-		Long: "Return to the contents of an earlier release, by default the one before. That makes a new release; nothing is built.",
+		Long:              "Return to the contents of an earlier release, by default the one before. That makes a new release; nothing is built.",
+		ValidArgsFunction: p.completeRelease,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, name, err := p.target(cmd.Context())
 			if err != nil {

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
@@ -48,7 +50,9 @@ func (p *program) nothing(ctx context.Context, c *client, name string, raw json.
 
 // watch shows a deployment until it ends. Interrupting it leaves the deployment alone.
 func (p *program) watch(ctx context.Context, c *client, name string, number int) error {
-	shown := map[string]string{}
+	p.progress("Deployment #%d of %s\n", number, name)
+	shown := p.beginLog()
+	defer shown.end()
 	var last deployment
 	var raw json.RawMessage // as the API answered it
 	err := c.follow(ctx, path(name, "deployments", number, "events"), func(e event) error {
@@ -58,26 +62,76 @@ func (p *program) watch(ctx context.Context, c *client, name string, number int)
 			if err := json.Unmarshal([]byte(e.data), &l); err != nil {
 				return fmt.Errorf("reading an event: %w", err)
 			}
-			p.progress("       %s\n", clean(withoutTime(l.Line)))
-		case "step", "done":
-			last, raw = deployment{}, json.RawMessage(e.data)
+			shown.line(clean(withoutTime(l.Line)))
+		case "done":
+			raw = json.RawMessage(e.data)
 			if err := json.Unmarshal([]byte(e.data), &last); err != nil {
 				return fmt.Errorf("reading an event: %w", err)
 			}
-			p.steps(last, shown)
-			if e.name == "done" {
-				return errStreamEnd
-			}
+			return errStreamEnd
 		}
 		return nil
 	})
+	shown.end()
 	if ctx.Err() != nil && !p.json {
 		p.printf("\nThe deployment goes on. Watch it: lugsail deployments %d --app %s\n", number, name)
 	}
 	if err != nil {
 		return err
 	}
-	return p.outcome(ctx, c, name, last, raw)
+	return p.outcome(ctx, c, name, last, raw, shown.newest)
+}
+
+// quietTime is the silence after which a person hears that it goes on.
+const quietTime = 15 * time.Second
+
+// shownLog is a deployment's log on its way to a person.
+type shownLog struct {
+	p       *program
+	mu      sync.Mutex // one line at a time
+	newest  []string   // the last two lines
+	quiet   *time.Ticker
+	done    chan struct{}
+	ticking sync.WaitGroup
+	end     func() // may be called twice
+}
+
+func (p *program) beginLog() *shownLog {
+	l := &shownLog{p: p, quiet: time.NewTicker(quietTime), done: make(chan struct{})}
+	l.end = sync.OnceFunc(func() {
+		close(l.done)
+		l.ticking.Wait()
+		l.quiet.Stop()
+	})
+	l.ticking.Go(l.tick)
+	return l
+}
+
+// tick shows in quiet times that it goes on, and with what.
+func (l *shownLog) tick() {
+	for began := time.Now(); ; {
+		select {
+		case <-l.done:
+			return
+		case <-l.quiet.C:
+			l.mu.Lock()
+			text := fmt.Sprintf("… still at work after %s", time.Since(began).Round(time.Second))
+			if n := len(l.newest); n > 0 {
+				text += ": " + strings.TrimSpace(l.newest[n-1])
+			}
+			l.p.progress("%s\n", text)
+			l.mu.Unlock()
+		}
+	}
+}
+
+func (l *shownLog) line(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.quiet.Reset(quietTime)
+	l.p.progress("%s\n", text)
+	l.newest = append(l.newest, text)
+	l.newest = l.newest[max(0, len(l.newest)-2):]
 }
 
 // progress is for people: where standard output is for JSON there is none.
@@ -97,39 +151,61 @@ func withoutTime(line string) string {
 	return line
 }
 
-// steps prints each step once when it begins and once when it ends.
-func (p *program) steps(d deployment, shown map[string]string) {
-	for _, s := range d.Steps {
-		if shown[s.Name] == s.State || s.State == "waiting" {
-			continue
-		}
-		shown[s.Name] = s.State
-		switch s.State {
-		case "running":
-			p.progress("-----> %s\n", s.Name)
-		case "done":
-			if s.Detail != "" {
-				p.progress("       %s: %s\n", s.Name, clean(s.Detail))
-			}
-		case "failed":
-			p.progress("   !   %s failed\n", s.Name)
-		}
-	}
-}
-
-func (p *program) outcome(ctx context.Context, c *client, name string, d deployment, raw json.RawMessage) error {
-	if d.State != "live" {
+// outcome says how a deployment has ended; newest are the last lines that were shown of its log.
+func (p *program) outcome(ctx context.Context, c *client, name string, d deployment, raw json.RawMessage, newest []string) error {
+	if d.State != "live" && p.json {
 		return failed(d, name)
 	}
 	if p.json {
 		return printJSON(p.Stdout, map[string]any{"deployment": raw})
 	}
 	var answer struct{ App app }
-	if _, err := c.call(ctx, http.MethodGet, path(name), nil, &answer); err != nil {
+	_, err := c.call(ctx, http.MethodGet, path(name), nil, &answer)
+	switch {
+	case d.State != "live" && d.Failure != nil && slices.Contains(newest, d.Failure.Message):
+		return ended(d, answer.App) // the log has said why
+	case d.State != "live":
+		return failed(d, name)
+	case err != nil:
 		return err
 	}
-	p.printf("\nv%d is live at %s (%s)\n", d.Release, answer.App.URL, d.took())
+	p.printf("\n")
+	p.live(d, answer.App)
 	return nil
+}
+
+// live says where what went live answers, and how to go on from there.
+func (p *program) live(d deployment, a app) {
+	if web, ok := a.Scale[platform.WebProcess]; !ok {
+		p.printf("v%d is live (%s)\n", d.Release, d.took())
+	} else if web == 0 {
+		p.printf("%s is scaled to 0: nothing answers at %s\n", a.Name, a.URL)
+	} else {
+		p.printf("v%d is live at %s (%s)\n", d.Release, a.URL, d.took())
+	}
+	if d.Kind == string(platform.DeployRollback) && d.FromRelease > 0 {
+		p.printf("It is v%d again. To bring the newest push back: lugsail deploy%s\n", d.FromRelease, p.named())
+	}
+}
+
+// named is the flag that names the app in an advice, where the person needed it too.
+func (p *program) named() string {
+	if p.app == "" {
+		return ""
+	}
+	return " --app " + p.app
+}
+
+// ended says what serves after a deployment whose log has told what went wrong.
+func ended(d deployment, a app) error {
+	text := fmt.Sprintf("Deployment #%d is %s", d.Number, d.State)
+	if d.State == "failed" {
+		text = fmt.Sprintf("Deployment #%d failed", d.Number)
+	}
+	if a.Release != nil {
+		text += fmt.Sprintf("; v%d is still serving", a.Release.Number)
+	}
+	return platform.Errorf(platform.Invalid, firstOf(d.Failure.Code, "deployment_failed"), "%s.", text)
 }
 
 func failed(d deployment, name string) error {

@@ -120,38 +120,71 @@ func (p *program) tokenFor(base string) (string, error) {
 	return s.Servers[base].Token, nil
 }
 
-// remoteApp reads the app and its server from the git remote of the folder; "" when there is none.
-func (p *program) remoteApp(ctx context.Context) (base, name string) {
+// remoteApp reads the app and its server from the git remotes of the folder; "" when none tells
+// them. A remote of another name, such as the origin of a clone, counts when it leads to a server
+// that the person knows, and no other one does.
+func (p *program) remoteApp(ctx context.Context) (base, name, by string) {
 	if command.Find("git") == "" {
-		return "", ""
+		return "", "", ""
 	}
-	out, err := git("remote", "get-url", remote).Output(ctx)
+	out, err := git("remote", "-v").Output(ctx)
 	if err != nil {
-		return "", ""
+		return "", "", ""
 	}
-	u, err := url.Parse(strings.TrimSpace(string(out)))
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line) // "origin https://… (fetch)"
+		if len(words) < 3 || words[2] != "(fetch)" {
+			continue
+		}
+		b, n, ok := appAt(words[1])
+		switch {
+		case !ok:
+		case words[0] == remote:
+			return b, n, remote
+		case !p.knows(b):
+		case by == "":
+			base, name, by = b, n, words[0]
+		case b != base || n != name:
+			by = "several"
+		}
+	}
+	if by == "several" {
+		return "", "", ""
+	}
+	return base, name, by
+}
+
+// appAt reads the address of an app's repository.
+func appAt(address string) (base, name string, ok bool) {
+	u, err := url.Parse(address)
 	if err != nil {
-		return "", ""
+		return "", "", false
 	}
-	name, ok := strings.CutPrefix(strings.TrimSuffix(u.Path, ".git"), "/git/")
+	name, ok = strings.CutPrefix(strings.TrimSuffix(u.Path, ".git"), "/git/")
 	if !ok || platform.ValidateAppName(name) != nil {
-		return "", ""
+		return "", "", false
 	}
 	base, err = cleanURL(u.Scheme + "://" + u.Host)
-	if err != nil {
-		return "", ""
+	return base, name, err == nil
+}
+
+// knows reports whether the person is signed in to that server.
+func (p *program) knows(base string) bool {
+	if u, err := cleanURL(p.env("LUGSAIL_URL")); err == nil && u == base {
+		return true
 	}
-	return base, name
+	s, err := p.readSaved()
+	return err == nil && s.Servers[base].Token != ""
 }
 
 // target finds the app and the client to speak about it with.
 func (p *program) target(ctx context.Context) (*client, string, error) {
-	base, name := p.remoteApp(ctx)
+	base, name, _ := p.remoteApp(ctx)
 	if given := firstOf(p.app, p.env("LUGSAIL_APP")); given != "" {
 		base, name = "", given
 	}
 	if name == "" {
-		return nil, "", usagef("Which app? Give --app NAME, or run this in the app's folder, where the git remote %s tells it", remote)
+		return nil, "", usagef("Which app? Give --app NAME, or run this in the app's folder, where a git remote tells it")
 	}
 	if err := platform.ValidateAppName(name); err != nil {
 		return nil, "", err

@@ -17,7 +17,7 @@ func (p *program) logs() *cobra.Command {
 	var process string
 	var follow bool
 	c := &cobra.Command{
-		Use: "logs", Short: "Show what an app writes", Args: args(0, 0),
+		Use: "logs [APP]", Short: "Show what an app writes", Args: p.appArg, ValidArgsFunction: p.completeApp,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
@@ -48,6 +48,7 @@ func (p *program) logs() *cobra.Command {
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes")
 	c.Flags().IntVarP(&tail, "tail", "n", 100, "how many of the newest lines")
 	c.Flags().StringVarP(&process, "process", "p", "", "only this process type")
+	complete(c, "process", p.completeProcess)
 	return c
 }
 

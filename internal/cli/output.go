@@ -82,11 +82,11 @@ func short(commit string) string {
 	return commit
 }
 
-func mebibytes(n int64) string {
-	if n >= 1<<30 && n%(1<<30) == 0 {
-		return fmt.Sprintf("%d GB", n>>30)
+func memory(n int64) string {
+	if n < 1<<30 {
+		return fmt.Sprintf("%d MB", n>>20)
 	}
-	return fmt.Sprintf("%d MB", n>>20)
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/(1<<30)), ".0") + " GB"
 }
 
 // note speaks to the person beside what a program may read from standard output.

@@ -30,11 +30,11 @@ func (p *program) plans() *cobra.Command {
 					if o.Fits == 0 {
 						fits = "no"
 					}
-					rows = append(rows, []string{o.Name, mebibytes(o.Memory), fmt.Sprintf("%g–%g", o.CPU, o.CPUBurst), fits})
+					rows = append(rows, []string{o.Name, memory(o.Memory), fmt.Sprintf("%g–%g", o.CPU, o.CPUBurst), fits})
 				}
 				p.table(rows)
 				k := answer.Capacity
-				p.printf("\n%s of %s is free for apps; %s is promised to them already.\n", mebibytes(k.Free), mebibytes(k.Memory), mebibytes(k.Promised))
+				p.printf("\n%s of %s is free for apps; %s is promised to them already.\n", memory(k.Free), memory(k.Memory), memory(k.Promised))
 			})
 		},
 	}

@@ -14,7 +14,7 @@ import (
 
 func (p *program) ps() *cobra.Command {
 	return &cobra.Command{
-		Use: "ps", Short: "List the running replicas", Args: args(0, 0),
+		Use: "ps [APP]", Short: "List the running replicas", Args: p.appArg, ValidArgsFunction: p.completeApp,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
@@ -30,7 +30,7 @@ func (p *program) ps() *cobra.Command {
 					p.printf("No replica of %s runs.\n", name)
 					return
 				}
-				rows := [][]string{{"REPLICA", "RELEASE", "STATE", "PORT", "RESTARTS", "SINCE"}}
+				rows := [][]string{{"REPLICA", "RELEASE", "STATE", "RESTARTS", "SINCE"}}
 				for _, r := range answer.Replicas {
 					rows = append(rows, r.row())
 				}
@@ -41,20 +41,17 @@ func (p *program) ps() *cobra.Command {
 }
 
 func (r replica) row() []string {
-	state, port, since := r.State, "", ""
+	state, since := r.State, ""
 	switch {
 	case r.OutOfMemory:
 		state += " (out of memory)"
 	case r.State == "exited":
 		state += fmt.Sprintf(" (code %d)", r.ExitCode)
 	}
-	if r.Port > 0 {
-		port = strconv.Itoa(r.Port)
-	}
 	if r.StartedAt != nil {
 		since = ago(*r.StartedAt)
 	}
-	return []string{r.Name, fmt.Sprintf("v%d", r.Release), state, port, strconv.Itoa(r.Restarts), since}
+	return []string{r.Name, fmt.Sprintf("v%d", r.Release), state, strconv.Itoa(r.Restarts), since}
 }
 
 func (p *program) scale() *cobra.Command {
@@ -62,7 +59,8 @@ func (p *program) scale() *cobra.Command {
 	var detach bool
 	c := &cobra.Command{
 		Use: "scale [TYPE=COUNT...]", Short: "Set how many replicas run, and how large", Args: args(0, -1),
-		Example: "  lugsail scale web=3\n  lugsail scale --plan small",
+		Example:           "  lugsail scale web=3\n  lugsail scale --plan small",
+		ValidArgsFunction: p.completeScale,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
@@ -92,6 +90,7 @@ func (p *program) scale() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&size, "plan", "", "plan of each replica (see lugsail plans)")
+	complete(c, "plan", p.completePlan)
 	detachFlag(c, &detach)
 	return c
 }
@@ -102,7 +101,7 @@ func counts(args []string) (map[string]int, error) {
 		t, n, ok := strings.Cut(arg, "=")
 		count, err := strconv.Atoi(n)
 		if !ok || err != nil || count < 0 || count > platform.MaxReplicas {
-			return nil, usagef("%q must be a process type and a number up to %d, such as web=3", arg, platform.MaxReplicas)
+			return nil, usageOf(arg, "%q must be a process type and a number up to %d, such as web=3", arg, platform.MaxReplicas)
 		}
 		if err := platform.ValidateProcessType(t); err != nil {
 			return nil, err

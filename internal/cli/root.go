@@ -46,12 +46,21 @@ type program struct {
 }
 
 // usageError is a wrong use of the command line.
-type usageError struct{ err error }
+type usageError struct {
+	err  error
+	arg  string // the word that was not understood
+	hint string // "" means the command's help
+}
 
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+func usagef(format string, args ...any) error { return &usageError{err: fmt.Errorf(format, args...)} }
+
+// usageOf is about one word, which may be an app's name in the wrong place.
+func usageOf(arg, format string, args ...any) error {
+	return &usageError{err: fmt.Errorf(format, args...), arg: arg}
+}
 
 // New gives the command line with all commands that speak to a server.
 func New(d Deps) *cobra.Command {
@@ -62,7 +71,8 @@ func New(d Deps) *cobra.Command {
 		Long: "Lugsail turns a server into a platform for apps: git push, and it is live over HTTPS.\n\n" +
 			"Sign in:    lugsail login https://console.example.com\n" +
 			"Create:     lugsail create my-shop\n" +
-			"Deploy:     git push lugsail main",
+			"Deploy:     git push lugsail main\n\n" +
+			"Names and plans complete with the Tab key: lugsail completion --help",
 		SilenceErrors: true, SilenceUsage: true, Version: d.Version,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return unknown(cmd, args) },
@@ -71,9 +81,8 @@ func New(d Deps) *cobra.Command {
 	root.SetIn(d.Stdin)
 	root.SetOut(d.Stdout)
 	root.SetErr(d.Stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err: err} })
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "print the answer as JSON")
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddGroup(&cobra.Group{ID: "apps", Title: "Apps:"}, &cobra.Group{ID: "account", Title: "Account:"}, &cobra.Group{ID: "server", Title: "On the server, as root:"})
 	for _, c := range p.appCommands() {
 		c.GroupID = "apps"
@@ -84,6 +93,12 @@ func New(d Deps) *cobra.Command {
 		root.AddCommand(c)
 	}
 	root.AddCommand(p.version(), p.gitCredential())
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			WithoutJSON(append(c.Commands(), c)...)
+		}
+	}
 	return root
 }
 
@@ -93,13 +108,22 @@ func (p *program) appCommands() []*cobra.Command {
 		p.deployments(), p.cancel(), p.domains(), p.destroy(),
 	}
 	for _, c := range named {
-		c.PersistentFlags().StringVarP(&p.app, "app", "a", "", "name of the app; otherwise the git remote lugsail tells it")
+		c.PersistentFlags().StringVarP(&p.app, "app", "a", "", "name of the app; otherwise a git remote of the folder tells it")
+		complete(c, "app", p.completeApps)
 	}
 	return append([]*cobra.Command{p.create(), p.apps(), p.plans()}, named...)
 }
 
 func (p *program) accountCommands() []*cobra.Command {
 	return []*cobra.Command{p.login(), p.logout(), p.tokens()}
+}
+
+// WithoutJSON takes --json out of the help of commands that have nothing to print in it.
+func WithoutJSON(commands ...*cobra.Command) {
+	for _, c := range commands {
+		c.Flags().Bool("json", false, "print the error as JSON")
+		_ = c.Flags().MarkHidden("json") // exists: it was just made
+	}
 }
 
 // unknown is what runs when no command fits.
@@ -110,9 +134,21 @@ func unknown(cmd *cobra.Command, args []string) error {
 	text := fmt.Sprintf("There is no command %q.", args[0])
 	cmd.SuggestionsMinimumDistance = 2 // letters that may differ
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		text += " Did you mean " + strings.Join(near, " or ") + "?"
+		return usagef("%s Did you mean %s?", text, strings.Join(near, " or "))
 	}
-	return usagef("%s", text)
+	return usageOf(args[0], "%s", text)
+}
+
+// appArg takes the app's name as the only argument.
+func (p *program) appArg(cmd *cobra.Command, words []string) error {
+	if err := args(0, 1)(cmd, words); err != nil || len(words) == 0 {
+		return err
+	}
+	if p.app != "" && p.app != words[0] {
+		return usagef("Which app: %s or %s? Name one", words[0], p.app)
+	}
+	p.app = words[0]
+	return nil
 }
 
 // args checks the number of arguments; a wrong one is an error of usage that shows the right form.
@@ -135,6 +171,10 @@ func Execute(ctx context.Context, root *cobra.Command, arguments []string) int {
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return ExitInterrupted
 	}
+	wrong := new(usageError)
+	if errors.As(err, &wrong) && platform.ValidateAppName(wrong.arg) == nil && cmd.Flags().Lookup("app") != nil {
+		wrong.hint = fmt.Sprintf("For the app of that name: %s --app %s", cmd.CommandPath(), wrong.arg)
+	}
 	asJSON, _ := cmd.Flags().GetBool("json") // false where the flag does not exist
 	return Report(root.ErrOrStderr(), err, asJSON, cmd.CommandPath())
 }
@@ -142,7 +182,7 @@ func Execute(ctx context.Context, root *cobra.Command, arguments []string) int {
 // Report shows an error to a person, or as JSON to a program, and gives the exit code.
 func Report(w io.Writer, err error, asJSON bool, command string) int {
 	if wrong := new(usageError); errors.As(err, &wrong) {
-		e := platform.Errorf(platform.Invalid, "usage", "%s", sentence(wrong.Error())).WithHint("%s --help", command)
+		e := platform.Errorf(platform.Invalid, "usage", "%s", sentence(wrong.Error())).WithHint("%s", firstOf(wrong.hint, command+" --help"))
 		show(w, e, asJSON)
 		return ExitUsage
 	}

@@ -96,8 +96,11 @@ func (p *program) server() (savedServer, error) {
 		one.CA = f
 	}
 	if one.URL == "" || one.Token == "" {
-		return savedServer{}, platform.Errorf(platform.Unauthenticated, "not_signed_in", "You are not signed in to a server.").
-			WithHint("Sign in with the address of the console: lugsail login https://console.example.com")
+		missing := platform.Errorf(platform.Unauthenticated, "not_signed_in", "You are not signed in to a server.")
+		if local, _ := p.Local(); local != "" || one.URL != "" {
+			return savedServer{}, missing.WithHint("Sign in: lugsail login")
+		}
+		return savedServer{}, missing.WithHint("Sign in with the address of the console: lugsail login https://console.example.com")
 	}
 	return one, nil
 }

@@ -79,6 +79,7 @@ func (p *program) tokenCreate() *cobra.Command {
 	}
 	c.Flags().StringVar(&scope, "scope", "deploy", "what it may do: read, deploy or admin")
 	c.Flags().StringVarP(&of, "app", "a", "", "only this app")
+	complete(c, "app", p.completeApps)
 	c.Flags().IntVar(&days, "expires-days", 0, "days until it expires; 0 means 90")
 	return c
 }

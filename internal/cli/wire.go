@@ -37,6 +37,7 @@ type word struct {
 type release struct {
 	Number      int       `json:"number"`
 	Current     bool      `json:"current"`
+	State       string    `json:"state"`
 	Cause       string    `json:"cause"`
 	Plan        string    `json:"plan"`
 	Commit      string    `json:"commit"`
@@ -46,20 +47,22 @@ type release struct {
 }
 
 type deployment struct {
-	Number    int        `json:"number"`
-	Kind      string     `json:"kind"`
-	State     string     `json:"state"`
-	Cause     string     `json:"cause"`
-	Release   int        `json:"release"`
-	Failure   *failure   `json:"failure"`
-	Actor     string     `json:"actor"`
-	CreatedAt time.Time  `json:"created_at"`
-	StartedAt *time.Time `json:"started_at"`
-	EndedAt   *time.Time `json:"ended_at"`
-	Steps     []step     `json:"steps"`
+	Number      int        `json:"number"`
+	Kind        string     `json:"kind"`
+	State       string     `json:"state"`
+	Cause       string     `json:"cause"`
+	Commit      string     `json:"commit"`
+	CommitTitle string     `json:"commit_title"`
+	FromRelease int        `json:"from_release"`
+	Release     int        `json:"release"`
+	Failure     *failure   `json:"failure"`
+	Actor       string     `json:"actor"`
+	CreatedAt   time.Time  `json:"created_at"`
+	StartedAt   *time.Time `json:"started_at"`
+	EndedAt     *time.Time `json:"ended_at"`
 }
 
-func (d deployment) ended() bool { return d.State != "waiting" && d.State != "running" }
+func underWay(state string) bool { return state == "waiting" || state == "running" }
 
 func (d deployment) took() string {
 	if d.StartedAt == nil || d.EndedAt == nil {
@@ -74,17 +77,10 @@ type failure struct {
 	Hint    string `json:"hint"`
 }
 
-type step struct {
-	Name   string `json:"name"`
-	State  string `json:"state"`
-	Detail string `json:"detail"`
-}
-
 type replica struct {
 	Name        string     `json:"name"`
 	Release     int        `json:"release"`
 	State       string     `json:"state"`
-	Port        int        `json:"port"`
 	ExitCode    int        `json:"exit_code"`
 	OutOfMemory bool       `json:"out_of_memory"`
 	Restarts    int        `json:"restarts"`
