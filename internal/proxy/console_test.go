@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -69,6 +70,25 @@ func TestConsole_PageWhenItStaysAway(t *testing.T) {
 		t.Error(status)
 	}
 	mustContain(t, body, "The console is restarting")
+}
+
+func TestConsole_ProblemForProgramsWhenItStaysAway(t *testing.T) {
+	r, _ := consoleRig(t, func(c *Config) { c.limits.console = 100 * time.Millisecond })
+	res, err := r.client(t).Get("https://console.example.com/api/v1/apps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var problem struct {
+		Status              int
+		Code, Message, Hint string
+	}
+	if err := json.Unmarshal([]byte(readAll(t, res)), &problem); err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != 503 || res.Header.Get("Content-Type") != "application/problem+json" || problem.Status != 503 ||
+		problem.Code != "console_away" || problem.Message == "" || problem.Hint == "" {
+		t.Error(res.Status, res.Header, problem)
+	}
 }
 
 // git reads what the server says of a push while it still sends; both ways must flow at once.

@@ -213,6 +213,9 @@ func (e *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
 		pageNothing.write(w, r)
 	case errors.Is(err, errStarting):
 		pageStarting.write(w, r)
+	case errors.Is(err, errNoConsole) && strings.HasPrefix(r.URL.Path, "/api/"):
+		pageConsole.problem(w, "console_away", "The console is restarting, or does not run.",
+			"Try again in a few seconds. On the server, `lugsail service status` shows whether it runs.")
 	case errors.Is(err, errNoConsole):
 		pageConsole.write(w, r)
 	case e.body != nil && e.body.readFailed():

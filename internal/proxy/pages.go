@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"html"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ type page struct {
 
 var (
 	pageUnknown  = page{404, "There is no app at this address", "Check the address for a typing mistake. If it is your domain, add it to your app first.", 0}
-	pageNothing  = page{503, "Nothing is running here yet", "The app has no running release at this moment. Its owner can deploy one, or look at its logs.", 10}
+	pageNothing  = page{503, "Nothing is running here", "The app has not been deployed yet, or is scaled to 0 replicas. Its owner can deploy it or scale it up.", 10}
 	pageStarting = page{503, "This server has just started", "The apps come up in a moment. This page tries again by itself.", 5}
 	pageDead     = page{502, "The app does not answer", "It may be restarting. Try again in a moment; its owner finds the reason in the app's logs.", 5}
 	pageTimeout  = page{504, "The app took too long to answer", "Try again in a moment; its owner finds the reason in the app's logs.", 0}
@@ -57,6 +58,20 @@ func (p page) write(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodHead {
 		_, _ = w.Write([]byte(body)) // a client that has gone needs no page
 	}
+}
+
+// problem answers a program that asked the API: as every error of the API is written.
+func (p page) problem(w http.ResponseWriter, code, message, hint string) {
+	body := fmt.Sprintf(`{"type":"about:blank","title":%q,"status":%d,"code":%q,"message":%q,"hint":%q}`+"\n",
+		http.StatusText(p.status), p.status, code, message, hint)
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Retry-After", strconv.Itoa(p.retry))
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(p.status)
+	_, _ = io.WriteString(w, body) // a client that has gone needs no answer
 }
 
 func (p page) html() string {

@@ -104,7 +104,7 @@ func TestProxy_PagesForAppsWithoutTargets(t *testing.T) {
 		if status != 503 {
 			t.Error(host, status)
 		}
-		mustContain(t, body, "<h1>Nothing is running here yet</h1>")
+		mustContain(t, body, "<h1>Nothing is running here</h1>")
 		_, text := r.get("https://"+host+"/", "Accept", "application/json")
 		mustLack(t, text, "<")
 	}
