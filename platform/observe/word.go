@@ -47,7 +47,7 @@ func judgeRunning(l Look) Word {
 		if r.Release == l.Release.Number && r.State == platform.ReplicaRunning && r.Index <= l.App.Scale.Of(r.Process) {
 			running++
 		}
-		oom = oom || r.OutOfMemory
+		oom = oom || r.OutOfMemory && r.Release == l.Release.Number
 	}
 	switch {
 	case wanted == 0:
@@ -57,11 +57,25 @@ func judgeRunning(l Look) Word {
 	case oom:
 		return Word{"warn", "Warning", fmt.Sprintf("A replica ran out of the memory of plan %s. Choose a larger plan.", l.App.Plan)}
 	case running < wanted:
-		return Word{"warn", "Warning", fmt.Sprintf("%d of %d replicas are running.", running, wanted)}
+		return Word{"warn", "Warning", fmt.Sprintf("%d of %d replicas %s running.", running, wanted, is(running))}
 	case l.Latest != nil && !l.Latest.State.Ended():
 		return Word{"ok", "Updating", fmt.Sprintf("v%d serves while deployment %d is under way.", l.Release.Number, l.Latest.Number)}
 	case l.Latest != nil && l.Latest.State == platform.DeploymentFailed:
 		return Word{"ok", "Ok", fmt.Sprintf("v%d serves. The latest deployment failed: %s", l.Release.Number, l.Latest.FailureText)}
 	}
-	return Word{"ok", "Ok", fmt.Sprintf("v%d serves; %d of %d replicas are running.", l.Release.Number, running, wanted)}
+	return Word{"ok", "Ok", fmt.Sprintf("v%d serves; %s %s running.", l.Release.Number, replicas(running), is(running))}
+}
+
+func replicas(n int) string {
+	if n == 1 {
+		return "1 replica"
+	}
+	return fmt.Sprintf("%d replicas", n)
+}
+
+func is(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }

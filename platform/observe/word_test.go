@@ -14,6 +14,10 @@ func TestJudge(t *testing.T) {
 	up := func(index, release int) platform.Replica {
 		return platform.Replica{Process: "web", Index: index, Release: release, State: platform.ReplicaRunning}
 	}
+	one := platform.App{State: platform.AppActive, Plan: "nano"}
+	oom := func(release int) platform.Replica {
+		return platform.Replica{Process: "web", Index: 1, Release: release, State: platform.ReplicaExited, OutOfMemory: true}
+	}
 	failed := &platform.Deployment{Number: 4, State: platform.DeploymentFailed, FailureText: "npm ended."}
 	for _, test := range []struct {
 		name          string
@@ -23,9 +27,12 @@ func TestJudge(t *testing.T) {
 		{"new", observe.Look{App: app}, "pending", "Push your code"},
 		{"first under way", observe.Look{App: app, Latest: &platform.Deployment{State: platform.DeploymentRunning}}, "pending", "under way"},
 		{"first failed", observe.Look{App: app, Latest: failed}, "bad", "npm ended."},
-		{"all run", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3), up(2, 3)}}, "ok", "2 of 2"},
-		{"one is missing", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3), up(2, 2)}}, "warn", "1 of 2"},
-		{"more than wanted", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3), up(2, 3), up(3, 3)}}, "ok", "2 of 2"},
+		{"all run", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3), up(2, 3)}}, "ok", "v3 serves; 2 replicas are running."},
+		{"one is all", observe.Look{App: one, Release: release, Replicas: []platform.Replica{up(1, 3)}}, "ok", "v3 serves; 1 replica is running."},
+		{"an older one ran out of memory", observe.Look{App: one, Release: release, Replicas: []platform.Replica{up(1, 3), oom(2)}}, "ok", "serves"},
+		{"one ran out of memory", observe.Look{App: one, Release: release, Replicas: []platform.Replica{up(1, 3), oom(3)}}, "warn", "larger plan"},
+		{"one is missing", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3), up(2, 2)}}, "warn", "1 of 2 replicas is running."},
+		{"more than wanted", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3), up(2, 3), up(3, 3)}}, "ok", "2 replicas"},
 		{"none runs", observe.Look{App: app, Release: release}, "bad", "keeps trying"},
 		{"latest failed", observe.Look{App: app, Release: release, Latest: failed, Replicas: []platform.Replica{up(1, 3), up(2, 3)}}, "ok", "latest deployment failed"},
 		{"leaving", observe.Look{App: platform.App{State: platform.AppDestroying}}, "pending", "being removed"},

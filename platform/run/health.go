@@ -126,7 +126,7 @@ func stopped(name string, r platform.Replica) error {
 			WithHint("Choose a larger plan: lugsail scale --plan small. Or make the app need less memory at its start.")
 	}
 	return platform.Errorf(platform.Conflict, "replica_stopped", "%s stopped with exit code %d before it was healthy.", name, r.ExitCode).
-		WithHint("Its last lines in the log above say why. An app must keep running and answer on $PORT.")
+		WithHint("Its last lines in the log say why. An app must keep running and answer on $PORT.")
 }
 
 func (w *wait) loopback(listeners []platform.Listener) error {
