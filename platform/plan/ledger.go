@@ -17,8 +17,9 @@ type Capacity struct {
 
 // Offer is a plan with how often it still fits.
 type Offer struct {
-	Plan platform.Plan `json:"plan"`
-	Fits int           `json:"fits"`
+	Plan    platform.Plan `json:"plan"`
+	Fits    int           `json:"fits"`
+	Limited bool          `json:"limited"` // the machine has fewer cores than the plan may use
 }
 
 // Promise is the memory that an app's plan and scale promise.
@@ -55,7 +56,7 @@ func Measure(memory int64, cpus int, apps []platform.App) Capacity {
 func (c Capacity) Offers() []Offer {
 	var offers []Offer
 	for _, p := range Catalogue() {
-		offers = append(offers, Offer{Plan: p, Fits: int(c.Free / p.Memory)})
+		offers = append(offers, Offer{Plan: p, Fits: int(c.Free / p.Memory), Limited: p.CPUBurst > float64(c.CPUs)})
 	}
 	return offers
 }

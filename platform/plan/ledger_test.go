@@ -37,6 +37,14 @@ func TestMeasure_SmallMachineKeeps384MB(t *testing.T) {
 	}
 }
 
+func TestOffers_TellWhereCoresLimit(t *testing.T) {
+	for _, o := range plan.Measure(64*gib, 2, nil).Offers() {
+		if want := o.Plan.CPUBurst > 2; o.Limited != want {
+			t.Errorf("%s, which may use %g cores, on 2: limited %t", o.Plan.Name, o.Plan.CPUBurst, o.Limited)
+		}
+	}
+}
+
 func TestAdmit(t *testing.T) {
 	none := platform.App{State: platform.AppDestroying}
 	c := plan.Measure(2*gib, 2, []platform.App{app("nano", 1)})

@@ -13,7 +13,8 @@ import (
 // Plan is a plan and how often it still fits.
 type Plan struct {
 	platform.Plan
-	Fits int `json:"fits"`
+	Fits    int  `json:"fits"`
+	Limited bool `json:"limited"` // capacity.cpus is less than the plan may use
 }
 
 // PlansList answers GET /plans.
@@ -23,7 +24,7 @@ func (a *API) PlansList(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]any{
-		"plans":    list(offers, func(o plan.Offer) Plan { return Plan{Plan: o.Plan, Fits: o.Fits} }),
+		"plans":    list(offers, func(o plan.Offer) Plan { return Plan{Plan: o.Plan, Fits: o.Fits, Limited: o.Limited} }),
 		"capacity": capacity,
 	})
 }

@@ -24,6 +24,7 @@ type planCard struct {
 	Chosen   bool
 	Disabled bool
 	Note     string
+	Limit    string // of what this machine has less than the plan; "" when nothing
 }
 
 // Create answers GET /create.
@@ -64,9 +65,18 @@ func (c *Console) createPage(e echo.Context, name, chosen string) (createPage, e
 		if o.Fits == 0 {
 			card.Note = "Needs " + plan.Bytes(o.Plan.Memory-capacity.Free) + " more than is free"
 		}
+		card.Limit = limit(o, capacity)
 		page.Plans = append(page.Plans, card)
 	}
 	return page, nil
+}
+
+// limit says that a plan that fits may use more cores than there are.
+func limit(o plan.Offer, capacity plan.Capacity) string {
+	if !o.Limited || o.Fits == 0 {
+		return ""
+	}
+	return "limited to this server's " + plural(capacity.CPUs, "core")
 }
 
 func times(n int) string {

@@ -55,7 +55,7 @@ func planCards(a platform.App, offers []plan.Offer, capacity plan.Capacity) []pl
 		wanted := a
 		wanted.Plan = o.Plan.Name
 		short := plan.Promise(wanted) - plan.Promise(a) - capacity.Free
-		card := planCard{Plan: o.Plan, Chosen: o.Plan.Name == a.Plan, Note: "Fits"}
+		card := planCard{Plan: o.Plan, Chosen: o.Plan.Name == a.Plan, Note: "Fits", Limit: limit(o, capacity)}
 		switch {
 		case card.Chosen:
 			card.Note = "The plan now"
