@@ -262,3 +262,15 @@ func TestPages_ErrorsLeadBack(t *testing.T) {
 		t.Error("a refused rollback does not show the app's page again")
 	}
 }
+
+func TestPages_ARefusedConfigVarKeepsWhatWasTyped(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	form := url.Values{"name": {"1 bad"}, "value": {"two\n  lines"}, "lines": {"A=b"}}
+	page := r.do(ask{method: post, path: "/apps/mine/config", session: r.session, form: form}).want(t, http.StatusUnprocessableEntity).body
+	for _, typed := range []string{`value="1 bad"`, "two\n  lines</textarea>", "A=b</textarea>"} {
+		if !strings.Contains(page, typed) {
+			t.Errorf("the form has lost %q", typed)
+		}
+	}
+}

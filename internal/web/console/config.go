@@ -15,7 +15,9 @@ type configPage struct {
 	Names    []string
 	Revealed string // the one name whose value is shown
 	Value    string
-	Name     string // what the form holds; values are not given back
+	Name     string // with Typed and Lines: what the form holds after it was refused
+	Typed    string
+	Lines    string
 }
 
 // Config answers GET /apps/:app/config: names only.
@@ -40,21 +42,21 @@ func (c *Console) configWith(e echo.Context, page configPage, wrong error) error
 
 // ConfigSet answers POST /apps/:app/config: one name and value, or the lines of an .env file, or both.
 func (c *Console) ConfigSet(e echo.Context) error {
-	set, err := platform.ParseDotenv(e.FormValue("lines"))
-	name := strings.TrimSpace(e.FormValue("name"))
-	if name != "" {
-		maps.Copy(set, map[string]string{name: strings.ReplaceAll(e.FormValue("value"), "\r\n", "\n")})
+	form := configPage{Name: strings.TrimSpace(e.FormValue("name")), Typed: e.FormValue("value"), Lines: e.FormValue("lines")}
+	set, err := platform.ParseDotenv(form.Lines)
+	if form.Name != "" {
+		maps.Copy(set, map[string]string{form.Name: strings.ReplaceAll(form.Typed, "\r\n", "\n")})
 	}
 	if err == nil && len(set) == 0 {
 		err = platform.Errorf(platform.Invalid, "config_empty", "There is nothing to save.").
 			WithHint("Give a name and a value, or paste lines such as NAME=value.")
 	}
 	if err != nil {
-		return c.configWith(e, configPage{Name: name}, err)
+		return c.configWith(e, form, err)
 	}
 	d, err := c.apps.SetConfigVars(e.Request().Context(), request.Actor(e), e.Param("app"), set, nil)
 	if err != nil {
-		return c.configWith(e, configPage{Name: name}, err)
+		return c.configWith(e, form, err)
 	}
 	return afterwards(e, d, appPath(e, "/config"), "saved")
 }
@@ -79,5 +81,5 @@ func (c *Console) ConfigReveal(e echo.Context) error {
 	if !ok {
 		return c.configWith(e, configPage{}, platform.Errorf(platform.NotFound, "config_not_found", "There is no config var of that name."))
 	}
-	return c.configWith(e, configPage{Revealed: name, Value: value}, nil)
+	return c.configWith(e, configPage{Revealed: name, Name: name, Value: value, Typed: value}, nil)
 }
