@@ -76,7 +76,10 @@ func TestRecover_SetsThePasswordAndEndsOtherSessions(t *testing.T) {
 		t.Error("the page does not say whose password it sets")
 	}
 	form := url.Values{"password": {"another good password"}, "again": {"another good password"}}
-	r.do(ask{method: post, path: "/recover/" + token, form: form}).want(t, http.StatusSeeOther)
+	done := r.do(ask{method: post, path: "/recover/" + token, form: form}).want(t, http.StatusSeeOther)
+	if got := done.Header.Get("Location"); got != "/account?done=recovered" {
+		t.Errorf("leads to %s, not to the tokens that still work", got)
+	}
 	r.do(ask{path: "/api/v1/account", session: r.session}).want(t, http.StatusUnauthorized)
 	r.do(ask{method: post, path: "/recover/" + token, form: form}).want(t, http.StatusNotFound)
 }

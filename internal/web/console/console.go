@@ -114,11 +114,11 @@ func (c *Console) Trouble(e echo.Context, status int, wrong *platform.Error) err
 	if status == http.StatusUnauthorized {
 		return e.Redirect(http.StatusSeeOther, loginPath(e))
 	}
-	page := troublePage{Back: "/", To: "To your apps"}
+	page, nav := troublePage{Back: "/", To: "To your apps"}, ""
 	if name := e.Param("app"); name != "" && status != http.StatusNotFound {
-		page = troublePage{Back: "/apps/" + url.PathEscape(name), To: "Back to " + name}
+		page, nav = troublePage{Back: "/apps/" + url.PathEscape(name), To: "Back to " + name}, "apps"
 	}
-	return c.show(e, status, "trouble", frame{Title: troubleTitle(status), Nav: "apps", Wrong: wrong, Data: page})
+	return c.show(e, status, "trouble", frame{Title: troubleTitle(status), Nav: nav, Wrong: wrong, Data: page})
 }
 
 // troublePage is where the page of an error leads.
@@ -143,7 +143,8 @@ var notices = map[string]string{
 	"unchanged":  "Nothing changed, so nothing was deployed.",
 	"added":      "The domain is added.",
 	"removed":    "Removed.",
-	"password":   "Your password is changed. All other browsers are signed out.",
+	"password":   "Your password is changed. All other browsers are signed out; tokens go on working.",
+	"recovered":  "Your password is set. All other browsers are signed out; tokens go on working: revoke those that you do not know.",
 	"revoked":    "The token no longer works.",
 	"ended":      "That browser is signed out.",
 	"signed-out": "You are signed out.",

@@ -45,7 +45,7 @@ func (c *Console) SetupClaim(e echo.Context) error {
 	if err == nil {
 		session, err = c.accounts.Claim(e.Request().Context(), e.Param("token"), email, password, request.Source(e), request.UserAgent(e))
 	}
-	return c.enter(e, err, session, "setup", frame{Title: "Set up this server", Data: linkForm{Email: email}})
+	return c.enter(e, err, session, "setup", "/", frame{Title: "Set up this server", Data: linkForm{Email: email}})
 }
 
 // RecoverSet answers POST /recover/:token: a new password, signed in.
@@ -56,14 +56,14 @@ func (c *Console) RecoverSet(e echo.Context) error {
 	if err == nil {
 		session, err = c.accounts.Recover(e.Request().Context(), e.Param("token"), password, request.Source(e), request.UserAgent(e))
 	}
-	return c.enter(e, err, session, "recover", frame{Title: "Set a new password", Data: linkForm{}})
+	return c.enter(e, err, session, "recover", "/account?done=recovered", frame{Title: "Set a new password", Data: linkForm{}})
 }
 
-// enter signs in, or shows the form again as long as the link still works.
-func (c *Console) enter(e echo.Context, err error, session, purpose string, f frame) error {
+// enter signs in and leads to next, or shows the form again as long as the link still works.
+func (c *Console) enter(e echo.Context, err error, session, purpose, next string, f frame) error {
 	if err == nil {
 		request.KeepSession(e, session)
-		return e.Redirect(http.StatusSeeOther, "/")
+		return e.Redirect(http.StatusSeeOther, next)
 	}
 	form := f.Data.(linkForm)
 	email, linkErr := c.accounts.CheckLink(e.Request().Context(), e.Param("token"), purpose, request.Source(e))
