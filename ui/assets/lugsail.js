@@ -87,8 +87,14 @@ function sgr(style, codes) {
   return next;
 }
 
+// What scrolls a log: itself or, on a small screen, the page.
+function scroller(log) {
+  return getComputedStyle(log).overflowY === "visible" ? document.scrollingElement : log;
+}
+
 function addLine(log, time, who, text, stream) {
-  const stay = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+  const box = scroller(log);
+  const stay = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
   log.querySelector(".none")?.remove();
   const line = document.createElement("p");
   if (time) line.append(Object.assign(document.createElement("time"), { textContent: time.slice(11, 19) }));
@@ -97,12 +103,10 @@ function addLine(log, time, who, text, stream) {
   paint(line, text);
   log.append(line);
   while (log.childElementCount > maxLines) log.firstElementChild.remove();
-  if (stay) log.scrollTop = log.scrollHeight;
+  if (stay) box.scrollTop = box.scrollHeight;
 }
 
 for (const log of document.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
-
-document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 // EventSource comes back by itself after a lost connection, but not after an answer such as 503,
 // which is given while the control plane restarts.

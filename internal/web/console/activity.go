@@ -3,6 +3,7 @@ package console
 import (
 	"math"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -13,6 +14,36 @@ import (
 type activityPage struct {
 	Events []platform.Event
 	Older  int64 // where the next page begins; 0 when there is none
+}
+
+// actions are what happened, in words; what is not here says it by itself: "domain.added".
+var actions = map[string]string{
+	"account.create": "owner's account made", "account.password": "password changed",
+	"account.recover": "password set anew", "account.recover_link": "recovery link made",
+	"app.configured": "settings changed", "app.destroy": "app being destroyed",
+	"config.changed": "config vars changed", "config.revealed": "config vars shown",
+	"deployment.cancel": "deployment to be cancelled", "session.create": "signed in", "session.revoke": "browser signed out",
+	"token.create": "token made", "token.revoke": "token revoked",
+}
+
+func action(name string) string {
+	if words, ok := actions[name]; ok {
+		return words
+	}
+	return strings.NewReplacer(".", " ", "_", " ").Replace(name)
+}
+
+// door says through which door somebody came; what Lugsail does by itself needs none.
+func door(via string) string {
+	switch via {
+	case "cli":
+		return "command line"
+	case "api":
+		return "API"
+	case "system":
+		return ""
+	}
+	return via
 }
 
 const eventsShown = 50

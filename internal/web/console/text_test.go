@@ -63,7 +63,7 @@ func TestView_TimesAndSizesReadAsPeopleSay(t *testing.T) {
 	}
 	now := time.Now()
 	later := now.Add(65 * time.Second)
-	if got := took(&now, &later); got != "1 min 5 s" {
+	if got := took(&now, &later); got != "1\u00a0min\u00a05\u00a0s" {
 		t.Errorf("took: %q", got)
 	}
 	if got := browser("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"); got != "Chrome on Linux" {

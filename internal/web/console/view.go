@@ -65,6 +65,8 @@ func (c *Console) functions() template.FuncMap {
 		"list":     func(v ...any) []any { return v },
 		"plural":   plural,
 		"browser":  browser,
+		"action":   action,
+		"door":     door,
 		"without":  func(name, text string) string { return strings.TrimPrefix(text, name+" ") },
 	}
 }
@@ -101,16 +103,16 @@ func left(d time.Duration) string {
 	return "ends in " + plural(int((d+12*time.Hour).Hours()/24), "day")
 }
 
-// took writes a length of time: "0.6 s", "1 min 5 s". An unfinished or unknown one is "".
+// took writes a length of time: "0.6 s", "1 min 5 s", never broken into two lines. An unfinished or unknown one is "".
 func took(from, to *time.Time) string {
 	if from == nil || to == nil {
 		return ""
 	}
 	d := to.Sub(*from)
 	if d < time.Minute {
-		return fmt.Sprintf("%.1f s", max(0, d.Seconds()))
+		return fmt.Sprintf("%.1f\u00a0s", max(0, d.Seconds()))
 	}
-	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	return fmt.Sprintf("%d\u00a0min\u00a0%d\u00a0s", int(d.Minutes()), int(d.Seconds())%60)
 }
 
 func plural(n int, word string) string {
