@@ -98,10 +98,10 @@ func (f *logFollower) join(ctx context.Context, cancel func(), appID string, tai
 
 // unlessGone leaves out the error of a follower that has gone.
 func unlessGone(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // since tells a replica's lines without those that were told before following began.

@@ -16,7 +16,7 @@ install() {
 }
 
 push() {
-	token=$(sed -n 's|.*/setup/\([A-Za-z0-9_-]*\).*|\1|p' /root/install.out)
+	token=$(sed -n 's|.*/setup/\([A-Za-z0-9_-]*\).*|\1|p' /root/install.out | head -n 1)
 	answer=$(curl -sS --cacert $ca --resolve console.localhost:443:127.0.0.1 -H 'Content-Type: application/json' \
 		-d "{\"token\":\"$token\",\"email\":\"ada@example.com\",\"password\":\"correct horse battery\",\"name\":\"machine\"}" \
 		https://console.localhost/api/v1/setup)
