@@ -25,7 +25,7 @@ type Route struct {
 	Release int      `json:"release"` // 0: the app has nothing live yet
 	Targets []Target `json:"targets"`
 	Coming  bool     `json:"coming"` // there is no target just now, but replicas are on their way: requests wait for them
-	ACME    bool     `json:"acme"` // a public name whose certificate comes from ACME, where ACME is configured; else from the internal CA
+	ACME    bool     `json:"acme"`   // a public name whose certificate comes from ACME, where ACME is configured; else from the internal CA
 }
 
 // Target is an address that the proxy sends requests to.
