@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -26,10 +27,10 @@ func lockInstance(path string) (*instanceLock, error) {
 	if !ok {
 		return nil, alreadyRunning(path)
 	}
-	// In place, not replaced: a new file would not be the locked one.
+	// In place, not replaced: a new file would not be the locked one. The lock holds without it,
+	// on a full disk for example.
 	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
-		_ = file.Close() // already failing
-		return nil, fmt.Errorf("writing %s: %w", path, err)
+		slog.Warn("the lock does not name its holder", "error", err)
 	}
 	return &instanceLock{file: file}, nil
 }

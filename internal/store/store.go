@@ -91,9 +91,11 @@ func open(ctx context.Context, cfg Config, steps []*gormigrate.Migration) (_ *St
 	if s.logs, err = newLogs(filepath.Join(cfg.Dir, "logs"), s.now); err != nil {
 		return nil, err
 	}
+	useSpare(cfg.Dir)
 	if err := s.openDatabase(ctx, steps); err != nil {
 		return nil, err
 	}
+	keepSpare(cfg.Dir)
 	return s, nil
 }
 
