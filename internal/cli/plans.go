@@ -17,7 +17,7 @@ func (p *program) plans() *cobra.Command {
 			}
 			var answer struct {
 				Plans    []plan
-				Capacity struct{ Memory, Reserved, Promised, Free int64 }
+				Capacity struct{ Memory, Reserved, Promised, Free, CPUs int64 }
 			}
 			raw, err := c.call(cmd.Context(), http.MethodGet, "/api/v1/plans", nil, &answer)
 			if err != nil {
@@ -27,6 +27,9 @@ func (p *program) plans() *cobra.Command {
 				rows := [][]string{{"PLAN", "MEMORY", "CPU", "FITS"}}
 				for _, o := range answer.Plans {
 					fits := fmt.Sprintf("%d more", o.Fits)
+					if o.Limited {
+						fits += fmt.Sprintf(", limited to this server's cores (%d)", answer.Capacity.CPUs)
+					}
 					if o.Fits == 0 {
 						fits = "no"
 					}

@@ -109,6 +109,7 @@ type plan struct {
 	CPUBurst      float64 `json:"cpu_burst"`
 	MonthlyDollar float64 `json:"monthly_dollar"`
 	Fits          int     `json:"fits"`
+	Limited       bool    `json:"limited"`
 }
 
 type token struct {
