@@ -39,12 +39,19 @@ func (m moment) Colour() string {
 	switch {
 	case m.Current:
 		return "ok"
-	case m.Deployment != nil && m.Deployment.State == platform.DeploymentFailed:
+	case m.state() == platform.DeploymentFailed:
 		return "bad"
-	case m.Deployment != nil && !m.Deployment.State.Ended():
+	case !m.state().Ended():
 		return "pending"
 	}
 	return "quiet"
+}
+
+func (m moment) state() platform.DeploymentState {
+	if m.Release != nil {
+		return m.Release.State
+	}
+	return m.Deployment.State
 }
 
 // Overview answers GET /apps/:app.
@@ -90,11 +97,9 @@ func timeline(f frame, releases []platform.Release, deployments []platform.Deplo
 		r := &releases[i]
 		made[r.DeploymentID] = true
 		current := r.Number == f.App.App.CurrentRelease
-		d := byID[r.DeploymentID]
-		went := d == nil || d.State == platform.DeploymentLive
 		line = append(line, moment{
-			At: r.CreatedAt, Release: r, Deployment: d, Current: current,
-			Returnable: !current && went && f.May("deploy"),
+			At: r.CreatedAt, Release: r, Deployment: byID[r.DeploymentID], Current: current,
+			Returnable: !current && r.State == platform.DeploymentLive && f.May("deploy"),
 		})
 	}
 	for i := range deployments {
