@@ -71,6 +71,17 @@ func TestView_TimesAndSizesReadAsPeopleSay(t *testing.T) {
 	}
 }
 
+func TestProgram_IsOnTheServerThatWasAsked(t *testing.T) {
+	for console, want := range map[string]string{
+		"https://console.192-0-2-1.sslip.io:8443": "root@console.192-0-2-1.sslip.io:/",
+		"https://console.localhost":               "root@SERVER:/",
+	} {
+		if got := program(console); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s", console, got)
+		}
+	}
+}
+
 func TestReplicas_WhatWasRetiredIsNotShown(t *testing.T) {
 	a := platform.App{CurrentRelease: 2, Scale: platform.Scale{"web": 1}}
 	rows := replicaRows(a, []platform.Replica{

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"net/url"
+	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +67,8 @@ func (c *Console) functions() template.FuncMap {
 		"stepName": func(n platform.StepName) string { return stepNames[n] },
 		"list":     func(v ...any) []any { return v },
 		"plural":   plural,
+		"arch":     func() string { return runtime.GOARCH },
+		"program":  program,
 		"browser":  browser,
 		"action":   action,
 		"door":     door,
@@ -74,6 +79,20 @@ func (c *Console) functions() template.FuncMap {
 var stepNames = map[platform.StepName]string{
 	platform.StepBuild: "Build", platform.StepRelease: "Release", platform.StepStart: "Start",
 	platform.StepHealth: "Check", platform.StepSwitch: "Switch", platform.StepRetire: "Retire old",
+}
+
+// program is where scp finds the command line, the very program that runs here, seen from the
+// computer of somebody who came to the console at that address.
+func program(consoleURL string) string {
+	path, err := os.Executable()
+	if err != nil {
+		path = "/usr/local/bin/lugsail" // as it is installed
+	}
+	host := "SERVER"
+	if u, err := url.Parse(consoleURL); err == nil && !strings.HasSuffix(u.Hostname(), "localhost") {
+		host = u.Hostname()
+	}
+	return "root@" + host + ":" + path
 }
 
 // ago writes how long something is past, as people say it.
