@@ -47,6 +47,7 @@ type machine struct {
 	config   config.Config
 	service  service.Config
 	out      io.Writer
+	json     bool
 }
 
 func (m machine) printf(format string, args ...any) {
@@ -76,7 +77,7 @@ func (s *settings) machine(cmd *cobra.Command) (machine, error) {
 	}
 	logTo("warn")
 	sc, err := s.service(c)
-	return machine{s, c, sc, cmd.OutOrStdout()}, err
+	return machine{s, c, sc, cmd.OutOrStdout(), asJSON(cmd)}, err
 }
 
 func dirOf(path string) string { return filepath.Dir(path) }
@@ -101,8 +102,17 @@ func checkHost(_ context.Context, m machine) error {
 		DataDir: m.config.DataDir, Dirs: m.directories(), Present: m.config.Instance != "",
 		Ports: []int{m.config.HTTPPort, m.config.HTTPSPort}, Own: own,
 	}.Run()
-	if len(found) == 0 {
-		return nil
+	if m.json {
+		problems := []*platform.Error{}
+		for _, err := range found {
+			problems = append(problems, platform.AsError(err))
+		}
+		if err := printJSON(m.out, map[string]any{"problems": problems}); err != nil {
+			return err
+		}
+	}
+	if len(found) == 0 || m.json {
+		return errors.Join(found...)
 	}
 	for _, err := range found[:len(found)-1] {
 		e := platform.AsError(err)
@@ -222,11 +232,21 @@ func fingerprint(_ context.Context, m machine) error {
 	for i := 0; i < len(text); i += 2 {
 		parts = append(parts, text[i:i+2])
 	}
+	if m.json {
+		return printJSON(m.out, map[string]string{"fingerprint": strings.Join(parts, ":")})
+	}
 	m.printf("%s\n", strings.Join(parts, ":"))
 	return nil
 }
 
 func showSettings(_ context.Context, m machine) error {
+	if m.json {
+		all := map[string]string{}
+		for _, f := range config.Fields() {
+			all[f.Name] = m.config.Setting(f.Name)
+		}
+		return printJSON(m.out, map[string]any{"settings": all})
+	}
 	w := tabwriter.NewWriter(m.out, 0, 4, 2, ' ', 0)
 	for _, f := range config.Fields() {
 		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\n", f.Name, m.config.Setting(f.Name), f.Usage); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/account"
 )
 
 // setupLink asks the running control plane for a new one-time link, by each name of the console; a
@@ -43,8 +44,7 @@ func setupLinkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(urls, "\n"))
-			return err
+			return printLink(cmd, urls)
 		},
 	})
 }
@@ -69,8 +69,17 @@ func recoverCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(urls, "\n"))
-			return err
+			return printLink(cmd, urls)
 		},
 	})
+}
+
+// printLink gives programs the addresses alone, and people a word beside them.
+func printLink(cmd *cobra.Command, urls []string) error {
+	if asJSON(cmd) {
+		return printJSON(cmd.OutOrStdout(), map[string]any{"urls": urls, "minutes": int(account.LinkLife.Minutes())})
+	}
+	_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(urls, "\n"))
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "Open it in a browser. It works once, for %d minutes.\n", int(account.LinkLife.Minutes())) // a closed pipe ends the program by signal
+	return err
 }

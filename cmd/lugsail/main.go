@@ -26,8 +26,11 @@ func program() int {
 	if gitserver.IsHook(os.Args) {
 		return gitserver.HookMain(os.Args, os.Environ(), os.Stdin, os.Stdout)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	ctx, letGo := signal.NotifyContext(ctx, os.Interrupt)
+	defer letGo()
+	context.AfterFunc(ctx, letGo) // a second Ctrl-C ends what is stuck; a second SIGTERM must not cut a stop short
 	root := cli.New(cli.Deps{
 		Version: version, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv, Local: local,
 	})

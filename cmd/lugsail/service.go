@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -68,8 +67,8 @@ func (s *settings) status() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
-				err = json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"running": running, "parts": parts})
+			if asJSON(cmd) {
+				err = printJSON(cmd.OutOrStdout(), map[string]any{"running": running, "parts": parts})
 			} else {
 				err = printParts(cmd.OutOrStdout(), parts)
 			}

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"encoding/json"
+	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lugsail/lugsail/internal/cli"
 	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/service"
 	"github.com/lugsail/lugsail/platform"
@@ -15,7 +19,21 @@ import (
 
 // serverCommands are those that work on the server itself.
 func serverCommands() []*cobra.Command {
-	return []*cobra.Command{serveCommand(), proxyCommand(), serviceCommand(), hostCommand(), setupLinkCommand(), recoverCommand()}
+	all := []*cobra.Command{serveCommand(), proxyCommand(), serviceCommand(), hostCommand(), setupLinkCommand(), recoverCommand()}
+	withoutJSON(all)
+	return all
+}
+
+// answers are the commands on the server that print something which programs want.
+var answers = []string{"setup-link", "recover", "service status", "host check", "host fingerprint", "host settings", "host summary"}
+
+func withoutJSON(commands []*cobra.Command) {
+	for _, c := range commands {
+		if !slices.Contains(answers, c.CommandPath()) {
+			cli.WithoutJSON(c)
+		}
+		withoutJSON(c.Commands())
+	}
 }
 
 // settings reads the configuration as the flags of a command say.
@@ -106,4 +124,16 @@ func firstOf(texts ...string) string {
 		}
 	}
 	return ""
+}
+
+func asJSON(cmd *cobra.Command) bool {
+	yes, _ := cmd.Flags().GetBool("json") // false where the flag does not exist
+	return yes
+}
+
+func printJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
 }

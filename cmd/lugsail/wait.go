@@ -80,9 +80,13 @@ func (m machine) either(what string, urls []string) {
 }
 
 func summary(ctx context.Context, m machine) error {
-	m.either("Console", m.config.ConsoleURLs())
+	if !m.json {
+		m.either("Console", m.config.ConsoleURLs())
+	}
 	links, err := setupLink(ctx, m.config)
 	switch {
+	case m.json && (err == nil || platform.IsKind(err, platform.Conflict)):
+		return printJSON(m.out, map[string][]string{"console": m.config.ConsoleURLs(), "set_up": append([]string{}, links...)})
 	case err == nil:
 		m.either("Set it up", links)
 		m.printf("             The link works once, for 60 minutes. A new one: lugsail setup-link\n")
