@@ -32,7 +32,11 @@ func (g GitDoor) App(ctx context.Context, actor platform.Actor, name string, wri
 	if write {
 		action = platform.ActionDeploy
 	}
-	return g.Service.find(ctx, actor, name, action)
+	app, err := g.Service.find(ctx, actor, name, action)
+	if platform.IsKind(err, platform.NotFound) {
+		return app, platform.AsError(err).WithHint("Create it: lugsail create %.60s. Your apps: lugsail apps", name)
+	}
+	return app, err
 }
 
 // Deploy records a deployment of what was pushed.

@@ -164,6 +164,15 @@ func TestSetConfigVars(t *testing.T) {
 	}
 }
 
+func TestGitDoor_AnAppThatIsNotThereCanBeCreated(t *testing.T) {
+	s, _ := newService(t)
+	_, err := app.GitDoor{Service: s}.App(t.Context(), owner, "nosuch", true)
+	want(t, err, platform.NotFound, "app_not_found")
+	if e := platform.AsError(err); !strings.Contains(e.Hint, "lugsail create nosuch") {
+		t.Error(e.Hint)
+	}
+}
+
 func TestRollback(t *testing.T) {
 	s, db := newService(t)
 	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
