@@ -101,7 +101,7 @@ func (s *Server) build() http.Handler {
 		}
 		e.Add(r.method, r.path, handler)
 	}
-	return headAsGet(e)
+	return s.dropRest(headAsGet(e))
 }
 
 // headAsGet lets HEAD ask what GET answers; net/http leaves the body out by itself.
