@@ -45,7 +45,7 @@ func (b *Builder) ensureBase(ctx context.Context, state *prepared, progress func
 }
 
 // imageRecipe changes when baseConfig does.
-const imageRecipe = "1"
+const imageRecipe = "2"
 
 func (b *Builder) makeBase(ctx context.Context, tag string, progress func(string)) (digest string, err error) {
 	dir, remove, err := b.scratch("base")
@@ -69,7 +69,7 @@ func (b *Builder) makeBase(ctx context.Context, tag string, progress func(string
 	if err != nil {
 		return "", fmt.Errorf("making the base image: %w", err)
 	}
-	if image, err = mutate.ConfigFile(image, baseConfig(config)); err != nil {
+	if image, err = mutate.ConfigFile(image, b.baseConfig(config)); err != nil {
 		return "", fmt.Errorf("making the base image: %w", err)
 	}
 	return b.push(ctx, image, baseRepository, tag)
@@ -77,7 +77,8 @@ func (b *Builder) makeBase(ctx context.Context, tag string, progress func(string
 
 var epoch = v1.Time{Time: time.Date(1980, 1, 1, 0, 0, 1, 0, time.UTC)}
 
-func baseConfig(config *v1.ConfigFile) *v1.ConfigFile {
+// baseConfig is inherited by every image that is built on it, the owner's label too.
+func (b *Builder) baseConfig(config *v1.ConfigFile) *v1.ConfigFile {
 	config = config.DeepCopy()
 	config.OS, config.Architecture, config.Created = "linux", architecture(), epoch
 	config.Config = v1.Config{
@@ -89,7 +90,7 @@ func baseConfig(config *v1.ConfigFile) *v1.ConfigFile {
 		},
 		Labels: map[string]string{
 			"io.buildpacks.base.distro.name": "debian", "io.buildpacks.base.distro.version": "13",
-			"io.buildpacks.base.maintainer": "Lugsail",
+			"io.buildpacks.base.maintainer": "Lugsail", labelInstance: b.config.Instance,
 		},
 	}
 	return config

@@ -131,6 +131,7 @@ const (
 	labelInstance = "lugsail.instance"
 	labelApp      = "lugsail.app"
 	labelBuild    = "lugsail.build"
+	labelTool     = "lugsail.tool" // an image that is needed once
 )
 
 // The user that builds run as.

@@ -52,9 +52,9 @@ func emptyDir(dir string) error {
 	return nil
 }
 
-// cleanTools removes images of ours without a name, which only tools are.
+// cleanTools removes the images of tools.
 func (b *Builder) cleanTools(ctx context.Context) error {
-	filters := make(client.Filters).Add("label", labelInstance+"="+b.config.Instance).Add("dangling", "true")
+	filters := make(client.Filters).Add("label", labelInstance+"="+b.config.Instance).Add("label", labelTool)
 	found, err := b.engine.ImageList(ctx, client.ImageListOptions{Filters: filters})
 	if err != nil {
 		return b.engineError("looking for tools that were left", err)

@@ -30,6 +30,21 @@ func TestPrepare_IsQuickWhenNothingIsToDo(t *testing.T) {
 	}
 }
 
+func TestImages_CarryTheOwnersLabel(t *testing.T) {
+	a := newApp(t, map[string]string{"index.html": "one"})
+	result, _ := a.mustBuild()
+	if err := shared.builder.Clean(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	found, err := shared.engine.ImageInspect(t.Context(), result.Image) // and what is used stays
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner := found.Config.Labels["lugsail.instance"]; owner != shared.config.Instance {
+		t.Errorf("the image's owner is %q, want %q", owner, shared.config.Instance)
+	}
+}
+
 func TestEnsure_PullsWhatTheEngineLost(t *testing.T) {
 	a := newApp(t, map[string]string{"index.html": "one"})
 	result, _ := a.mustBuild()

@@ -68,7 +68,7 @@ func (b *Builder) load(ctx context.Context, file string) (image string, err erro
 	}
 	defer func() { _ = f.Close() }() // read only
 	response, err := b.engine.ImageImport(ctx, client.ImageImportSource{Source: f, SourceName: "-"}, "", client.ImageImportOptions{
-		Changes: []string{"LABEL " + labelInstance + "=" + b.config.Instance},
+		Changes: []string{"LABEL " + labelInstance + "=" + b.config.Instance + " " + labelTool + "=once"},
 	})
 	if err != nil {
 		return "", b.engineError("loading the tools", err)
