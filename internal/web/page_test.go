@@ -1,6 +1,8 @@
 package web
 
 import (
+	"context"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -271,6 +273,23 @@ func TestPages_ARefusedConfigVarKeepsWhatWasTyped(t *testing.T) {
 	for _, typed := range []string{`value="1 bad"`, "two\n  lines</textarea>", "A=b</textarea>"} {
 		if !strings.Contains(page, typed) {
 			t.Errorf("the form has lost %q", typed)
+		}
+	}
+}
+
+// roomy is a machine with much memory and few cores.
+type roomy struct{ *engine }
+
+func (roomy) Capacity(context.Context) (int64, int, error) { return 64 << 30, 2, nil }
+
+func TestPages_PlansTellWhereTheCoresLimit(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	r.apps.Engine = roomy{r.engine}
+	for _, path := range []string{"/create", "/server", "/apps/mine/scaling"} {
+		page := html.UnescapeString(r.do(ask{path: path, session: r.session}).want(t, http.StatusOK).body)
+		if got := strings.Count(page, "limited to this server's 2 cores"); got != 3 { // large, xlarge, 2xlarge
+			t.Errorf("%s tells it of %d plans", path, got)
 		}
 	}
 }
