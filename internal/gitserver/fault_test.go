@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -72,6 +73,32 @@ func TestPush_ClientKilledWhileSendingLeavesTheOldState(t *testing.T) {
 	}
 	w.push(dir, "main") // and the same push goes through
 	w.wantSound("shop")
+}
+
+// receiving finds the git process that takes a push.
+func (w *world) receiving(app string) (pid int) {
+	wait(w.t, "git receive-pack", func() bool {
+		files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, file := range files {
+			line, _ := os.ReadFile(file)
+			if strings.HasSuffix(string(line), "\x00receive-pack\x00--stateless-rpc\x00"+w.repo(app)+"\x00") {
+				pid, _ = strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			}
+		}
+		return pid != 0
+	})
+	return pid
+}
+
+func TestPush_AKilledGitEndsThePushAtThePushersToo(t *testing.T) {
+	w := newWorld(t)
+	dir := w.checkout("shop")
+	c := w.start(dir, "push", "lugsail", "main")
+	c.waitFor("Deployment #1")
+	if err := syscall.Kill(w.receiving("shop"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, c.ended(1), "error")
 }
 
 func TestRun_StopRejectsWaitingPushesWithASentence(t *testing.T) {

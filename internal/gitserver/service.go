@@ -83,6 +83,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, c call) {
 	git := s.git("", s.hookEnv(p), append(args, "receive-pack", "--stateless-rpc", c.repo)...)
 	if err := stream(s.life, git, in, out); err != nil {
 		s.cfg.Log.InfoContext(r.Context(), "a push ended early", "app", c.app.Name, "error", err)
+		panic(http.ErrAbortHandler) // after an answer that looks whole, the pusher's git would wait for the rest for ever
 	}
 }
 
