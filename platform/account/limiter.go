@@ -16,7 +16,8 @@ type rate struct {
 }
 
 var (
-	accountRate = rate{burst: 10, period: time.Minute}
+	pairRate    = rate{burst: 10, period: time.Minute}      // one account, one source
+	accountRate = rate{burst: 100, period: 9 * time.Second} // one account, all sources
 	sourceRate  = rate{burst: 30, period: 2 * time.Second}
 )
 

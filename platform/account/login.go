@@ -36,11 +36,11 @@ func (s *Service) authenticate(ctx context.Context, email, password, source stri
 	if err != nil && !platform.IsKind(err, platform.NotFound) {
 		return account, fmt.Errorf("finding the account: %w", err)
 	}
-	key, err := s.throttleKey(ctx, account.ID, normal, source)
+	rates, err := s.throttle(ctx, account.ID, normal, source)
 	if err != nil {
 		return account, err
 	}
-	try, err := s.limits.reserve(s.now(), map[string]rate{key: accountRate, sourceKey(source): sourceRate})
+	try, err := s.limits.reserve(s.now(), rates)
 	if err != nil {
 		return account, err
 	}
@@ -59,18 +59,25 @@ func (s *Service) authenticate(ctx context.Context, email, password, source stri
 	return account, nil
 }
 
-// throttleKey gives a network that has a session of the account a bucket of its own.
-func (s *Service) throttleKey(ctx context.Context, accountID, email, source string) (string, error) {
+// throttle counts tries for the account from this network, of this network, and for the account from
+// everywhere. The last is for many networks together, so that a stranger alone shuts nobody out, and
+// does not count where a session of the account is.
+func (s *Service) throttle(ctx context.Context, accountID, email, source string) (map[string]rate, error) {
+	rates := map[string]rate{
+		"account:" + email + " from " + network(source): pairRate,
+		"account:" + email: accountRate,
+		sourceKey(source):  sourceRate,
+	}
 	sessions, err := s.Store.SessionsOf(ctx, accountID)
 	if err != nil {
-		return "", fmt.Errorf("reading the sessions: %w", err)
+		return nil, fmt.Errorf("reading the sessions: %w", err)
 	}
 	for _, session := range sessions {
 		if source != "" && network(session.Source) == network(source) {
-			return "account:" + email + " from " + network(source), nil
+			delete(rates, "account:"+email)
 		}
 	}
-	return "account:" + email, nil
+	return rates, nil
 }
 
 func sourceKey(source string) string { return "source:" + network(source) }
