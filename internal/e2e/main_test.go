@@ -66,6 +66,9 @@ func testInstall(t *testing.T, s *server) {
 		}
 	}
 	s.setup = link[1]
+	if other := fmt.Sprintf("https://console.127-0-0-1.sslip.io:%d/setup/%s\n", httpsPort, link[1]); !strings.Contains(out, other) {
+		t.Errorf("install.sh does not print the link under the other name, %s:\n%s", other, out)
+	}
 	s.ca = filepath.Join(s.dir, "data", "proxy", "ca", "ca.crt")
 	s.console = fmt.Sprintf("https://console.localhost:%d", httpsPort)
 	s.trust(t)
