@@ -91,7 +91,8 @@ func (s *server) claim(ctx context.Context) error {
 	if err := s.run(ctx, s.dir, &link, s.binary, "setup-link"); err != nil {
 		return err
 	}
-	console, token, ok := strings.Cut(strings.TrimSpace(link.String()), "/setup/")
+	first, _, _ := strings.Cut(link.String(), "\n") // one line for each name of the console
+	console, token, ok := strings.Cut(first, "/setup/")
 	if !ok {
 		return fmt.Errorf("no set-up link in %q", link.String())
 	}
