@@ -90,9 +90,11 @@ func TestLogs_CutLongLinesAndStopAtTwentyMiB(t *testing.T) {
 	}
 	chunk := strings.Repeat(strings.Repeat("y", 1023)+"\n", 1024)
 	writeLog(t, logs, "big", strings.Split(strings.Repeat(chunk+"\x00", 25), "\x00")...)
-	writeLog(t, logs, "big", "more\n")
+	for range 100 {
+		writeLog(t, logs, "big", chunk[:10*1024], "the reason of the failure\n")
+	}
 	info, err := os.Stat(filepath.Join(logs.dir, "big.log"))
-	if err != nil || info.Size() > maxLogBytes+4096 || info.Size() < maxLogBytes-2<<20 {
+	if err != nil || info.Size() > maxLogBytes || info.Size() < maxLogBytes-2<<20 {
 		t.Fatalf("got %v, %v", info, err)
 	}
 	lines, _ = readLog(t, logs, "big", 0)
@@ -104,6 +106,19 @@ func TestLogs_CutLongLinesAndStopAtTwentyMiB(t *testing.T) {
 	}
 	if said != 1 {
 		t.Fatalf("the end is announced %d times", said)
+	}
+
+	build, err := logs.Writer("failed")
+	must(t, err)
+	for range 25 {
+		_, err = build.Write([]byte(chunk))
+		must(t, err)
+	}
+	writeLog(t, logs, "failed", "the reason\n", "→ what to do\n")
+	must(t, build.Close())
+	lines, _ = readLog(t, logs, "failed", 0)
+	if n := len(lines); lines[n-2] != stamp+"the reason" || lines[n-1] != stamp+"→ what to do" {
+		t.Fatalf("the log ends with %q", lines[n-2:])
 	}
 }
 

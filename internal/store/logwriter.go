@@ -12,7 +12,10 @@ import (
 
 const (
 	logTime      = "2006-01-02T15:04:05.000Z"
-	logTruncated = "The log has reached 20 MiB; the rest is left out."
+	logTruncated = "The log has reached 20 MiB; the rest is left out, but for its last lines."
+
+	logEnd  = 4 << 10 // of the last lines
+	logFull = maxLogBytes - 4*logEnd
 )
 
 // logFile is the open end of a log, shared by its writers.
@@ -23,6 +26,7 @@ type logFile struct {
 	f    *os.File
 	size int64
 	full bool
+	end  []byte // once it is full: the last lines, where the reason of a failure stands
 }
 
 // openLogFile opens the file for appending. A crash may have left half a line: it is ended.
@@ -40,7 +44,7 @@ func openLogFile(path string) (_ *logFile, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
-	file := &logFile{f: f, size: info.Size(), full: info.Size() >= maxLogBytes}
+	file := &logFile{f: f, size: info.Size(), full: info.Size() >= logFull-maxLogLine}
 	if file.size == 0 {
 		return file, nil
 	}
@@ -115,14 +119,38 @@ func (w *logWriter) keep(out []byte) error {
 	w.file.mu.Lock()
 	defer w.file.mu.Unlock()
 	if w.file.full {
+		w.file.holdEnd(out)
 		return nil
 	}
 	defer w.logs.waiter.wake(w.id)
-	if w.file.size+int64(len(out)) > maxLogBytes {
+	if left := logFull - w.file.size; int64(len(out)) > left {
+		fits := bytes.LastIndexByte(out[:max(left, 0)], '\n') + 1
 		w.file.full = true
-		out = w.stamp(nil, []byte(logTruncated))
+		w.file.holdEnd(out[fits:])
+		out = w.stamp(out[:fits:fits], []byte(logTruncated))
 	}
 	return w.file.append(out)
+}
+
+// holdEnd keeps the last whole lines.
+func (f *logFile) holdEnd(out []byte) {
+	f.end = append(f.end, out...)
+	if over := len(f.end) - logEnd; over > 0 {
+		cut := over + bytes.IndexByte(f.end[over:], '\n') + 1
+		f.end = append([]byte(nil), f.end[cut:]...)
+	}
+}
+
+// writeEnd writes what holdEnd kept, as long as there is room.
+func (f *logFile) writeEnd() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	end := f.end
+	f.end = nil
+	if len(end) == 0 || f.size+int64(len(end)) > maxLogBytes {
+		return nil
+	}
+	return f.append(end)
 }
 
 // Close writes an unfinished line and wakes the followers.
@@ -135,7 +163,7 @@ func (w *logWriter) Close() error {
 	if len(w.rest) > 0 {
 		err = w.keep(w.stamp(nil, w.rest))
 	}
-	err = errors.Join(err, w.logs.release(w.id, w.file))
+	err = errors.Join(err, w.file.writeEnd(), w.logs.release(w.id, w.file))
 	w.logs.waiter.wake(w.id)
 	return err
 }
