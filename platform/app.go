@@ -82,7 +82,7 @@ var (
 )
 
 // reservedNames would clash with a host name or a path that Lugsail itself uses.
-var reservedNames = []string{"console", "admin", "www", "api", "git", "lugsail", "localhost", "registry", "mail", "ns", "static", "assets"}
+var reservedNames = []string{"console", "admin", "www", "api", "git", "lugsail", "localhost", "registry", "mail", "ns", "static", "assets", "ca", "null"}
 
 // ValidateAppName holds the one rule for names, at every door: 2 to 39 lower-case letters,
 // digits and single hyphens, a letter first, no hyphen last, not reserved.
