@@ -151,14 +151,20 @@ func (a arrival) deploy(ctx context.Context, branch, have string, u update) (boo
 // takeOff begins the deployment of the commit. When the app's newest deployment is of the
 // same commit, it joins that one: a person pressed Ctrl-C and pushes again.
 func (a arrival) takeOff(ctx context.Context, branch, commit, title string) (platform.Deployment, func(), error) {
+	st := a.state(a.push.app.ID)
+	st.take.Lock()
+	defer st.take.Unlock()
 	before := a.newest(a.push.app.ID)
 	if before != nil && before.commit == commit {
 		a.say(fmt.Sprintf("%s is being deployed already, as deployment #%d. Its log goes on here.", commit[:7], before.deployment.Number))
-		return before.deployment, a.fly(a.push.app.ID, before.deployment, commit), nil
+		return before.deployment, a.fly(a.push.app.ID, before.deployment, commit, a.push.actor.SessionID), nil
 	}
 	if before != nil && len(a.push.own) == 0 {
 		return platform.Deployment{}, nil, platform.Errorf(platform.Conflict, "push_shallow", "Another push is under way, and one from a shallow clone cannot wait for it.").
 			WithHint("Push again when it has ended, or complete the clone first: git fetch --unshallow")
+	}
+	if before != nil && before.by != "" && before.by != a.push.actor.SessionID && !a.contains(ctx, before.commit, commit) {
+		return platform.Deployment{}, nil, a.diverges(branch, *before)
 	}
 	if err := a.room(); err != nil { // what was sent has taken some
 		return platform.Deployment{}, nil, err
@@ -179,9 +185,16 @@ func (a arrival) takeOff(ctx context.Context, branch, commit, title string) (pla
 	if err != nil {
 		return platform.Deployment{}, nil, errors.Join(discard(src, err), os.RemoveAll(keptPath(a.push.repo, src)))
 	}
-	land := a.fly(a.push.app.ID, d, commit)
+	land := a.fly(a.push.app.ID, d, commit, a.push.actor.SessionID)
 	a.announce(ctx, d, before, commit)
 	return d, land, nil
+}
+
+// diverges refuses to take the place of what somebody else is bringing live. Whoever pushes again
+// with the same token means it: what came before was a mistake, amended since.
+func (a arrival) diverges(branch string, before flight) error {
+	return platform.Errorf(platform.Conflict, "push_stale", "Another push is under way, and its commit %s is not part of what you push.", before.commit[:7]).
+		WithHint("Fetch first: when deployment #%d has ended, run: git pull lugsail %s. Then push again.", before.deployment.Number, branch)
 }
 
 func (a arrival) announce(ctx context.Context, d platform.Deployment, before *flight, commit string) {

@@ -12,7 +12,7 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// gate knows the token "right" and the apps whose names it is given.
+// gate knows the tokens "right" and "other", and the apps whose names it is given.
 type gate struct {
 	mu   sync.Mutex
 	apps map[string]platform.App
@@ -38,10 +38,10 @@ func (g *gate) Authenticate(_ context.Context, password, source string) (platfor
 	if g.revoked && g.throttled {
 		return platform.Actor{}, platform.Errorf(platform.TooMany, "too_many_tries", "There were too many wrong tries.")
 	}
-	if password != "right" || g.revoked {
+	if password != "right" && password != "other" || g.revoked {
 		return platform.Actor{}, platform.Errorf(platform.Unauthenticated, "token_wrong", "This token is not known.")
 	}
-	return platform.Actor{Name: "ada@example.com", Via: "git"}, nil
+	return platform.Actor{Name: "ada@example.com", Via: "git", SessionID: password}, nil
 }
 
 func (g *gate) App(_ context.Context, _ platform.Actor, name string, write bool) (platform.App, error) {

@@ -130,7 +130,7 @@ func (s *Server) recall(recent, settle []platform.Deployment) {
 
 // resume lets pushes of the same commit join a deployment that goes on without its own.
 func (s *Server) resume(d platform.Deployment) {
-	land := s.fly(d.AppID, d, d.Source.Commit)
+	land := s.fly(d.AppID, d, d.Source.Commit, "")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.alone[d.ID] = land

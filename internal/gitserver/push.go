@@ -30,6 +30,7 @@ type landing struct {
 
 // flight is a deployment that a push waits for.
 type flight struct {
+	by         string // id of the pusher's token; "" after a restart
 	commit     string
 	deployment platform.Deployment
 }
@@ -81,9 +82,9 @@ func (s *Server) newest(appID string) *flight {
 }
 
 // fly records that a push waits for the deployment, until land is called.
-func (s *Server) fly(appID string, d platform.Deployment, commit string) (land func()) {
+func (s *Server) fly(appID string, d platform.Deployment, commit, by string) (land func()) {
 	st := s.state(appID)
-	f := &flight{commit: commit, deployment: d}
+	f := &flight{by: by, commit: commit, deployment: d}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.flights = append(st.flights, f)

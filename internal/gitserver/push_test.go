@@ -100,6 +100,36 @@ func TestPush_TwoAtOnceBothSucceedInOrder(t *testing.T) {
 	w.wantSound("shop")
 }
 
+func TestPush_NobodyTakesThePlaceOfAnothersPushUnseen(t *testing.T) {
+	w := newWorld(t)
+	first := w.checkout("shop")
+	w.push(first, "main")
+	second := filepath.Join(w.dir, "second")
+	w.git(w.dir, "clone", "-q", "-o", "lugsail", strings.Replace(w.url("shop"), "right", "other", 1), second)
+	a := w.commit(first, "a", "a", "From the first")
+	w.commit(second, "b", "b", "From the second")
+
+	one := w.start(first, "push", "lugsail", "main")
+	j := w.deploy.job(t, 1)
+	one.waitFor("Deployment #2")
+	out, err := w.try(second, "push", "lugsail", "main")
+	if err == nil {
+		t.Error("accepted")
+	}
+	contains(t, out, "its commit "+a[:7]+" is not part of what you push", "Fetch first: when deployment #2 has ended, run: git pull lugsail main", "[remote rejected]")
+	j.end(platform.DeploymentLive)
+	one.ended(0)
+	w.wantHead("shop", "refs/heads/main", a)
+
+	w.git(second, "pull", "-q", "--no-rebase", "--no-edit", "lugsail", "main")
+	again := w.start(second, "push", "lugsail", "main")
+	w.deploy.job(t, 2).end(platform.DeploymentLive)
+	again.ended(0)
+	if w.deploy.count() != 3 {
+		t.Errorf("%d deployments, want 3", w.deploy.count())
+	}
+}
+
 func TestPush_FirstPushesOfAnAppAtOnce(t *testing.T) {
 	w := newWorld(t)
 	dirs := []string{w.checkout("shop"), w.checkout("shop"), w.checkout("shop")}

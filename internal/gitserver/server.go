@@ -71,6 +71,7 @@ type Server struct {
 
 // appState is what the server remembers of one app's pushes.
 type appState struct {
+	take    sync.Mutex // held while a push begins its deployment: the next one must see it
 	repo    sync.Mutex // held while the repository is made, removed or has its branch moved
 	applied int        // number of the deployment that the branch follows; guarded by repo
 	flights []*flight  // deployments that pushes wait for; guarded by Server.mu
