@@ -175,7 +175,7 @@ func TestF21_APushToADiskThatIsNearlyFullIsRefusedAndAFetchIsNot(t *testing.T) {
 	if err == nil {
 		t.Error("accepted")
 	}
-	contains(t, out, "GB of disk left; a push needs", "take a larger disk")
+	contains(t, out, "The server's disk is nearly full: ", "GB are left; a push needs", "take a larger disk")
 	w.git(dir, "fetch", "lugsail")
 }
 

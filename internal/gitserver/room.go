@@ -16,11 +16,18 @@ func (s *Server) room() error {
 			return fmt.Errorf("reading the free space of %s: %w", dir, err)
 		}
 		if left := disk.Bavail * uint64(disk.Bsize); left < uint64(s.cfg.LeastFree) {
-			return platform.Errorf(platform.NoRoom, "disk_low", "The server has %.1f GB of disk left; a push needs %.1f GB.", gigabytes(left), gigabytes(uint64(s.cfg.LeastFree))).
+			return platform.Errorf(platform.NoRoom, "disk_low", "The server's disk is %s: %.1f GB are left; a push needs %.1f GB.", fullness(left), gigabytes(left), gigabytes(uint64(s.cfg.LeastFree))).
 				WithHint("Remove apps or files that are not needed, or take a larger disk.")
 		}
 	}
 	return nil
+}
+
+func fullness(left uint64) string {
+	if left < 50<<20 { // said as 0.0 GB
+		return "full"
+	}
+	return "nearly full"
 }
 
 func gigabytes(n uint64) float64 { return float64(n) / (1 << 30) }
