@@ -62,11 +62,15 @@ func (b *Builder) Ensure(ctx context.Context, image string) error {
 	return b.pull(ctx, image)
 }
 
-// engineError says when the engine does not answer at all.
+// engineError says when the engine does not answer at all, or has no room.
 func (b *Builder) engineError(doing string, err error) error {
 	if client.IsErrConnectionFailed(err) {
 		return platform.Errorf(platform.Unavailable, "docker_unavailable", "Docker is not answering.").
 			WithHint("Running apps go on. If it stays so, restart Docker (where systemd runs: systemctl restart docker), then push again.").Because(fmt.Errorf("%s: %w", doing, err))
+	}
+	if strings.Contains(err.Error(), "no space left on device") { // the engine has no other word for it
+		return platform.Errorf(platform.NoRoom, "disk_full", "The server's disk is full.").
+			WithHint("Free some space on the disk that Docker uses, then push again.").Because(fmt.Errorf("%s: %w", doing, err))
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

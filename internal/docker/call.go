@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -49,7 +50,7 @@ func open[T any](ctx context.Context, e *Engine, doing string, ask func(context.
 	return stream, stop, explain(err, doing)
 }
 
-// explain tells a daemon that does not answer from one that answers with an error.
+// explain tells a daemon that does not answer, or has no room, from one that answers with another error.
 func explain(err error, doing string) error {
 	switch {
 	case err == nil:
@@ -58,6 +59,9 @@ func explain(err error, doing string) error {
 		return platform.Errorf(platform.Unavailable, "docker_unavailable", "Docker is not answering.").
 			WithHint("Running apps go on. Lugsail tries again by itself; if it stays so, restart Docker (where systemd runs: systemctl restart docker).").
 			Because(fmt.Errorf("%s: %w", doing, err))
+	case strings.Contains(err.Error(), "no space left on device"): // the daemon has no other word for it
+		return platform.Errorf(platform.NoRoom, "disk_full", "The server's disk is full.").
+			WithHint("Free some space on the disk that Docker uses and try again.").Because(fmt.Errorf("%s: %w", doing, err))
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

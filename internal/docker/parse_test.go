@@ -233,8 +233,12 @@ func TestResources_FollowPlanAndMachine(t *testing.T) {
 	}
 }
 
-func TestExplain_OnlySilenceIsUnavailable(t *testing.T) {
+func TestExplain_OnlySilenceIsUnavailableAndAFullDiskIsNoRoom(t *testing.T) {
 	if err := explain(errors.New("boom"), "doing"); platform.IsKind(err, platform.Unavailable) || err.Error() != "doing: boom" {
+		t.Errorf("%v", err)
+	}
+	full := errors.New("Error response from daemon: mkdir /var/lib/docker/overlay2/x: no space left on device")
+	if err := explain(full, "starting"); !platform.IsKind(err, platform.NoRoom) || platform.AsError(err).Code != "disk_full" {
 		t.Errorf("%v", err)
 	}
 }
