@@ -16,9 +16,10 @@ import (
 
 // A full disk stops apps that run, and the engine.
 const (
-	leastFree  = 2 << 30 // before a build begins
-	leastFiles = 20000
-	reserve    = 1 << 30 // while it runs
+	leastFree    = 2 << 30 // before a build begins
+	leastFiles   = 20000
+	reserve      = 1 << 30 // while it runs
+	reserveFiles = 10000
 )
 
 // disks are those that a build writes to.
@@ -42,7 +43,7 @@ func roomAt(dir string) (room, error) {
 	return room{bytes: s.Bavail * uint64(s.Bsize), files: s.Ffree, counted: s.Files > 0}, nil
 }
 
-// least is the room on the fuller one of the disks.
+// least is the room on the disks, of each kind on the one that has less.
 func (b *Builder) least(ctx context.Context) (room, error) {
 	ask := b.disks.room
 	if ask == nil {
@@ -53,11 +54,19 @@ func (b *Builder) least(ctx context.Context) (room, error) {
 		return room{}, err
 	}
 	if dir := b.engineDir(ctx); dir != "" {
-		if other, err := ask(dir); err == nil && other.bytes < left.bytes { // it may be on another machine
-			left = other
+		if other, err := ask(dir); err == nil { // it may be on another machine
+			left = left.orLess(other)
 		}
 	}
 	return left, nil
+}
+
+func (r room) orLess(other room) room {
+	r.bytes = min(r.bytes, other.bytes)
+	if other.counted && (!r.counted || other.files < r.files) {
+		r.files, r.counted = other.files, true
+	}
+	return r
 }
 
 func (b *Builder) engineDir(ctx context.Context) string {
@@ -127,7 +136,7 @@ func (b *Builder) watchRoom(ctx context.Context, abort context.CancelCauseFunc) 
 				return
 			case <-ticker.C:
 			}
-			if left, err := b.least(ctx); err == nil && left.bytes < reserve {
+			if left, err := b.least(ctx); err == nil && (left.bytes < reserve || left.counted && left.files < reserveFiles) {
 				abort(errRoom)
 			}
 		}

@@ -266,6 +266,25 @@ func TestRoom_ABuildNeitherBeginsNorGoesOnWithoutIt(t *testing.T) {
 	}
 }
 
+func TestRoom_ABuildOfManyFilesEndsToo(t *testing.T) {
+	var files atomic.Uint64
+	files.Store(leastFiles)
+	b := &Builder{}
+	b.disks.room = func(string) (room, error) { return room{bytes: 2 * leastFree, files: files.Load(), counted: true}, nil }
+	ctx, abort := context.WithCancelCause(t.Context())
+	end := b.watchRoom(ctx, abort)
+	files.Store(reserveFiles - 1)
+	<-ctx.Done()
+	end()
+	if !errors.Is(context.Cause(ctx), errRoom) {
+		t.Errorf("ended by %v", context.Cause(ctx))
+	}
+	least := room{bytes: 1, files: 9, counted: true}.orLess(room{bytes: 5, files: 2, counted: true}).orLess(room{bytes: 7})
+	if least != (room{bytes: 1, files: 2, counted: true}) {
+		t.Errorf("got %+v", least)
+	}
+}
+
 func TestUnknownLanguage_SaysWhatToDo(t *testing.T) {
 	for name, c := range map[string]struct {
 		files []string
@@ -363,5 +382,12 @@ func TestWorkspace_ANameThatIsNotUTF8IsTold(t *testing.T) {
 	var e *platform.Error
 	if err := w.fill(dir + "/source"); !errors.As(err, &e) || e.Code != "name_not_utf8" || !strings.Contains(e.Message, "caf?") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestEngineError_AFullDiskIsNoRoom(t *testing.T) {
+	err := (&Builder{}).engineError("pulling x", errors.New("write /var/lib/docker/tmp/y: no space left on device"))
+	if !platform.IsKind(err, platform.NoRoom) || platform.AsError(err).Code != "disk_full" {
+		t.Errorf("%v", err)
 	}
 }
