@@ -67,6 +67,7 @@ func (s *server) env() []string {
 		"HOME=" + s.home(), "PATH=" + filepath.Join(s.dir, "bin") + ":" + os.Getenv("PATH"),
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C.UTF-8", "LUGSAIL_CONFIG=" + s.config,
 		"GOCACHE=" + os.Getenv("GOCACHE"), "GOMODCACHE=" + os.Getenv("GOMODCACHE"), "GOFLAGS=-buildvcs=false",
+		"LUGSAIL_TEST_DOCKER=unix://" + s.engine, // by which what a killed run leaves is found
 	}
 }
 

@@ -51,6 +51,7 @@ func install(ctx context.Context) (*server, error) {
 		"LUGSAIL_CONFIG=" + filepath.Join(dir, "config.yaml"), "LUGSAIL_DATA_DIR=" + filepath.Join(dir, "data"),
 		"LUGSAIL_RUN_DIR=" + filepath.Join(dir, "run"), "LUGSAIL_KEY_FILE=" + filepath.Join(dir, "master.key"),
 		"LUGSAIL_HTTP_PORT=19080", "LUGSAIL_HTTPS_PORT=" + httpsPort, "LUGSAIL_DOCKER_HOST=" + engine, "LUGSAIL_PUBLIC_IP=127.0.0.1",
+		"LUGSAIL_TEST_DOCKER=" + engine, // by which what a killed run leaves is found
 		"LUGSAIL_APP_POOL=10.215.0.0/16", "LUGSAIL_BUILD_SUBNET=10.214.0.0/24", "LUGSAIL_REGISTRY_PORT=19005",
 	}
 	for _, step := range [][]string{{"host", "setup"}, {"service", "start"}, {"host", "wait"}, {"host", "prepare"}} {
@@ -60,7 +61,10 @@ func install(ctx context.Context) (*server, error) {
 		}
 		fmt.Printf("lugsail %s: %.1f s\n", strings.Join(step, " "), time.Since(began).Seconds())
 	}
-	return s, s.claim(ctx)
+	if err := s.claim(ctx); err != nil {
+		return nil, errors.Join(err, s.remove(context.WithoutCancel(ctx)))
+	}
+	return s, nil
 }
 
 func (s *server) run(ctx context.Context, dir string, out io.Writer, name string, args ...string) error {
