@@ -165,6 +165,27 @@ func TestLogin_ByFingerprintThenGitKnowsTheWay(t *testing.T) {
 	}
 }
 
+// The server's own public name may lead nowhere from inside, behind a NAT.
+func TestLogin_OnTheServerItselfItsNamesAreThisMachine(t *testing.T) {
+	w := newWorld(t)
+	w.local = strings.Replace(w.server.URL, "127.0.0.1", "example.com", 1) // the certificate is for both
+	w.says("POST /api/v1/login", 201, loginAnswer)
+	w.says("GET /api/v1/apps", 200, `{"apps": []}`)
+	w.stdin = "correct horse\n"
+	code, out, errs := w.run("login", "--email", "ada@example.com", "--password-stdin", "--fingerprint", w.caPrint)
+	if code != ExitOK || !strings.Contains(out, w.local) {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	if code, _, errs := w.run("apps"); code != ExitOK {
+		t.Fatalf("%d %s", code, errs)
+	}
+	key := "http." + w.local + "/.curloptResolve"
+	got, err := command.Command{Name: "git", Args: []string{"config", "--global", "--get-all", key}, Env: os.Environ()}.Output(t.Context())
+	if want := strings.TrimPrefix(w.local, "https://") + ":127.0.0.1\n"; err != nil || string(got) != want {
+		t.Errorf("%s: %q, %v, want %q", key, got, err, want)
+	}
+}
+
 func TestLogin_WrongFingerprintSendsNoPassword(t *testing.T) {
 	w := newWorld(t)
 	w.says("POST /api/v1/login", 201, loginAnswer)

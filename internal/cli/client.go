@@ -41,24 +41,25 @@ func newClient(server savedServer, version string) (*client, error) {
 	}
 	return &client{
 		base: server.URL, token: server.Token, agent: "lugsail/" + version, patience: retryFor,
-		http: &http.Client{Transport: transport(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}), CheckRedirect: noRedirect},
+		http: &http.Client{Transport: transport(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, server.Here), CheckRedirect: noRedirect},
 	}, nil
 }
 
 // noRedirect keeps the token where it belongs.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-func transport(t *tls.Config) *http.Transport {
+// transport reaches servers; here means that every name is one of this very machine.
+func transport(t *tls.Config, here bool) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
 	return &http.Transport{
 		Proxy: func(r *http.Request) (*url.URL, error) {
-			if isLocal(r.URL.Hostname()) {
+			if here || isLocal(r.URL.Hostname()) {
 				return nil, nil
 			}
 			return http.ProxyFromEnvironment(r)
 		},
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if host, port, err := net.SplitHostPort(addr); err == nil && isLocal(host) {
+			if host, port, err := net.SplitHostPort(addr); err == nil && (here || isLocal(host)) {
 				addr = net.JoinHostPort("127.0.0.1", port)
 			}
 			return dialer.DialContext(ctx, network, addr)

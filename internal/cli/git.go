@@ -44,7 +44,7 @@ func (p *program) configureGit(ctx context.Context, s savedServer) (bool, error)
 	if s.CA != "" {
 		set = append(set, [2]string{"http." + s.URL + "/.sslCAInfo", s.CA})
 	}
-	if isLocal(u.Hostname()) {
+	if s.Here || isLocal(u.Hostname()) {
 		port := u.Port()
 		if port == "" {
 			port = "443"

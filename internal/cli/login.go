@@ -41,7 +41,7 @@ func (p *program) runLogin(ctx context.Context, args []string, o loginOptions) e
 	if err != nil {
 		return err
 	}
-	server := savedServer{URL: base}
+	server := savedServer{URL: base, Here: p.here(base)}
 	if server.CA, err = p.certificate(ctx, base, o.trust); err != nil {
 		return err
 	}
@@ -105,6 +105,12 @@ func (p *program) loginURL(ctx context.Context, args []string) (string, error) {
 		return "", err
 	}
 	return cleanURL(u)
+}
+
+// here says whether this is the server itself.
+func (p *program) here(base string) bool {
+	u, _ := p.Local()
+	return u == base
 }
 
 // cleanURL takes "console.example.com" as well as "https://console.example.com/".

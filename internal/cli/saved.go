@@ -23,8 +23,9 @@ type savedServer struct {
 	URL   string `json:"url"`
 	Email string `json:"email"`
 	Token string `json:"token"`
-	Own   bool   `json:"own,omitempty"` // login made the token, so it is ours to end; else the person brought it
-	CA    string `json:"ca,omitempty"`  // file of a certificate to trust; "" means the system's
+	Own   bool   `json:"own,omitempty"`  // login made the token, so it is ours to end; else the person brought it
+	CA    string `json:"ca,omitempty"`   // file of a certificate to trust; "" means the system's
+	Here  bool   `json:"here,omitempty"` // it is this very machine, whose own address it may not reach from inside
 }
 
 func (p *program) dir() (string, error) {

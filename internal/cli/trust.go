@@ -73,7 +73,7 @@ func (p *program) explain(base string, err error) error {
 
 // handshake opens a connection and checks the certificate.
 func (p *program) handshake(ctx context.Context, base, file string) error {
-	c, err := newClient(savedServer{URL: base, CA: file}, p.Version)
+	c, err := newClient(savedServer{URL: base, CA: file, Here: p.here(base)}, p.Version)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (p *program) fetchCA(ctx context.Context, base string) ([]byte, error) {
 	defer cancel()
 	c := &client{base: base, agent: "lugsail/" + p.Version, http: &http.Client{
 		// What comes is checked by its fingerprint, not by this connection.
-		Transport: transport(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}), CheckRedirect: noRedirect, //nolint:gosec // see above
+		Transport: transport(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}, p.here(base)), CheckRedirect: noRedirect, //nolint:gosec // see above
 	}}
 	res, err := c.send(ctx, http.MethodGet, "/ca.crt", nil, nil)
 	if err != nil {
