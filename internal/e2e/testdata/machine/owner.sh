@@ -46,6 +46,13 @@ faults() {
 	want one
 	systemctl kill -s KILL docker
 	want one
+	for again in 1 2 3 4 5; do # more often than Debian's unit would start it again
+		until systemctl is-active -q docker; do sleep 0.2; done
+		systemctl kill -s KILL docker
+		sleep 0.5
+	done
+	until docker info >/dev/null 2>&1; do sleep 0.2; done
+	want one
 	cd /root/hello
 	sed -i "s/one/two/" server.js
 	git commit -qam two
@@ -61,6 +68,7 @@ again() { # an upgrade, and away and back
 	want two
 	./install.sh --uninstall
 	if ls /etc/systemd/system/lugsail* 2>/dev/null; then fail "units are left"; fi
+	[ ! -e /etc/systemd/system/docker.service.d/lugsail.conf ] || fail "the drop-in is left"
 	./install.sh
 	want two
 }
@@ -68,7 +76,7 @@ again() { # an upgrade, and away and back
 purge() {
 	cd /root/release
 	./install.sh --purge --yes
-	for left in /etc/systemd/system/lugsail* /var/lib/lugsail /etc/lugsail /run/lugsail /var/log/lugsail /usr/local/bin/lugsail; do
+	for left in /etc/systemd/system/lugsail* /etc/systemd/system/docker.service.d/lugsail.conf /var/lib/lugsail /etc/lugsail /run/lugsail /var/log/lugsail /usr/local/bin/lugsail; do
 		[ ! -e "$left" ] || fail "$left is left"
 	done
 	[ -z "$(docker ps -aq)$(docker images -aq)$(docker volume ls -q)" ] || fail "$(docker ps -a) $(docker images -a) $(docker volume ls)"
