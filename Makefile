@@ -38,7 +38,7 @@ check: ## formatting, vet, linters, the race detector, the import table
 
 .PHONY: check-all
 check-all: build lint
-	$(GO) test -race -timeout 50m -p 2 $(PACKAGES)
+	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -race -timeout 50m -p 2 $(PACKAGES)
 
 .PHONY: lint
 lint:

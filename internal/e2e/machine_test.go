@@ -42,10 +42,14 @@ func (m *machine) do(t *testing.T, args ...string) string {
 // release lays an unpacked release into the machine, as make dist packs it.
 func (m *machine) release(t *testing.T) {
 	t.Helper()
+	binary := os.Getenv("LUGSAIL_TEST_BINARY")
+	if binary == "" {
+		t.Fatal("LUGSAIL_TEST_BINARY names no program: run these tests with make e2e")
+	}
 	dir := filepath.Join(m.files, "root", "release")
 	check(t, os.MkdirAll(dir, 0o755))
 	var sums strings.Builder
-	for name, from := range map[string]string{"lugsail": os.Getenv("LUGSAIL_TEST_BINARY"), "install.sh": "../../install.sh"} {
+	for name, from := range map[string]string{"lugsail": binary, "install.sh": "../../install.sh"} {
 		b, err := os.ReadFile(from)
 		check(t, err)
 		check(t, os.WriteFile(filepath.Join(dir, name), b, 0o755))
