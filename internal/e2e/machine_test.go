@@ -32,7 +32,7 @@ func newMachine(t *testing.T) *machine {
 
 func (m *machine) do(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := exec.Command("sh", append([]string{m.script}, args...)...).CombinedOutput()
+	out, err := exec.Command(m.script, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
 	}
@@ -58,14 +58,14 @@ func (m *machine) release(t *testing.T) {
 	check(t, os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte(sums.String()), 0o644))
 	owner, err := os.ReadFile("testdata/machine/owner.sh")
 	check(t, err)
-	check(t, os.WriteFile(filepath.Join(m.files, "root", "owner.sh"), owner, 0o644))
+	check(t, os.WriteFile(filepath.Join(m.files, "root", "owner.sh"), owner, 0o755))
 }
 
 // owner does a part of testdata/machine/owner.sh in the machine.
 func (m *machine) owner(t *testing.T, part string) {
 	t.Helper()
 	began := time.Now()
-	out := m.do(t, "run", "sh", "/root/owner.sh", part)
+	out := m.do(t, "run", "/root/owner.sh", part)
 	t.Logf("%s took %.0f s\n%s", part, time.Since(began).Seconds(), out)
 }
 
@@ -79,7 +79,7 @@ func TestSystemd(t *testing.T) {
 	m.do(t, "off")
 	m.do(t, "on")
 	eventually(t, time.Minute, func() bool {
-		out, err := exec.Command("sh", m.script, "run", "sh", "/root/owner.sh", "serves").CombinedOutput()
+		out, err := exec.Command(m.script, "run", "/root/owner.sh", "serves").CombinedOutput()
 		return err == nil && strings.Contains(string(out), "two")
 	}, func() string { return "no app after a power cut:\n" + m.do(t, "run", "lugsail", "service", "logs") })
 	for _, part := range []string{"again", "purge"} {

@@ -1,6 +1,6 @@
-# What an owner does on a machine with systemd, as root there. usage: sh owner.sh PART
+#!/bin/sh
+# What an owner does on a machine with systemd, as root there. usage: owner.sh PART
 set -eu
-export LUGSAIL_NO_COLOR=1
 ca=/var/lib/lugsail/proxy/ca/ca.crt
 page() { curl -sS --max-time 30 --cacert $ca --resolve "$1.localhost:443:127.0.0.1" "https://$1.localhost$2"; }
 fail() { echo "FAIL: $*" && exit 1; }
