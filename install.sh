@@ -76,21 +76,19 @@ quietly() {
 	return $status
 }
 
-# clock tells that long work goes on, until it is ended.
+# clock tells that long work goes on, until it is ended. It ends by itself when what it tells of is gone.
 clock() {
-	trap 'kill $! 2>/dev/null; exit' TERM
 	waited=0
-	while :; do
-		sleep 20 &
-		wait $!
-		waited=$((waited + 20))
-		say "    ${dim}still at work after $waited seconds$plain"
+	while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+		waited=$((waited + 1))
+		if [ $((waited % 20)) -eq 0 ]; then say "    ${dim}still at work after $waited seconds$plain"; fi
 	done
 }
 
+# A shell that was only just forked loses the signals that can be caught: one that cannot be caught ends it.
 stop_clock() {
 	[ -n "$clock" ] || return 0
-	kill "$clock" 2>/dev/null || true
+	kill -KILL "$clock" 2>/dev/null || true
 	wait "$clock" 2>/dev/null || true
 	clock=''
 }
