@@ -52,6 +52,7 @@ var expected = map[string]row{
 	"GET /api/v1/tokens": apiOwn, "POST /api/v1/tokens": apiOwn, "DELETE /api/v1/tokens/:id": apiOwn,
 
 	"GET /api/v1/apps/:app": apiRead, "PATCH /api/v1/apps/:app": apiManage, "DELETE /api/v1/apps/:app": apiManage,
+	"POST /api/v1/apps/:app/rename": apiManage, "POST /apps/:app/rename": pageDo,
 	"PUT /api/v1/apps/:app/scale":  apiManage,
 	"GET /api/v1/apps/:app/config": apiRead, "PATCH /api/v1/apps/:app/config": apiManage, "GET /api/v1/apps/:app/config/values": apiManage,
 	"GET /api/v1/apps/:app/deployments": apiRead, "POST /api/v1/apps/:app/deployments": apiDeploy,

@@ -69,6 +69,7 @@ func appRoutes(a *api.API) []route {
 		{method: get, path: app, kind: program, action: read, handler: a.AppGet},
 		{method: patch, path: app, kind: program, action: manage, handler: a.AppConfigure},
 		{method: remove, path: app, kind: program, action: manage, handler: a.AppDestroy},
+		{method: post, path: app + "/rename", kind: program, action: manage, handler: a.AppRename},
 		{method: put, path: app + "/scale", kind: program, action: manage, handler: a.AppScale},
 		{method: get, path: app + "/config", kind: program, action: read, handler: a.ConfigList},
 		{method: get, path: app + "/config/values", kind: program, action: secrets, handler: a.ConfigValues},
@@ -132,6 +133,7 @@ func appPageRoutes(p *console.Console) []route {
 		{method: post, path: app + "/scaling/plan", kind: page, action: manage, handler: p.PlanSet},
 		{method: post, path: app + "/scaling/replicas", kind: page, action: manage, handler: p.ScaleSet},
 		{method: get, path: app + "/settings", kind: page, action: read, handler: p.Settings},
+		{method: post, path: app + "/rename", kind: page, action: manage, handler: p.Rename},
 		{method: post, path: app + "/settings", kind: page, action: manage, handler: p.SettingsSave},
 		{method: post, path: app + "/destroy", kind: page, action: manage, handler: p.Destroy},
 	}

@@ -178,6 +178,11 @@ func TestPages_FormsDoWhatTheySay(t *testing.T) {
 	send("/apps/mine/scaling/plan", url.Values{"plan": {"2xlarge"}}, 409)
 	send("/apps/mine/scaling/replicas", url.Values{"web": {"2"}}, 303)
 	send("/apps/mine/settings", url.Values{"branch": {"live"}, "path": {"/health"}, "timeout": {"30"}}, 303)
+	send("/apps/shop/rename", url.Values{"name": {"mine"}}, 409)
+	if got := send("/apps/shop/rename", url.Values{"name": {"store"}}, 303).Header.Get("Location"); got != "/apps/store/settings?done=renamed" {
+		t.Errorf("rename leads to %s", got)
+	}
+	send("/apps/store/rename", url.Values{"name": {"shop"}}, 303)
 	send("/apps/mine/destroy", url.Values{"confirm": {"not mine"}}, 422)
 	send("/apps/mine/destroy", url.Values{"confirm": {"mine"}}, 303)
 	if got := send("/account/tokens", url.Values{"name": {"ci"}, "scope": {"deploy"}, "app": {"shop"}, "days": {"30"}}, 201); !strings.Contains(got.body, "lgs_") {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -330,6 +331,32 @@ func TestDomains(t *testing.T) {
 	if err != nil || len(left) > 0 {
 		t.Errorf("left are %v, %v", left, err)
 	}
+}
+
+func TestRename_ChangesNameAndAddressAndNothingElse(t *testing.T) {
+	s, db := newService(t)
+	for _, name := range []string{"shop", "blog"} {
+		_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: name})
+		check(t, err)
+	}
+	before, err := db.AppByName(t.Context(), "shop")
+	check(t, err)
+	_, err = s.Rename(t.Context(), owner, "shop", "blog")
+	want(t, err, platform.Conflict, "app_exists")
+	_, err = s.Rename(t.Context(), owner, "shop", "Shop;id")
+	want(t, err, platform.Invalid, "app_name_invalid")
+	o, err := s.Rename(t.Context(), owner, "shop", "store")
+	if err != nil || o.App.Name != "store" || !strings.Contains(o.URL, "store.") || !strings.HasSuffix(o.GitURL, "/git/store.git") {
+		t.Errorf("%+v, %v", o, err)
+	}
+	after, err := db.AppByID(t.Context(), before.ID)
+	check(t, err)
+	after.Name = before.Name
+	if !reflect.DeepEqual(before, after) {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	_, err = s.App(t.Context(), owner, "shop")
+	want(t, err, platform.NotFound, "app_not_found")
 }
 
 func TestDestroy_AsksForTheName(t *testing.T) {

@@ -114,6 +114,22 @@ func (a *API) AppConfigure(c echo.Context) error {
 	return started(c, d, err)
 }
 
+// AppRename answers POST /apps/:app/rename.
+func (a *API) AppRename(c echo.Context) error {
+	var body struct {
+		Name string `json:"name"`
+	}
+	if err := request.Decode(c, &body); err != nil {
+		return err
+	}
+	ctx, actor, name := actorAnd(c)
+	o, err := a.Apps.Rename(ctx, actor, name, body.Name)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"app": appBody(o)})
+}
+
 // AppScale answers PUT /apps/:app/scale.
 func (a *API) AppScale(c echo.Context) error {
 	var body struct {

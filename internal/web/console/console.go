@@ -139,6 +139,7 @@ func troubleTitle(status int) string {
 // notices are what a page may say after a redirect; the address carries the key alone.
 var notices = map[string]string{
 	"saved":      "Saved.",
+	"renamed":    "The app has its new name, and its new address. Computers that push to it need the new git address below.",
 	"later":      "Saved. It takes effect with the first deployment.",
 	"unchanged":  "Nothing changed, so nothing was deployed.",
 	"added":      "The domain is added.",

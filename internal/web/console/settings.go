@@ -45,6 +45,15 @@ func (c *Console) SettingsSave(e echo.Context) error {
 	return afterwards(e, d, appPath(e, "/settings"), "saved")
 }
 
+// Rename answers POST /apps/:app/rename.
+func (c *Console) Rename(e echo.Context) error {
+	o, err := c.apps.Rename(e.Request().Context(), request.Actor(e), e.Param("app"), strings.TrimSpace(e.FormValue("name")))
+	if err != nil {
+		return c.settingsWith(e, err)
+	}
+	return e.Redirect(http.StatusSeeOther, "/apps/"+o.App.Name+"/settings?done=renamed")
+}
+
 // Destroy answers POST /apps/:app/destroy; the form repeats the name.
 func (c *Console) Destroy(e echo.Context) error {
 	_, err := c.apps.Destroy(e.Request().Context(), request.Actor(e), e.Param("app"), strings.TrimSpace(e.FormValue("confirm")))

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lugsail/lugsail/internal/command"
+)
+
+func (p *program) rename() *cobra.Command {
+	return &cobra.Command{
+		Use: "rename NEW-NAME", Short: "Give an app another name and address", Args: args(1, 1),
+		Example: "  lugsail rename my-store --app my-shop",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, name, err := p.target(cmd.Context())
+			if err != nil {
+				return err
+			}
+			var answer struct{ App app }
+			raw, err := c.call(cmd.Context(), http.MethodPost, path(name, "rename"), map[string]string{"name": args[0]}, &answer)
+			if err != nil {
+				return err
+			}
+			moved, err := p.moveRemotes(cmd.Context(), name, answer.App.Name)
+			if err != nil {
+				return err
+			}
+			return p.answer(raw, func() {
+				p.printf("%s is called %s now and answers at %s\n", name, answer.App.Name, answer.App.URL)
+				for _, remote := range moved {
+					p.printf("The git remote %s of this folder leads to its new address.\n", remote)
+				}
+				p.printf("Other folders and computers that push to it need:  git remote set-url %s %s\n", remote, c.repository(answer.App.GitURL))
+			})
+		},
+	}
+}
+
+// moveRemotes leads the folder's git remotes of an app to its new name.
+func (p *program) moveRemotes(ctx context.Context, was, name string) (moved []string, err error) {
+	if command.Find("git") == "" {
+		return nil, nil
+	}
+	server, _, _ := p.remoteApp(ctx)
+	out, err := git("remote", "-v").Output(ctx)
+	if err != nil || server == "" {
+		return nil, nil //nolint:nilerr // not a folder of git, or of no app
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		if len(words) < 3 || words[2] != "(fetch)" {
+			continue
+		}
+		if base, n, ok := appAt(words[1]); !ok || n != was || base != server {
+			continue
+		}
+		address := strings.TrimSuffix(strings.TrimSuffix(words[1], ".git"), was) + name + ".git"
+		if err := git("remote", "set-url", words[0], address).Run(ctx); err != nil {
+			return moved, fmt.Errorf("changing the git remote %s: %w", words[0], err)
+		}
+		moved = append(moved, words[0])
+	}
+	return moved, nil
+}
