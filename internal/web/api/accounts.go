@@ -27,7 +27,7 @@ func (a *API) AccountGet(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"account": Account{
+	return c.JSON(http.StatusOK, AccountAnswer{Account{
 		Email: actor.Name, Role: actor.Role, Scopes: actor.Scopes, App: app, Via: actor.Via,
 	}})
 }
@@ -46,14 +46,17 @@ func (a *API) appName(ctx context.Context, actor platform.Actor, id string) (str
 	return "", err
 }
 
+// AccountSetupBody is what POST /setup takes.
+type AccountSetupBody struct {
+	Token    string `json:"token"`
+	Email    string `json:"email"`
+	Password string `json:"password"`
+	Name     string `json:"name"` // of the API token
+}
+
 // AccountSetup answers POST /setup: the first account, and a token for the client that made it.
 func (a *API) AccountSetup(c echo.Context) error {
-	var body struct {
-		Token    string `json:"token"`
-		Email    string `json:"email"`
-		Password string `json:"password"`
-		Name     string `json:"name"` // of the API token
-	}
+	var body AccountSetupBody
 	if err := request.Decode(c, &body); err != nil {
 		return err
 	}
@@ -64,13 +67,16 @@ func (a *API) AccountSetup(c echo.Context) error {
 	return a.tokenFor(c, session, body.Name)
 }
 
+// AccountLoginBody is what POST /login takes.
+type AccountLoginBody struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+	Name     string `json:"name"`
+}
+
 // AccountLogin answers POST /login: a token named after the client.
 func (a *API) AccountLogin(c echo.Context) error {
-	var body struct {
-		Email    string `json:"email"`
-		Password string `json:"password"`
-		Name     string `json:"name"`
-	}
+	var body AccountLoginBody
 	if err := request.Decode(c, &body); err != nil {
 		return err
 	}
@@ -96,12 +102,9 @@ func (a *API) tokenFor(c echo.Context, session, name string) error {
 	if err := errors.Join(err, a.Accounts.Logout(context.WithoutCancel(ctx), session)); err != nil {
 		return err
 	}
-	return c.JSON(http.StatusCreated, map[string]any{
-		"secret": secret,
-		"token":  tokenBody(token, ""),
-		"account": Account{
-			Email: account.Email, Role: account.Role, Scopes: token.Scopes, Via: actor.Via,
-		},
+	return c.JSON(http.StatusCreated, SignedInAnswer{
+		Secret: secret, Token: tokenBody(token, ""),
+		Account: Account{Email: account.Email, Role: account.Role, Scopes: token.Scopes, Via: actor.Via},
 	})
 }
 

@@ -38,9 +38,10 @@ func started(c echo.Context, d platform.Deployment, err error) error {
 		return err
 	}
 	if d.Number == 0 {
-		return c.JSON(http.StatusAccepted, map[string]any{"deployment": nil})
+		return c.JSON(http.StatusAccepted, StartedAnswer{})
 	}
-	return c.JSON(http.StatusAccepted, map[string]any{"deployment": deploymentBody(d)})
+	body := deploymentBody(d)
+	return c.JSON(http.StatusAccepted, StartedAnswer{&body})
 }
 
 func list[In, Out any](in []In, body func(In) Out) []Out {

@@ -70,15 +70,18 @@ func (a *API) AppsList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"apps": list(all, appBody)})
+	return c.JSON(http.StatusOK, AppsAnswer{list(all, appBody)})
+}
+
+// AppCreateBody is what POST /apps takes.
+type AppCreateBody struct {
+	Name string `json:"name"`
+	Plan string `json:"plan"`
 }
 
 // AppCreate answers POST /apps.
 func (a *API) AppCreate(c echo.Context) error {
-	var body struct {
-		Name string `json:"name"`
-		Plan string `json:"plan"`
-	}
+	var body AppCreateBody
 	if err := request.Decode(c, &body); err != nil {
 		return err
 	}
@@ -86,7 +89,7 @@ func (a *API) AppCreate(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusCreated, map[string]any{"app": appBody(o)})
+	return c.JSON(http.StatusCreated, AppAnswer{appBody(o)})
 }
 
 // AppGet answers GET /apps/:app.
@@ -96,16 +99,19 @@ func (a *API) AppGet(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"app": appBody(o)})
+	return c.JSON(http.StatusOK, AppAnswer{appBody(o)})
+}
+
+// AppConfigureBody is what PATCH /apps/ takes.
+type AppConfigureBody struct {
+	Plan         *string          `json:"plan"`
+	Health       *platform.Health `json:"health"`
+	DeployBranch *string          `json:"deploy_branch"`
 }
 
 // AppConfigure answers PATCH /apps/:app.
 func (a *API) AppConfigure(c echo.Context) error {
-	var body struct {
-		Plan         *string          `json:"plan"`
-		Health       *platform.Health `json:"health"`
-		DeployBranch *string          `json:"deploy_branch"`
-	}
+	var body AppConfigureBody
 	if err := request.Decode(c, &body); err != nil {
 		return err
 	}
@@ -114,11 +120,14 @@ func (a *API) AppConfigure(c echo.Context) error {
 	return started(c, d, err)
 }
 
+// AppRenameBody is what POST /apps/ takes.
+type AppRenameBody struct {
+	Name string `json:"name"`
+}
+
 // AppRename answers POST /apps/:app/rename.
 func (a *API) AppRename(c echo.Context) error {
-	var body struct {
-		Name string `json:"name"`
-	}
+	var body AppRenameBody
 	if err := request.Decode(c, &body); err != nil {
 		return err
 	}
@@ -127,14 +136,17 @@ func (a *API) AppRename(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"app": appBody(o)})
+	return c.JSON(http.StatusOK, AppAnswer{appBody(o)})
+}
+
+// AppScaleBody is what PUT /apps/ takes.
+type AppScaleBody struct {
+	Scale platform.Scale `json:"scale"`
 }
 
 // AppScale answers PUT /apps/:app/scale.
 func (a *API) AppScale(c echo.Context) error {
-	var body struct {
-		Scale platform.Scale `json:"scale"`
-	}
+	var body AppScaleBody
 	if err := request.Decode(c, &body); err != nil {
 		return err
 	}
@@ -143,11 +155,14 @@ func (a *API) AppScale(c echo.Context) error {
 	return started(c, d, err)
 }
 
+// AppDestroyBody is what DELETE /apps/ takes.
+type AppDestroyBody struct {
+	Confirm string `json:"confirm"`
+}
+
 // AppDestroy answers DELETE /apps/:app; the body repeats the name.
 func (a *API) AppDestroy(c echo.Context) error {
-	var body struct {
-		Confirm string `json:"confirm"`
-	}
+	var body AppDestroyBody
 	if err := request.Decode(c, &body); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func (a *API) ConfigList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"names": append([]string{}, names...)})
+	return c.JSON(http.StatusOK, ConfigNamesAnswer{append([]string{}, names...)})
 }
 
 // ConfigValues answers GET /apps/:app/config/values: names and values, for those who may see secrets.
@@ -28,15 +28,18 @@ func (a *API) ConfigValues(c echo.Context) error {
 	if vars == nil {
 		vars = map[string]string{}
 	}
-	return c.JSON(http.StatusOK, map[string]any{"config": vars})
+	return c.JSON(http.StatusOK, ConfigAnswer{vars})
+}
+
+// ConfigChangeBody is what PATCH /apps/ takes.
+type ConfigChangeBody struct {
+	Set   map[string]string `json:"set"`
+	Unset []string          `json:"unset"`
 }
 
 // ConfigChange answers PATCH /apps/:app/config.
 func (a *API) ConfigChange(c echo.Context) error {
-	var body struct {
-		Set   map[string]string `json:"set"`
-		Unset []string          `json:"unset"`
-	}
+	var body ConfigChangeBody
 	if err := request.Decode(c, &body); err != nil {
 		return err
 	}

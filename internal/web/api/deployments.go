@@ -76,7 +76,7 @@ func (a *API) DeploymentsList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"deployments": list(all, deploymentBody)})
+	return c.JSON(http.StatusOK, DeploymentsAnswer{list(all, deploymentBody)})
 }
 
 // DeploymentGet answers GET /apps/:app/deployments/:number.
@@ -90,7 +90,7 @@ func (a *API) DeploymentGet(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"deployment": deploymentBody(d)})
+	return c.JSON(http.StatusOK, DeploymentAnswer{deploymentBody(d)})
 }
 
 // DeploymentCreate answers POST /apps/:app/deployments: the newest commit again.

@@ -37,14 +37,17 @@ func (a *API) DomainsList(c echo.Context) error {
 		return err
 	}
 	body := func(d platform.Domain) Domain { return domainBody(d, a.Apps.Advice(d.Host)) }
-	return c.JSON(http.StatusOK, map[string]any{"domains": list(all, body)})
+	return c.JSON(http.StatusOK, DomainsAnswer{list(all, body)})
+}
+
+// DomainAddBody is what POST /apps/ takes.
+type DomainAddBody struct {
+	Host string `json:"host"`
 }
 
 // DomainAdd answers POST /apps/:app/domains.
 func (a *API) DomainAdd(c echo.Context) error {
-	var body struct {
-		Host string `json:"host"`
-	}
+	var body DomainAddBody
 	if err := request.Decode(c, &body); err != nil {
 		return err
 	}
@@ -53,9 +56,9 @@ func (a *API) DomainAdd(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusCreated, map[string]any{
-		"domain": domainBody(d, advice),
-		"advice": DomainAdvice{Record: advice.Type, Value: advice.Value, Sentence: advice.Sentence},
+	return c.JSON(http.StatusCreated, DomainAnswer{
+		Domain: domainBody(d, advice),
+		Advice: DomainAdvice{Record: advice.Type, Value: advice.Value, Sentence: advice.Sentence},
 	})
 }
 

@@ -39,7 +39,7 @@ func (a *API) EventsList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"events": list(all, func(e platform.Event) Event {
+	return c.JSON(http.StatusOK, EventsAnswer{list(all, func(e platform.Event) Event {
 		return Event{ID: e.ID, At: e.At, Actor: e.Actor, Via: e.Via, Source: e.Source, Action: e.Action, App: e.App, Text: e.Text}
 	})})
 }

@@ -23,8 +23,8 @@ func (a *API) PlansList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{
-		"plans":    list(offers, func(o plan.Offer) Plan { return Plan{Plan: o.Plan, Fits: o.Fits, Limited: o.Limited} }),
-		"capacity": capacity,
+	return c.JSON(http.StatusOK, PlansAnswer{
+		Plans:    list(offers, func(o plan.Offer) Plan { return Plan{Plan: o.Plan, Fits: o.Fits, Limited: o.Limited} }),
+		Capacity: capacity,
 	})
 }

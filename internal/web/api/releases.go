@@ -55,18 +55,21 @@ func (a *API) ReleasesList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"releases": list(all, func(r platform.Release) Release {
+	return c.JSON(http.StatusOK, ReleasesAnswer{list(all, func(r platform.Release) Release {
 		body := releaseBody(r)
 		body.Current = r.Number == o.App.CurrentRelease
 		return body
 	})})
 }
 
+// ReleaseRollbackBody is what POST /apps/ takes.
+type ReleaseRollbackBody struct {
+	Release int `json:"release"`
+}
+
 // ReleaseRollback answers POST /apps/:app/rollback; release 0 is the one before.
 func (a *API) ReleaseRollback(c echo.Context) error {
-	var body struct {
-		Release int `json:"release"`
-	}
+	var body ReleaseRollbackBody
 	if err := request.Decode(c, &body); err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (a *API) ReplicasList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"replicas": list(all, replicaBody)})
+	return c.JSON(http.StatusOK, ReplicasAnswer{list(all, replicaBody)})
 }
 
 // LogsList answers GET /apps/:app/logs: the newest lines as JSON, or with follow=true
@@ -70,5 +70,5 @@ func (a *API) LogsList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"lines": lines})
+	return c.JSON(http.StatusOK, LogsAnswer{lines})
 }

@@ -39,7 +39,7 @@ func (a *API) TokensList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"tokens": list(all, func(t platform.Token) Token {
+	return c.JSON(http.StatusOK, TokensAnswer{list(all, func(t platform.Token) Token {
 		return tokenBody(t, names[t.AppID])
 	})})
 }
@@ -59,14 +59,17 @@ func (a *API) appNames(c echo.Context) (map[string]string, error) {
 // maxTokenDays is ten years; 0 asks for the default of 90 days.
 const maxTokenDays = 3650
 
+// TokenCreateBody is what POST /tokens. The secret is in this answer and nowhere else takes.
+type TokenCreateBody struct {
+	Name        string           `json:"name"`
+	Scopes      []platform.Scope `json:"scopes"`
+	App         string           `json:"app"`
+	ExpiresDays int              `json:"expires_days"`
+}
+
 // TokenCreate answers POST /tokens. The secret is in this answer and nowhere else.
 func (a *API) TokenCreate(c echo.Context) error {
-	var body struct {
-		Name        string           `json:"name"`
-		Scopes      []platform.Scope `json:"scopes"`
-		App         string           `json:"app"`
-		ExpiresDays int              `json:"expires_days"`
-	}
+	var body TokenCreateBody
 	if err := request.Decode(c, &body); err != nil {
 		return err
 	}
@@ -86,7 +89,7 @@ func (a *API) TokenCreate(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusCreated, map[string]any{"secret": secret, "token": tokenBody(token, body.App)})
+	return c.JSON(http.StatusCreated, NewTokenAnswer{Secret: secret, Token: tokenBody(token, body.App)})
 }
 
 // TokenRevoke answers DELETE /tokens/:id.

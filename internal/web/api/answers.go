@@ -1,0 +1,70 @@
+package api
+
+import (
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/plan"
+)
+
+// The bodies of answers. A list that can grow has next, the cursor of its next page; null means that
+// there is none.
+type (
+	AccountAnswer struct {
+		Account Account `json:"account"`
+	}
+	SignedInAnswer struct {
+		Secret  string  `json:"secret" doc:"the token, shown this once"`
+		Token   Token   `json:"token"`
+		Account Account `json:"account"`
+	}
+	StartedAnswer struct {
+		Deployment *Deployment `json:"deployment" doc:"null when nothing needs to be deployed yet"`
+	}
+	AppsAnswer struct {
+		Apps []App `json:"apps"`
+	}
+	AppAnswer struct {
+		App App `json:"app"`
+	}
+	ConfigNamesAnswer struct {
+		Names []string `json:"names"`
+	}
+	ConfigAnswer struct {
+		Config map[string]string `json:"config"`
+	}
+	DeploymentsAnswer struct {
+		Deployments []Deployment `json:"deployments"`
+	}
+	DeploymentAnswer struct {
+		Deployment Deployment `json:"deployment"`
+	}
+	DomainsAnswer struct {
+		Domains []Domain `json:"domains"`
+	}
+	DomainAnswer struct {
+		Domain Domain       `json:"domain"`
+		Advice DomainAdvice `json:"advice"`
+	}
+	EventsAnswer struct {
+		Events []Event `json:"events"`
+	}
+	PlansAnswer struct {
+		Plans    []Plan        `json:"plans"`
+		Capacity plan.Capacity `json:"capacity"`
+	}
+	ReleasesAnswer struct {
+		Releases []Release `json:"releases"`
+	}
+	ReplicasAnswer struct {
+		Replicas []Replica `json:"replicas"`
+	}
+	LogsAnswer struct {
+		Lines []platform.LogLine `json:"lines"`
+	}
+	TokensAnswer struct {
+		Tokens []Token `json:"tokens"`
+	}
+	NewTokenAnswer struct {
+		Secret string `json:"secret" doc:"the token, shown this once"`
+		Token  Token  `json:"token"`
+	}
+)
