@@ -56,6 +56,7 @@ func TestSchema_MigratedEqualsWhatTheNounsSay(t *testing.T) {
 	must(t, fresh.AutoMigrate(
 		&platform.App{}, &configVar{}, &platform.Build{}, &platform.Release{}, &platform.Deployment{}, &platform.Step{}, &platform.Domain{},
 		&platform.Account{}, &platform.Session{}, &platform.Token{}, &platform.SetupLink{}, &platform.Event{}, &metaEntry{},
+		&platform.SSHKey{},
 	))
 	want, got := schemaOf(t, fresh), schemaOf(t, s.reader)
 	if len(want) < 80 {

@@ -64,6 +64,21 @@ func (l *limiter) reserve(now time.Time, rates map[string]rate) (try, error) {
 	return t, nil
 }
 
+// wait tells how long the bucket is empty, without taking from it.
+func (l *limiter) wait(now time.Time, key string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, ok := l.buckets[key]
+	if !ok {
+		return nil
+	}
+	b.refill(now)
+	if wait := b.wait(); wait > 0 {
+		return slowDown(wait)
+	}
+	return nil
+}
+
 // giveBack makes the try not count: it was right.
 func (t try) giveBack() {
 	t.limits.mu.Lock()

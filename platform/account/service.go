@@ -70,6 +70,7 @@ type Store interface {
 	Accounts
 	Sessions
 	Tokens
+	Keys
 	Links
 	Events
 }
