@@ -107,6 +107,7 @@ var homes = map[string][]string{
 	"go.uber.org/zap":                            {"internal/proxy"},
 	"github.com/coder/websocket":                 {"internal/proxy"},
 	"github.com/labstack/echo/":                  {"internal/web"},
+	"github.com/santhosh-tekuri/jsonschema/":     {"internal/web"},
 	"github.com/spf13/":                          {"internal/cli", "cmd/lugsail"},
 	"github.com/rogpeppe/go-internal/testscript": {"internal/e2e", "internal/cli"},
 	"gopkg.in/yaml.v3":                           {"internal/config"},

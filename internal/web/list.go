@@ -43,6 +43,7 @@ func (s *Server) systemRoutes(p *console.Console) []route {
 		{method: get, path: "/ca.crt", setup: true, handler: s.certificate},
 		{method: get, path: "/robots.txt", setup: true, handler: robots},
 		{method: get, path: "/assets/:file", setup: true, handler: p.Asset},
+		{method: get, path: "/api/v1/openapi.json", setup: true, handler: s.openAPI},
 	}
 }
 

@@ -54,6 +54,7 @@ type Server struct {
 	ca         func(context.Context) ([]byte, error)
 	log        *slog.Logger
 	routes     []route
+	reference  reference
 	pages      *console.Console
 	handler    http.Handler
 	claimed    atomic.Bool
@@ -81,6 +82,9 @@ func New(config Config, deps Deps) (*Server, error) {
 	}
 	s.pages = pages
 	s.routes = s.list(&api.API{Apps: deps.Apps, Accounts: deps.Accounts, Server: s.info}, pages, deps.Git)
+	if s.reference, err = describe(s.routes); err != nil {
+		return nil, err
+	}
 	s.handler = s.build()
 	return s, nil
 }

@@ -74,7 +74,11 @@ func (r *rig) follow(client *http.Client, path, token, last string) (next func()
 		r.t.Fatalf("no stream: %d %s", res.StatusCode, body)
 	}
 	lines := bufio.NewScanner(res.Body)
-	return func() (sse, bool) { return nextEvent(lines) }, func() { _ = res.Body.Close() }
+	return func() (sse, bool) {
+		e, ok := nextEvent(lines)
+		r.checkEvent(path, e)
+		return e, ok
+	}, func() { _ = res.Body.Close() }
 }
 
 func nextEvent(lines *bufio.Scanner) (sse, bool) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 )
@@ -15,8 +16,8 @@ import (
 type Account struct {
 	Email  string           `json:"email"`
 	Role   platform.Role    `json:"role"`
-	Scopes []platform.Scope `json:"scopes"` // null: all that the role allows
-	App    string           `json:"app"`    // "": every app
+	Scopes []platform.Scope `json:"scopes" openapi:"null" doc:"null: all that the role allows"`
+	App    string           `json:"app" doc:"empty: every app"`
 	Via    string           `json:"via"`
 }
 
@@ -121,4 +122,28 @@ func (a *API) AccountLogout(c echo.Context) error {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
+}
+
+var accountOperations = []openapi.Operation{
+	{
+		Route: "POST /api/v1/setup", Group: "Account", Summary: "Claim a new server",
+		Notes: "Makes the first account with the one-time link's token, and an API token for the client that asks.",
+		Body:  AccountSetupBody{}, Status: http.StatusCreated, Answer: SignedInAnswer{},
+		Errors: openapi.Codes{
+			404: "link_invalid", 409: "already_set_up link_used account_exists",
+			422: "email_invalid password_short password_long password_invalid password_common password_guessable token_name_invalid", 429: "too_many_tries",
+		},
+	},
+	{
+		Route: "POST /api/v1/login", Group: "Account", Summary: "Sign in",
+		Notes: "Gives an API token named after the client.",
+		Body:  AccountLoginBody{}, Status: http.StatusCreated, Answer: SignedInAnswer{},
+		Errors: openapi.Codes{401: "wrong_credentials", 409: "tokens_too_many", 422: "token_name_invalid", 429: "too_many_tries"},
+	},
+	{
+		Route: "POST /api/v1/logout", Group: "Account", Summary: "Sign out",
+		Notes: "Ends the token or session that asks.", Body: struct{}{}, Status: http.StatusNoContent,
+		Errors: openapi.Codes{404: "token_not_found session_not_found"},
+	},
+	{Route: "GET /api/v1/account", Group: "Account", Summary: "Show who asks", Status: http.StatusOK, Answer: AccountAnswer{}},
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/account"
@@ -61,4 +62,13 @@ func (a *API) ServerInfo(c echo.Context) error {
 
 func actorAnd(c echo.Context) (context.Context, platform.Actor, string) {
 	return c.Request().Context(), request.Actor(c), c.Param("app")
+}
+
+var serverOperations = []openapi.Operation{
+	{Route: "GET /api/v1/server", Group: "Server", Summary: "Show the server", Status: http.StatusOK, Answer: Server{}},
+	{
+		Route: "GET /api/v1/openapi.json", Group: "Server", Summary: "Describe the API", Notes: "This document. Needs no token.",
+		Status: http.StatusOK, Answer: map[string]any{}, Tagged: true, Errors: openapi.Codes{404: "not_set_up"},
+	},
+	{Route: "GET /api/v1/plans", Group: "Server", Summary: "List the plans, and what still fits", Status: http.StatusOK, Answer: PlansAnswer{}},
 }

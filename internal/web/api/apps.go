@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/app"
@@ -19,7 +20,7 @@ type App struct {
 	Name             string            `json:"name"`
 	State            platform.AppState `json:"state"`
 	Plan             string            `json:"plan"`
-	Scale            platform.Scale    `json:"scale"` // wanted replicas of each process type
+	Scale            platform.Scale    `json:"scale" doc:"wanted replicas of each process type"`
 	DeployBranch     string            `json:"deploy_branch"`
 	Health           platform.Health   `json:"health"`
 	URL              string            `json:"url"`
@@ -169,4 +170,33 @@ func (a *API) AppDestroy(c echo.Context) error {
 	ctx, actor, name := actorAnd(c)
 	d, err := a.Apps.Destroy(ctx, actor, name, body.Confirm)
 	return started(c, d, err)
+}
+
+var appOperations = []openapi.Operation{
+	{Route: "GET /api/v1/apps", Group: "Apps", Summary: "List apps", Status: http.StatusOK, Answer: AppsAnswer{}},
+	{
+		Route: "POST /api/v1/apps", Group: "Apps", Summary: "Create an app", Notes: "Without a plan it gets the smallest usual one.",
+		Body: AppCreateBody{}, Status: http.StatusCreated, Answer: AppAnswer{},
+		Errors: openapi.Codes{409: "app_exists does_not_fit", 422: "app_name_invalid app_name_reserved plan_unknown"},
+	},
+	{Route: "GET /api/v1/apps/:app", Group: "Apps", Summary: "Show an app", Status: http.StatusOK, Answer: AppAnswer{}},
+	begins(openapi.Operation{
+		Route: "PATCH /api/v1/apps/:app", Group: "Apps", Summary: "Change an app's plan, health check or deploy branch",
+		Notes: "What is left out stays as it is. A new plan or health check brings a new release live.", Body: AppConfigureBody{},
+		Errors: openapi.Codes{409: "does_not_fit", 422: "plan_unknown branch_invalid health_path_invalid health_timeout_invalid"},
+	}),
+	{
+		Route: "POST /api/v1/apps/:app/rename", Group: "Apps", Summary: "Rename an app", Notes: "Its address and its git address change with the name.",
+		Body: AppRenameBody{}, Status: http.StatusOK, Answer: AppAnswer{},
+		Errors: openapi.Codes{409: "app_exists deployment_running", 422: "app_name_invalid app_name_reserved"},
+	},
+	begins(openapi.Operation{
+		Route: "PUT /api/v1/apps/:app/scale", Group: "Apps", Summary: "Set the replicas of process types",
+		Notes: "Process types that are left out stay as they are.", Body: AppScaleBody{},
+		Errors: openapi.Codes{409: "does_not_fit", 422: "scale_empty scale_invalid scale_out_of_range process_unknown process_type_invalid"},
+	}),
+	begins(openapi.Operation{
+		Route: "DELETE /api/v1/apps/:app", Group: "Apps", Summary: "Destroy an app", Notes: "confirm repeats its name.",
+		Body: AppDestroyBody{}, Errors: openapi.Codes{422: "not_confirmed"},
+	}),
 }

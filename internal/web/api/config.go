@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 )
 
@@ -46,4 +47,17 @@ func (a *API) ConfigChange(c echo.Context) error {
 	ctx, actor, name := actorAnd(c)
 	d, err := a.Apps.SetConfigVars(ctx, actor, name, body.Set, body.Unset)
 	return started(c, d, err)
+}
+
+var configOperations = []openapi.Operation{
+	{Route: "GET /api/v1/apps/:app/config", Group: "Config vars", Summary: "List the names", Status: http.StatusOK, Answer: ConfigNamesAnswer{}},
+	{
+		Route: "GET /api/v1/apps/:app/config/values", Group: "Config vars", Summary: "Show names and values",
+		Notes: "The only answer with values; each look is an event.", Status: http.StatusOK, Answer: ConfigAnswer{},
+	},
+	begins(openapi.Operation{
+		Route: "PATCH /api/v1/apps/:app/config", Group: "Config vars", Summary: "Set and unset config vars",
+		Notes: "The app is deployed once for all of them.", Body: ConfigChangeBody{},
+		Errors: openapi.Codes{404: "config_not_found", 422: "config_empty config_name_invalid config_name_reserved config_value_invalid config_too_large config_too_many"},
+	}),
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/app"
@@ -146,4 +147,27 @@ func sendProgress(s *request.Stream, p app.Progress) error {
 		return s.Send("step", 0, deploymentBody(*p.Deployment))
 	}
 	return s.Send("log", p.Offset, logEvent{Line: p.Line})
+}
+
+var deploymentOperations = []openapi.Operation{
+	{
+		Route: "GET /api/v1/apps/:app/deployments", Group: "Deployments", Summary: "List deployments, the newest first",
+		Query: []openapi.Param{limitParam}, Status: http.StatusOK, Answer: DeploymentsAnswer{},
+	},
+	begins(openapi.Operation{
+		Route: "POST /api/v1/apps/:app/deployments", Group: "Deployments", Summary: "Deploy the newest commit again", Body: struct{}{},
+		Errors: openapi.Codes{404: "source_gone", 409: "source_gone push_under_way"},
+	}),
+	{Route: "GET /api/v1/apps/:app/deployments/:number", Group: "Deployments", Summary: "Show a deployment and its steps", Status: http.StatusOK, Answer: DeploymentAnswer{}},
+	{
+		Route: "GET /api/v1/apps/:app/deployments/:number/events", Group: "Deployments", Summary: "Follow a deployment",
+		Notes: "Server-sent events: log for each line, step when a step changes, done at the end, error when something breaks. " +
+			"The header Last-Event-ID, or the parameter from, goes on behind that line.",
+		Query:  []openapi.Param{{Name: "from", Type: "integer", Max: 1 << 40, Means: "id of the last event that is known already"}},
+		Status: http.StatusOK, Events: map[string]any{"log": logEvent{}, "step": Deployment{}, "done": Deployment{}, "error": Problem},
+	},
+	begins(openapi.Operation{
+		Route: "POST /api/v1/apps/:app/deployments/:number/cancel", Group: "Deployments", Summary: "Cancel a deployment", Body: struct{}{},
+		Errors: openapi.Codes{409: "deployment_ended deployment_not_running"},
+	}),
 }

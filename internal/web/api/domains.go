@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/app"
@@ -69,4 +70,17 @@ func (a *API) DomainRemove(c echo.Context) error {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
+}
+
+var domainOperations = []openapi.Operation{
+	{Route: "GET /api/v1/apps/:app/domains", Group: "Domains", Summary: "List an app's own domains", Status: http.StatusOK, Answer: DomainsAnswer{}},
+	{
+		Route: "POST /api/v1/apps/:app/domains", Group: "Domains", Summary: "Add a domain", Notes: "The answer says what to write into the DNS.",
+		Body: DomainAddBody{}, Status: http.StatusCreated, Answer: DomainAnswer{},
+		Errors: openapi.Codes{409: "domain_taken", 422: "domain_invalid"},
+	},
+	{
+		Route: "DELETE /api/v1/apps/:app/domains/:host", Group: "Domains", Summary: "Remove a domain", Status: http.StatusNoContent,
+		Errors: openapi.Codes{404: "domain_not_found", 422: "domain_invalid"},
+	},
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 )
@@ -42,4 +43,17 @@ func (a *API) EventsList(c echo.Context) error {
 	return c.JSON(http.StatusOK, EventsAnswer{list(all, func(e platform.Event) Event {
 		return Event{ID: e.ID, At: e.At, Actor: e.Actor, Via: e.Via, Source: e.Source, Action: e.Action, App: e.App, Text: e.Text}
 	})})
+}
+
+var beforeParam = openapi.Param{Name: "before", Type: "integer", Max: math.MaxInt64, Means: "only what happened before the event with this id"}
+
+var eventOperations = []openapi.Operation{
+	{
+		Route: "GET /api/v1/events", Group: "Events", Summary: "List what happened, the newest first",
+		Query: []openapi.Param{limitParam, beforeParam}, Status: http.StatusOK, Answer: EventsAnswer{},
+	},
+	{
+		Route: "GET /api/v1/apps/:app/events", Group: "Events", Summary: "List what happened to an app, the newest first",
+		Query: []openapi.Param{limitParam, beforeParam}, Status: http.StatusOK, Answer: EventsAnswer{},
+	},
 }

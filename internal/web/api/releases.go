@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 )
@@ -76,4 +77,16 @@ func (a *API) ReleaseRollback(c echo.Context) error {
 	ctx, actor, name := actorAnd(c)
 	d, err := a.Apps.Rollback(ctx, actor, name, body.Release)
 	return started(c, d, err)
+}
+
+var releaseOperations = []openapi.Operation{
+	{
+		Route: "GET /api/v1/apps/:app/releases", Group: "Releases", Summary: "List releases, the newest first",
+		Query: []openapi.Param{limitParam}, Status: http.StatusOK, Answer: ReleasesAnswer{},
+	},
+	begins(openapi.Operation{
+		Route: "POST /api/v1/apps/:app/rollback", Group: "Releases", Summary: "Bring an older release live again",
+		Notes: "Release 0, or none, means the one that served before.", Body: ReleaseRollbackBody{},
+		Errors: openapi.Codes{404: "release_not_found", 409: "release_serves release_never_live nothing_before nothing_serves push_under_way image_missing does_not_fit", 422: "release_invalid"},
+	}),
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/app"
@@ -71,4 +72,19 @@ func (a *API) LogsList(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, LogsAnswer{lines})
+}
+
+var replicaOperations = []openapi.Operation{
+	{Route: "GET /api/v1/apps/:app/replicas", Group: "Replicas and logs", Summary: "List the replicas", Status: http.StatusOK, Answer: ReplicasAnswer{}},
+	{
+		Route: "GET /api/v1/apps/:app/logs", Group: "Replicas and logs", Summary: "Read or follow what the app writes",
+		Notes: "With follow=true the newest lines and all that come, as server-sent events log.",
+		Query: []openapi.Param{
+			{Name: "tail", Type: "integer", Max: 10000, Means: "how many of the newest lines; 100 when left out"},
+			{Name: "process", Type: "string", Means: "only this process type, web for example"},
+			{Name: "follow", Type: "boolean", Means: "true keeps the answer open"},
+		},
+		Status: http.StatusOK, Answer: LogsAnswer{}, Events: map[string]any{"log": platform.LogLine{}, "error": Problem},
+		Errors: openapi.Codes{422: "process_type_invalid process_unknown"},
+	},
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 )
@@ -98,4 +99,18 @@ func (a *API) TokenRevoke(c echo.Context) error {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
+}
+
+var tokenOperations = []openapi.Operation{
+	{Route: "GET /api/v1/tokens", Group: "Tokens", Summary: "List your tokens", Status: http.StatusOK, Answer: TokensAnswer{}},
+	{
+		Route: "POST /api/v1/tokens", Group: "Tokens", Summary: "Create a token",
+		Notes: "expires_days 0 means 90 days. A token may do what its scopes say and its account may.",
+		Body:  TokenCreateBody{}, Status: http.StatusCreated, Answer: NewTokenAnswer{},
+		Errors: openapi.Codes{404: "app_not_found", 409: "tokens_too_many", 422: "token_life_invalid token_name_invalid token_scope_unknown token_scopes_missing"},
+	},
+	{
+		Route: "DELETE /api/v1/tokens/:id", Group: "Tokens", Summary: "Revoke a token", Status: http.StatusNoContent,
+		Errors: openapi.Codes{404: "token_not_found"},
+	},
 }

@@ -139,6 +139,9 @@ func content(s *schemas, o Operation) Object {
 
 func responses(c Config, s *schemas, o Operation, problem Object) Object {
 	all := Object{strconv.Itoa(o.Status): success(s, o)}
+	if o.Tagged {
+		all[strconv.Itoa(http.StatusNotModified)] = Object{"description": http.StatusText(http.StatusNotModified)}
+	}
 	for status, codes := range merged(c.Shared(o), o.Errors) {
 		all[strconv.Itoa(status)] = Object{
 			"description": http.StatusText(status) + ": " + strings.Join(codes, ", "),

@@ -15,6 +15,7 @@ type Operation struct {
 	Answer  any            // a value of the type of that answer; nil: it has no body
 	Type    string         // media type of an answer that is not JSON
 	Events  map[string]any // of a stream of server-sent events: a value of the type of each one's data
+	Tagged  bool           // has an ETag, and answers 304 to who knows it
 	Errors  Codes          // beside those that every route of its kind can answer
 	Access  Access         // told by the list of routes
 }

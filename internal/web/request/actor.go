@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	actorKey = "lugsail.actor"
-	aliveKey = "lugsail.alive"
+	actorKey   = "lugsail.actor"
+	aliveKey   = "lugsail.alive"
+	decodedKey = "lugsail.decoded"
 )
 
 // SetActor keeps who asks for the rest of the request. alive tells later whether the

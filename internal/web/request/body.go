@@ -38,6 +38,7 @@ func ReadForm(c echo.Context) error {
 
 // Decode reads the JSON body into v, a pointer to a struct. An empty body leaves v as it is.
 func Decode(c echo.Context, v any) error {
+	c.Set(decodedKey, reflect.TypeOf(v))
 	body, err := readBody(c)
 	if err != nil || len(bytes.TrimSpace(body)) == 0 {
 		return err
@@ -52,6 +53,15 @@ func Decode(c echo.Context, v any) error {
 		return badJSON(err)
 	}
 	return nil
+}
+
+// Decoded is the type that the handler took the body as; nil when it took none.
+func Decoded(c echo.Context) reflect.Type {
+	t, _ := c.Get(decodedKey).(reflect.Type)
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
 }
 
 func readBody(c echo.Context) ([]byte, error) {
