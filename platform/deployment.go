@@ -72,6 +72,7 @@ type StepName string
 
 // The stations, in order. A deployment records those that its kind walks.
 const (
+	StepFetch   StepName = "fetch" // of a source that lies elsewhere
 	StepBuild   StepName = "build"
 	StepRelease StepName = "release"
 	StepStart   StepName = "start"
@@ -102,4 +103,6 @@ type Source struct {
 	Commit string `json:"commit,omitempty"` // full id; "" for uploads
 	Title  string `json:"title,omitempty"`  // first line of the commit message
 	Branch string `json:"branch,omitempty"`
+	Remote string `json:"remote,omitempty"` // address of the repository that the deployment fetches it from first; "" where it was handed in
+	Again  bool   `json:"again,omitempty"`  // build what is fetched even when it is what serves already
 }

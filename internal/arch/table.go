@@ -41,6 +41,7 @@ var table = map[string][]string{
 	"internal/gitserver":  {"platform", "platform/source"},
 	"internal/host":       {"platform"},
 	"internal/notify":     {"platform"},
+	"internal/outbound":   {"platform"},
 	"internal/proxy":      {"platform"},
 	"internal/registry":   {"platform"},
 	"internal/secret":     {"platform"},

@@ -27,7 +27,7 @@ var settings = []string{
 	"core.packedGitWindowSize=16m", "core.packedGitLimit=256m", "core.deltaBaseCacheLimit=32m",
 	"pack.threads=1", "pack.windowMemory=64m",
 	"core.fsync=committed", "core.fsyncMethod=batch",
-	"protocol.allow=never", // no process of ours fetches from anywhere
+	"protocol.allow=never", // only Fetch goes to another host, and only by https
 	"tar.umask=0022", "attr.tree=" + emptyTree,
 	"receive.fsckObjects=true", "receive.shallowUpdate=true", "receive.keepAlive=5",
 }

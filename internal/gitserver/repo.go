@@ -62,13 +62,17 @@ func (s *Server) create(ctx context.Context, repo, branch string) error {
 	if err := init.Run(ctx); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(temp, "info"), 0o700); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(temp, "info", "attributes"), []byte(attributes), 0o600); err != nil {
+	if err := writeAttributes(temp); err != nil {
 		return err
 	}
 	return os.Rename(temp, repo)
+}
+
+func writeAttributes(repo string) error {
+	if err := os.MkdirAll(filepath.Join(repo, "info"), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(repo, "info", "attributes"), []byte(attributes), 0o600)
 }
 
 // Remove deletes an app's repository. A missing one is fine.

@@ -48,15 +48,21 @@ type Config struct {
 	Quiet      time.Duration              // silence after which the pusher hears that it goes on; 0 means 15 seconds
 	Recheck    time.Duration              // how often it is asked again whether who pushes or clones still may; 0 means 2.5 seconds
 	Log        *slog.Logger               // nil means slog.Default
+
+	Outside   func(ctx context.Context, limit int64) (Way, error) // to other hosts, for Fetch; nil: there is none
+	FetchTime time.Duration                                       // for one fetch; 0 means 10 minutes
+	Stall     time.Duration                                       // below 1 kB/s for that long, a fetch ends; 0 means 30 seconds
+	Roots     string                                              // PEM file of the roots that other hosts are trusted by; "" means the system's
 }
 
 // Server owns the repositories. It is an http.Handler for /git/; Run serves the hooks.
 type Server struct {
-	cfg   Config
-	gate  Gate
-	work  Deployer
-	slots chan struct{} // bounds git processes that serve clients
-	extra []string      // settings that this machine's git needs beside those of every one
+	cfg     Config
+	gate    Gate
+	work    Deployer
+	slots   chan struct{} // bounds git processes that serve clients
+	fetches chan struct{} // bounds fetches
+	extra   []string      // settings that this machine's git needs beside those of every one
 
 	life context.Context // of the git processes
 	kill context.CancelFunc
@@ -97,6 +103,15 @@ func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
 	if cfg.Console == nil {
 		cfg.Console = func(*http.Request) string { return "" }
 	}
+	if cfg.FetchTime <= 0 {
+		cfg.FetchTime = 10 * time.Minute
+	}
+	if cfg.Stall <= 0 {
+		cfg.Stall = 30 * time.Second
+	}
+	if cfg.Outside == nil {
+		cfg.Outside = nowhere
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
@@ -105,7 +120,7 @@ func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
 	}
 	life, kill := context.WithCancel(context.Background())
 	s := &Server{
-		cfg: cfg, gate: gate, work: deployer, slots: make(chan struct{}, 64),
+		cfg: cfg, gate: gate, work: deployer, slots: make(chan struct{}, 64), fetches: make(chan struct{}, fetchers),
 		life: life, kill: kill, pushes: map[string]*push{}, apps: map[string]*appState{}, alone: map[string]func(){},
 	}
 	version, err := s.line(life, "", nil, "version")
@@ -171,6 +186,10 @@ func (s *Server) begin() (end func(), err error) {
 	}
 	s.active.Add(1)
 	return func() { s.active.Done(); <-s.slots }, nil
+}
+
+func nowhere(context.Context, int64) (Way, error) {
+	return nil, platform.Errorf(platform.Unavailable, "no_way_out", "This server fetches from nowhere.")
 }
 
 func remoteIP(r *http.Request) string {

@@ -112,19 +112,7 @@ func validateSettings(set Settings) error {
 		}
 	}
 	if set.DeployBranch != nil {
-		return validateBranch(*set.DeployBranch)
-	}
-	return nil
-}
-
-func validateBranch(b string) error {
-	bad := strings.HasPrefix(b, "-") || strings.HasPrefix(b, "/") || strings.HasSuffix(b, "/") || strings.HasSuffix(b, ".lock") ||
-		strings.Contains(b, "..") || strings.Contains(b, "//") || strings.Contains(b, "@{") || len(b) > 200
-	for _, c := range b {
-		bad = bad || c <= ' ' || c == 0x7f || strings.ContainsRune(`~^:?*[\`, c)
-	}
-	if bad {
-		return platform.Errorf(platform.Invalid, "branch_invalid", "%.60q is not the name of a branch.", b).WithHint("Give a name such as main.")
+		return platform.ValidateBranch(*set.DeployBranch)
 	}
 	return nil
 }
