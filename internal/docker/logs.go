@@ -12,7 +12,7 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// Logs gives the lines that a replica wrote to fn, oldest first: the last tail of
+// Logs gives the lines that a replica, or a run that is not attached, wrote to fn, oldest first: the last tail of
 // them (all when tail is below 0), and with follow also those to come, until the
 // replica has ended, ctx ends or fn returns an error. A line longer than 16 KiB is cut.
 //
@@ -27,6 +27,9 @@ func (e *Engine) Logs(ctx context.Context, id string, tail int, follow bool, fn 
 	}
 	r := e.replicaOf(info)
 	f := newFollower(r.Process+"."+strconv.Itoa(r.Index), r.Release, fn)
+	if info.Config.Labels[labelRun] != "" {
+		f.name, f.release = runName(info.Config.Labels), number(info.Config.Labels[labelRunRelease])
+	}
 	options := container.LogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: follow, Tail: "all"}
 	if tail >= 0 {
 		options.Tail = strconv.Itoa(tail)

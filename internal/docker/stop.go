@@ -60,27 +60,41 @@ func (e *Engine) update(ctx context.Context, id, doing string, change container.
 	return err
 }
 
-// Stop ends a replica: SIGTERM (or what its image says instead), after the grace
+// Stop ends a replica or a run: SIGTERM (or what its image says instead), after the grace
 // SIGKILL, then its container is removed. One that is gone already is fine.
 func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error {
+	_, err := e.End(ctx, id, grace)
+	return err
+}
+
+// End is Stop, and tells whether the grace was over before it ended.
+func (e *Engine) End(ctx context.Context, id string, grace time.Duration) (killed bool, err error) {
 	info, err := e.inspect(ctx, id)
 	if platform.IsKind(err, platform.NotFound) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if info.HostConfig.RestartPolicy.IsAlways() { // else a restart of the daemon right now would bring it back
 		if err := e.Unkeep(ctx, id); err != nil && !platform.IsKind(err, platform.NotFound) {
-			return err
+			return false, err
 		}
 	}
 	if info.State.Running && grace > 0 {
+		began := time.Now()
 		if err := e.terminate(ctx, id, grace); err != nil && !isNotFound(err) {
-			return err
+			return false, err
 		}
+		killed = time.Since(began) >= grace && e.wasKilled(ctx, id)
 	}
-	return e.remove(ctx, id)
+	return killed, e.remove(ctx, id)
+}
+
+// wasKilled reports whether a container that was stopped ended by SIGKILL.
+func (e *Engine) wasKilled(ctx context.Context, id string) bool {
+	info, err := e.inspect(ctx, id)
+	return err == nil && !info.State.Running && info.State.ExitCode == 137
 }
 
 func (e *Engine) terminate(ctx context.Context, id string, grace time.Duration) error {
@@ -119,7 +133,7 @@ func (e *Engine) waitGone(ctx context.Context, id string) error {
 	})
 }
 
-// RemoveApp removes all replicas of an app at once and its network.
+// RemoveApp removes all replicas and runs of an app at once and its network.
 func (e *Engine) RemoveApp(ctx context.Context, appID string) error {
 	if appID == "" {
 		return errors.New("removing an app: no id given") // it would mean all apps
@@ -134,7 +148,7 @@ func (e *Engine) RemoveApp(ctx context.Context, appID string) error {
 		wg.Go(func() { errs[i] = e.Stop(ctx, c.ID, 0) })
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(append(errs, e.endRuns(ctx, appID))...); err != nil {
 		return err
 	}
 	return e.removeNetwork(ctx, appID)

@@ -131,6 +131,12 @@ func (f *Fake) write(r *replica, stream, text string) {
 	r.lines = append(r.lines, platform.LogLine{
 		At: time.Now().UTC(), Replica: nameOf(r.Replica), Release: r.Release, Stream: cmp.Or(stream, "stdout"), Text: text,
 	})
+	if r.run != nil {
+		r.lines[len(r.lines)-1].Replica, r.lines[len(r.lines)-1].Release = r.run.Name, r.run.Release
+	}
+	if r.term != nil {
+		r.term.chunks = append(r.term.chunks, chunk{cmp.Or(stream, "stdout"), []byte(text + "\n")})
+	}
 	r.wake()
 }
 

@@ -21,6 +21,12 @@ type Engine interface {
 	Keep(ctx context.Context, id string) error
 	Unkeep(ctx context.Context, id string) error
 	Stop(ctx context.Context, id string, grace time.Duration) error
+	End(ctx context.Context, id string, grace time.Duration) (killed bool, err error)
+	StartRun(ctx context.Context, spec platform.RunSpec) (platform.Run, platform.Terminal, error)
+	RunByID(ctx context.Context, id string) (platform.Run, error)
+	Runs(ctx context.Context, appID string) ([]platform.Run, error)
+	Exec(ctx context.Context, id string, spec platform.ExecSpec) (platform.Terminal, error)
+	EndExecs(ctx context.Context) (int, error)
 	Replica(ctx context.Context, id string) (platform.Replica, error)
 	Replicas(ctx context.Context, appID string) ([]platform.Replica, error)
 	Listeners(ctx context.Context, id string) ([]platform.Listener, error)

@@ -17,9 +17,11 @@ import (
 // is ready; it is safe for concurrent use.
 type Fake struct {
 	// Program says what a replica does; nil means that it listens on its port for ever.
-	Program func(platform.ReplicaSpec) Behaviour
-	Memory  int64 // of the machine; 0 means 4 GiB
-	CPUs    int   // of the machine; 0 means 2
+	Program     func(platform.ReplicaSpec) Behaviour
+	RunProgram  func(platform.RunSpec) Behaviour  // what a run does
+	ExecProgram func(platform.ExecSpec) Behaviour // what a command in a replica does
+	Memory      int64                             // of the machine; 0 means 4 GiB
+	CPUs        int                               // of the machine; 0 means 2
 
 	mu       sync.Mutex
 	made     int
@@ -40,6 +42,7 @@ type Behaviour struct {
 	After       time.Duration       // … after that time; 0 means at once
 	OutOfMemory bool                // something in it is killed for memory at its start
 	IgnoresTerm bool                // it must be killed
+	Copies      bool                // it copies its input to its output before it ends; only what is attached has input
 	Refuses     error               // Start gives this error
 }
 
@@ -58,6 +61,10 @@ type replica struct {
 	lines     []platform.LogLine
 	changed   chan struct{} // closed and made anew at each change
 	timer     *time.Timer
+	run       *platform.Run // not nil: no replica
+	runSpec   platform.RunSpec
+	exec      bool // a command in a replica
+	term      *terminal
 }
 
 // Start starts a replica as Program says.
@@ -102,9 +109,9 @@ func (f *Fake) begin(r *replica) {
 	if r.does.OutOfMemory {
 		f.tell(r, "oom", 0)
 	}
-	if r.does.Exits && r.does.After == 0 {
+	if r.does.Exits && r.does.After == 0 && !(r.does.Copies && r.term != nil) {
 		f.end(r, r.does.ExitCode)
-	} else if r.does.Exits {
+	} else if r.does.Exits && r.does.After > 0 {
 		r.timer = time.AfterFunc(r.does.After, func() { f.Exit(r.ID, r.does.ExitCode) })
 	}
 }
@@ -146,19 +153,26 @@ func (f *Fake) setKept(ctx context.Context, method, id string, kept bool) error 
 	return err
 }
 
-// Stop ends and removes a replica at once; grace is only recorded.
+// Stop ends and removes a replica or a run at once; grace is only recorded.
 func (f *Fake) Stop(ctx context.Context, id string, grace time.Duration) error {
+	_, err := f.End(ctx, id, grace)
+	return err
+}
+
+// End is Stop, and tells whether it had to be killed.
+func (f *Fake) End(ctx context.Context, id string, grace time.Duration) (killed bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r, err := f.find(ctx, "Stop", id)
-	if platform.IsKind(err, platform.NotFound) {
-		return nil
+	if err := f.refusal(ctx, "Stop"); err != nil {
+		return false, err
 	}
-	if err != nil {
-		return err
+	r, ok := f.replicas[id]
+	if !ok {
+		return false, nil
 	}
+	killed = r.does.IgnoresTerm && grace > 0 && r.State == platform.ReplicaRunning
 	f.remove(r, grace)
-	return nil
+	return killed, nil
 }
 
 func (f *Fake) remove(r *replica, grace time.Duration) {
@@ -167,8 +181,11 @@ func (f *Fake) remove(r *replica, grace time.Duration) {
 	if r.State == platform.ReplicaRunning {
 		f.end(r, map[bool]int{true: 137, false: 143}[killed])
 	}
-	f.stops = append(f.stops, Stopped{ID: r.ID, Grace: grace, Killed: killed})
+	if r.run == nil {
+		f.stops = append(f.stops, Stopped{ID: r.ID, Grace: grace, Killed: killed})
+	}
 	delete(f.replicas, r.ID)
+	r.wake()
 	f.tell(r, "destroy", 0)
 }
 
@@ -192,7 +209,7 @@ func (f *Fake) Replicas(ctx context.Context, appID string) ([]platform.Replica, 
 	}
 	found := []platform.Replica{}
 	for _, r := range f.replicas {
-		if appID == "" || r.AppID == appID {
+		if r.run == nil && (appID == "" || r.AppID == appID) {
 			found = append(found, r.Replica)
 		}
 	}

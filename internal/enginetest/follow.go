@@ -90,6 +90,9 @@ func (w *watcher) add(change platform.ReplicaChange) {
 // tell broadcasts a change of a replica and wakes who follows its log.
 func (f *Fake) tell(r *replica, action string, code int) {
 	r.wake()
+	if r.run != nil {
+		return // watchers see replicas
+	}
 	f.broadcast(platform.ReplicaChange{ReplicaID: r.ID, AppID: r.AppID, Action: action, ExitCode: code})
 }
 

@@ -17,6 +17,7 @@ import (
 //	print=N              prints "line 1" to "line N"
 //	say=TEXT             prints to standard output, complain=TEXT to standard error
 //	env=NAME             prints a config var
+//	cat                  copies standard input to standard output
 //	ignore-term          does not end on SIGTERM
 //	allocate=MEGABYTES   uses memory
 //	wait=DURATION        waits
@@ -40,6 +41,8 @@ func Steps(spec platform.ReplicaSpec) Behaviour {
 			b.Lines = append(b.Lines, platform.LogLine{Stream: "stderr", Text: value})
 		case "env":
 			b.Lines = append(b.Lines, platform.LogLine{Text: spec.Env[value]})
+		case "cat":
+			b.Copies = true
 		case "ignore-term":
 			b.IgnoresTerm = true
 		case "allocate":

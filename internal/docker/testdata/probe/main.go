@@ -3,6 +3,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 func main() {
@@ -35,12 +37,14 @@ var steps = map[string]func(string){
 	"env":         func(name string) { fmt.Println(os.Getenv(name)) },
 	"status":      status, // status=NAME of a field of /proc/self/status
 	"file":        file,   // file=PATH is printed
-	"ignore-term": func(string) { signal.Ignore(syscall.SIGTERM) },
+	"ignore-term": func(string) { signal.Ignore(syscall.SIGTERM, syscall.SIGHUP) },
 	"allocate":    allocate, // allocate=MEGABYTES, touched
 	"child":       child,    // child=STEP runs the step in a child and goes on when it dies
 	"threads":     threads,  // threads=N children that stay
 	"tick":        tick,     // tick=DURATION prints a line that often, for ever
 	"wait":        wait,     // wait=DURATION
+	"cat":         func(string) { io.Copy(os.Stdout, os.Stdin) },
+	"size":        size, // prints the terminal's size
 	"serve":       func(string) { wait("24h") },
 	"exit":        exit,
 }
@@ -146,6 +150,15 @@ func tick(every string) {
 func wait(long string) {
 	d, _ := time.ParseDuration(long)
 	time.Sleep(d)
+}
+
+func size(string) {
+	var s struct{ rows, columns, x, y uint16 }
+	if _, _, err := syscall.Syscall(syscall.SYS_IOCTL, 1, syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&s))); err != 0 {
+		fmt.Println("no terminal:", err)
+		return
+	}
+	fmt.Println("size", s.columns, s.rows)
 }
 
 func exit(code string) {

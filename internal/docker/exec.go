@@ -1,0 +1,201 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/docker/docker/api/types"
+	"github.com/docker/docker/api/types/container"
+	"golang.org/x/sys/unix"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// execMark stands in the environment of what Exec starts, so that a later Lugsail knows what an
+// earlier one has left in a replica. What people start with Docker's own tools does not carry it.
+const execMark = "LUGSAIL_EXEC"
+
+// Exec starts a command in a replica that runs, with the replica's own rights and limits.
+func (e *Engine) Exec(ctx context.Context, id string, spec platform.ExecSpec) (platform.Terminal, error) {
+	if len(spec.Command) == 0 {
+		return nil, fmt.Errorf("executing in a replica: no command given")
+	}
+	info, err := e.inspect(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !info.State.Running || info.State.Restarting || info.State.Paused {
+		return nil, platform.Errorf(platform.Conflict, "replica_not_running", "The replica is not running just now.").
+			WithHint("See what runs: lugsail ps. A command in a container of its own: lugsail run -- COMMAND")
+	}
+	made, err := call(ctx, e, e.limits.quick, "preparing a command", func(ctx context.Context) (container.ExecCreateResponse, error) {
+		return e.client.ContainerExecCreate(ctx, info.ID, container.ExecOptions{
+			Tty: spec.TTY, AttachStdin: true, AttachStdout: true, AttachStderr: true, DetachKeys: detachKeys, Cmd: spec.Command, Env: execEnv(spec),
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	conn, stop, err := open(context.WithoutCancel(ctx), e, "starting a command", func(ctx context.Context) (types.HijackedResponse, error) {
+		return e.client.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: spec.TTY})
+	})
+	if err != nil {
+		return nil, err
+	}
+	t := &terminal{engine: e, conn: conn, stop: stop, tty: spec.TTY, of: &execTerminal{engine: e, id: info.ID, exec: made.ID}}
+	if spec.TTY && spec.Size != (platform.Size{}) {
+		_ = t.Resize(ctx, spec.Size) // it may have ended already
+	}
+	return t, nil
+}
+
+func execEnv(spec platform.ExecSpec) []string {
+	env := []string{execMark + "=1"}
+	if spec.TTY {
+		env = append(env, "TERM=xterm-256color")
+	}
+	return env
+}
+
+// execTerminal is the part of a terminal that is about a command in a replica. Docker cannot end
+// such a one, so its processes are found by their session and ended from outside.
+type execTerminal struct {
+	engine   *Engine
+	id, exec string
+}
+
+func (x *execTerminal) look(ctx context.Context) (container.ExecInspect, error) {
+	state, err := call(ctx, x.engine, x.engine.limits.quick, "looking at a command", func(ctx context.Context) (container.ExecInspect, error) {
+		return x.engine.client.ContainerExecInspect(ctx, x.exec)
+	})
+	if isNotFound(err) { // gone with its replica
+		return container.ExecInspect{ExitCode: 137}, nil
+	}
+	return state, err
+}
+
+func (x *execTerminal) resize(ctx context.Context, o container.ResizeOptions) error {
+	return x.engine.client.ContainerExecResize(ctx, x.exec, o)
+}
+
+func (x *execTerminal) signal(ctx context.Context, name string) error {
+	state, err := x.look(ctx)
+	if err == nil && state.Running {
+		signalSession(state.Pid, x.id, unix.SignalNum("SIG"+name))
+	}
+	return err
+}
+
+func (x *execTerminal) ended(ctx context.Context) (platform.RunEnd, bool, error) {
+	state, err := x.look(ctx)
+	return platform.RunEnd{ExitCode: state.ExitCode}, !state.Running, err
+}
+
+func (x *execTerminal) close(ctx context.Context, grace time.Duration) (killed bool, err error) {
+	state, err := x.look(ctx)
+	if err != nil || !state.Running {
+		return false, err
+	}
+	return endSession(ctx, state.Pid, x.id, grace)
+}
+
+// endSession ends a process in a container and all of its session: asked first, then killed.
+func endSession(ctx context.Context, pid int, id string, grace time.Duration) (killed bool, err error) {
+	if grace > 0 {
+		signalSession(pid, id, syscall.SIGHUP) // an interactive shell takes no notice of SIGTERM
+		signalSession(pid, id, syscall.SIGTERM)
+	}
+	for end := time.Now().Add(grace); ; {
+		if len(sessionOf(pid, id)) == 0 {
+			return killed, nil
+		}
+		if !time.Now().Before(end) {
+			killed = true
+			signalSession(pid, id, syscall.SIGKILL)
+		}
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return killed, fmt.Errorf("ending a command: %w", err)
+		}
+	}
+}
+
+func signalSession(pid int, id string, signal syscall.Signal) {
+	for _, p := range sessionOf(pid, id) {
+		_ = syscall.Kill(p, signal) // it may have ended in this moment
+	}
+}
+
+// sessionOf finds the processes of a session that are part of the container.
+func sessionOf(leader int, id string) []int {
+	if leader <= 1 {
+		return nil
+	}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // only a bad pattern, which this is not
+	var found []int
+	for _, path := range stats {
+		pid, session := sessionIn(path)
+		if session != leader {
+			continue
+		}
+		if _, err := controlGroupsOf(pid, id); err == nil {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// sessionIn reads a process's session; what has ended and waits for its parent has none.
+func sessionIn(path string) (pid, session int) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, 0
+	}
+	name := bytes.LastIndexByte(text, ')') // the program's name may hold anything
+	fields := strings.Fields(string(text[name+1:]))
+	if len(fields) < 4 || fields[0] == "Z" || fields[0] == "X" {
+		return 0, 0
+	}
+	pid, _ = strconv.Atoi(filepath.Base(filepath.Dir(path)))
+	session, _ = strconv.Atoi(fields[3])
+	return pid, session
+}
+
+// EndExecs ends the commands that an earlier Lugsail has left in replicas, and tells how many.
+func (e *Engine) EndExecs(ctx context.Context) (int, error) {
+	list, err := e.list(ctx, "")
+	if err != nil {
+		return 0, err
+	}
+	ended := 0
+	var errs []error
+	for _, c := range list {
+		info, err := e.inspect(ctx, c.ID)
+		if err != nil {
+			continue // gone since the list was made, or the next one says it too
+		}
+		for _, exec := range info.ExecIDs {
+			x := &execTerminal{engine: e, id: info.ID, exec: exec}
+			state, err := x.look(ctx)
+			if err != nil || !state.Running || !marked(state.Pid) {
+				continue
+			}
+			ended++
+			_, err = endSession(ctx, state.Pid, info.ID, time.Second)
+			errs = append(errs, err)
+		}
+	}
+	return ended, errors.Join(errs...)
+}
+
+func marked(pid int) bool {
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && bytes.Contains(append([]byte{0}, env...), []byte("\x00"+execMark+"=1\x00"))
+}
