@@ -232,9 +232,21 @@ func deploymentIn(tx *gorm.DB, where string, args ...any) (platform.Deployment, 
 
 // DeploymentsOf lists the deployments of an app with their steps, newest first; a limit of 0 means all.
 func (s *Store) DeploymentsOf(ctx context.Context, appID string, limit int) ([]platform.Deployment, error) {
-	return s.listDeployments(ctx, func(tx *gorm.DB) *gorm.DB {
-		return newest(tx, limit).Where("app_id = ?", appID).Order("number DESC")
-	})
+	return s.DeploymentsBefore(ctx, appID, 0, limit)
+}
+
+// DeploymentsBefore does so for those with a lower number; before 0 means all numbers.
+func (s *Store) DeploymentsBefore(ctx context.Context, appID string, before, limit int) ([]platform.Deployment, error) {
+	return s.listDeployments(ctx, func(tx *gorm.DB) *gorm.DB { return numbered(tx, appID, before, limit) })
+}
+
+// numbered chooses things of an app with a lower number, the highest first.
+func numbered(tx *gorm.DB, appID string, before, limit int) *gorm.DB {
+	tx = newest(tx, limit).Where("app_id = ?", appID).Order("number DESC")
+	if before > 0 {
+		tx = tx.Where("number < ?", before)
+	}
+	return tx
 }
 
 // UnfinishedDeployments lists what waits or runs, with steps: app by app, the app with the oldest

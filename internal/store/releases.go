@@ -57,7 +57,12 @@ func releaseIn(tx *gorm.DB, appID string, number int) (platform.Release, error) 
 
 // ReleasesOf lists the releases of an app, newest first, without config vars; a limit of 0 means all.
 func (s *Store) ReleasesOf(ctx context.Context, appID string, limit int) ([]platform.Release, error) {
+	return s.ReleasesBefore(ctx, appID, 0, limit)
+}
+
+// ReleasesBefore does so for those with a lower number; before 0 means all numbers.
+func (s *Store) ReleasesBefore(ctx context.Context, appID string, before, limit int) ([]platform.Release, error) {
 	var releases []platform.Release
-	err := newest(s.read(ctx), limit).Where("app_id = ?", appID).Order("number DESC").Find(&releases).Error
+	err := numbered(s.read(ctx), appID, before, limit).Find(&releases).Error
 	return releases, s.explain(ctx, "listing the releases", err)
 }

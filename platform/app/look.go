@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/observe"
@@ -22,6 +23,11 @@ type Overview struct {
 
 // Apps gives the apps that the actor sees, by name.
 func (s *Service) Apps(ctx context.Context, actor platform.Actor) ([]Overview, error) {
+	return s.AppsAfter(ctx, actor, "", math.MaxInt)
+}
+
+// AppsAfter gives as many of them as limit says, of those whose names come after the given one.
+func (s *Service) AppsAfter(ctx context.Context, actor platform.Actor, after string, limit int) ([]Overview, error) {
 	apps, err := s.Store.Apps(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading apps: %w", err)
@@ -29,8 +35,11 @@ func (s *Service) Apps(ctx context.Context, actor platform.Actor) ([]Overview, e
 	replicas, engineErr := s.Engine.Replicas(ctx, "")
 	list := []Overview{}
 	for _, app := range apps {
-		if !platform.Sees(actor, app.ID) {
+		if app.Name <= after || !platform.Sees(actor, app.ID) {
 			continue
+		}
+		if len(list) == limit {
+			break
 		}
 		o, err := s.overview(ctx, actor, app, of(replicas, app.ID), engineErr)
 		if err != nil {
@@ -109,13 +118,13 @@ func of(replicas []platform.Replica, appID string) []platform.Replica {
 	return own
 }
 
-// Deployments gives the newest deployments with their steps.
-func (s *Service) Deployments(ctx context.Context, actor platform.Actor, name string, limit int) ([]platform.Deployment, error) {
+// Deployments gives the newest deployments with their steps; before, unless 0, leaves out those from that number on.
+func (s *Service) Deployments(ctx context.Context, actor platform.Actor, name string, before, limit int) ([]platform.Deployment, error) {
 	app, err := s.find(ctx, actor, name, platform.ActionRead)
 	if err != nil {
 		return nil, err
 	}
-	return s.History.DeploymentsOf(ctx, app.ID, limit)
+	return s.History.DeploymentsBefore(ctx, app.ID, before, limit)
 }
 
 // Deployment gives one deployment with its steps.
@@ -127,13 +136,14 @@ func (s *Service) Deployment(ctx context.Context, actor platform.Actor, name str
 	return s.History.DeploymentByNumber(ctx, app.ID, number)
 }
 
-// Releases gives the newest releases, without config vars, and with how their deployments went.
-func (s *Service) Releases(ctx context.Context, actor platform.Actor, name string, limit int) ([]platform.Release, error) {
+// Releases gives the newest releases, without config vars, and with how their deployments went; before, unless 0,
+// leaves out those from that number on.
+func (s *Service) Releases(ctx context.Context, actor platform.Actor, name string, before, limit int) ([]platform.Release, error) {
 	app, err := s.find(ctx, actor, name, platform.ActionRead)
 	if err != nil {
 		return nil, err
 	}
-	releases, err := s.History.ReleasesOf(ctx, app.ID, limit)
+	releases, err := s.History.ReleasesBefore(ctx, app.ID, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading releases: %w", err)
 	}

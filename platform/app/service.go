@@ -31,9 +31,11 @@ type Apps interface {
 type History interface {
 	ReleaseByNumber(ctx context.Context, appID string, number int) (platform.Release, error)
 	ReleasesOf(ctx context.Context, appID string, limit int) ([]platform.Release, error)
+	ReleasesBefore(ctx context.Context, appID string, before, limit int) ([]platform.Release, error)
 	DeploymentByID(ctx context.Context, id string) (platform.Deployment, error)
 	DeploymentByNumber(ctx context.Context, appID string, number int) (platform.Deployment, error)
 	DeploymentsOf(ctx context.Context, appID string, limit int) ([]platform.Deployment, error)
+	DeploymentsBefore(ctx context.Context, appID string, before, limit int) ([]platform.Deployment, error)
 	AppendEvent(ctx context.Context, e *platform.Event) error
 	Events(ctx context.Context, appID string, before int64, limit int) ([]platform.Event, error)
 }

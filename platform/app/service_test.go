@@ -206,7 +206,7 @@ func TestRollback_OnlyToWhatWasLive(t *testing.T) {
 			t.Errorf("the good one is not named: %s", e.Hint)
 		}
 	}
-	releases, err := s.Releases(t.Context(), owner, "shop", 10)
+	releases, err := s.Releases(t.Context(), owner, "shop", 0, 10)
 	check(t, err)
 	var states []string
 	for _, r := range releases {

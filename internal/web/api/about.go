@@ -107,8 +107,11 @@ func Shared(o openapi.Operation) openapi.Codes {
 	return codes
 }
 
-// limit is a parameter of lists that can grow.
-var limitParam = openapi.Param{Name: "limit", Type: "integer", Min: 1, Max: 200, Means: "how many at most; 50 when left out"}
+// pageParams are the parameters of lists that can grow.
+var pageParams = []openapi.Param{
+	{Name: "limit", Type: "integer", Min: 1, Max: 200, Means: "how many at most; 50 when left out"},
+	{Name: "cursor", Type: "string", Means: "next of the page before"},
+}
 
 // started are the answers of a route that begins a deployment.
 func begins(o openapi.Operation) openapi.Operation {

@@ -20,7 +20,8 @@ type (
 		Deployment *Deployment `json:"deployment" doc:"null when nothing needs to be deployed yet"`
 	}
 	AppsAnswer struct {
-		Apps []App `json:"apps"`
+		Apps []App   `json:"apps"`
+		Next *string `json:"next"`
 	}
 	AppAnswer struct {
 		App App `json:"app"`
@@ -33,12 +34,14 @@ type (
 	}
 	DeploymentsAnswer struct {
 		Deployments []Deployment `json:"deployments"`
+		Next        *string      `json:"next"`
 	}
 	DeploymentAnswer struct {
 		Deployment Deployment `json:"deployment"`
 	}
 	DomainsAnswer struct {
 		Domains []Domain `json:"domains"`
+		Next    *string  `json:"next"`
 	}
 	DomainAnswer struct {
 		Domain Domain       `json:"domain"`
@@ -46,6 +49,7 @@ type (
 	}
 	EventsAnswer struct {
 		Events []Event `json:"events"`
+		Next   *string `json:"next"`
 	}
 	PlansAnswer struct {
 		Plans    []Plan        `json:"plans"`
@@ -53,6 +57,7 @@ type (
 	}
 	ReleasesAnswer struct {
 		Releases []Release `json:"releases"`
+		Next     *string   `json:"next"`
 	}
 	ReplicasAnswer struct {
 		Replicas []Replica `json:"replicas"`

@@ -7,6 +7,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -58,6 +59,16 @@ func (a *API) ServerInfo(c echo.Context) error {
 	server := a.Server(c.Request().Context())
 	server.ConsoleURL = a.Apps.Addresses.ConsoleURL(request.Actor(c).Console)
 	return c.JSON(http.StatusOK, server)
+}
+
+// numberedPage reads which part of a list is asked for that goes from high numbers to low.
+func numberedPage(c echo.Context) (request.Page, int, error) {
+	page, err := request.ReadPage(c)
+	if err != nil {
+		return page, 0, err
+	}
+	before, err := page.AfterNumber()
+	return page, int(min(before, math.MaxInt32)), err
 }
 
 func actorAnd(c echo.Context) (context.Context, platform.Actor, string) {

@@ -67,11 +67,16 @@ func scaleOf(o app.Overview) platform.Scale {
 
 // AppsList answers GET /apps.
 func (a *API) AppsList(c echo.Context) error {
-	all, err := a.Apps.Apps(c.Request().Context(), request.Actor(c))
+	page, err := request.ReadPage(c)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, AppsAnswer{list(all, appBody)})
+	all, err := a.Apps.AppsAfter(c.Request().Context(), request.Actor(c), page.After, page.Limit+1)
+	if err != nil {
+		return err
+	}
+	all, next := request.Cut(page, all, func(o app.Overview) string { return o.App.Name })
+	return c.JSON(http.StatusOK, AppsAnswer{list(all, appBody), next})
 }
 
 // AppCreateBody is what POST /apps takes.
@@ -173,7 +178,7 @@ func (a *API) AppDestroy(c echo.Context) error {
 }
 
 var appOperations = []openapi.Operation{
-	{Route: "GET /api/v1/apps", Group: "Apps", Summary: "List apps", Status: http.StatusOK, Answer: AppsAnswer{}},
+	{Route: "GET /api/v1/apps", Group: "Apps", Summary: "List apps by name", Query: pageParams, Status: http.StatusOK, Answer: AppsAnswer{}},
 	{
 		Route: "POST /api/v1/apps", Group: "Apps", Summary: "Create an app", Notes: "Without a plan it gets the smallest usual one.",
 		Body: AppCreateBody{}, Status: http.StatusCreated, Answer: AppAnswer{},

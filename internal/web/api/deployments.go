@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -68,16 +69,17 @@ func deploymentBody(d platform.Deployment) Deployment {
 
 // DeploymentsList answers GET /apps/:app/deployments.
 func (a *API) DeploymentsList(c echo.Context) error {
-	limit, err := request.Limit(c)
+	page, before, err := numberedPage(c)
 	if err != nil {
 		return err
 	}
 	ctx, actor, name := actorAnd(c)
-	all, err := a.Apps.Deployments(ctx, actor, name, limit)
+	all, err := a.Apps.Deployments(ctx, actor, name, before, page.Limit+1)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, DeploymentsAnswer{list(all, deploymentBody)})
+	all, next := request.Cut(page, all, func(d platform.Deployment) string { return strconv.Itoa(d.Number) })
+	return c.JSON(http.StatusOK, DeploymentsAnswer{list(all, deploymentBody), next})
 }
 
 // DeploymentGet answers GET /apps/:app/deployments/:number.
@@ -152,7 +154,7 @@ func sendProgress(s *request.Stream, p app.Progress) error {
 var deploymentOperations = []openapi.Operation{
 	{
 		Route: "GET /api/v1/apps/:app/deployments", Group: "Deployments", Summary: "List deployments, the newest first",
-		Query: []openapi.Param{limitParam}, Status: http.StatusOK, Answer: DeploymentsAnswer{},
+		Query: pageParams, Status: http.StatusOK, Answer: DeploymentsAnswer{},
 	},
 	begins(openapi.Operation{
 		Route: "POST /api/v1/apps/:app/deployments", Group: "Deployments", Summary: "Deploy the newest commit again", Body: struct{}{},

@@ -2,6 +2,8 @@ package api
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -33,12 +35,19 @@ func domainBody(d platform.Domain, advice app.DomainAdvice) Domain {
 
 // DomainsList answers GET /apps/:app/domains.
 func (a *API) DomainsList(c echo.Context) error {
+	page, err := request.ReadPage(c)
+	if err != nil {
+		return err
+	}
 	all, err := a.Apps.Domains(actorAnd(c))
 	if err != nil {
 		return err
 	}
+	host := func(d platform.Domain) string { return d.Host }
+	slices.SortFunc(all, func(a, b platform.Domain) int { return strings.Compare(a.Host, b.Host) })
+	all, next := request.Cut(page, request.Skip(page, all, host), host)
 	body := func(d platform.Domain) Domain { return domainBody(d, a.Apps.Advice(d.Host)) }
-	return c.JSON(http.StatusOK, DomainsAnswer{list(all, body)})
+	return c.JSON(http.StatusOK, DomainsAnswer{list(all, body), next})
 }
 
 // DomainAddBody is what POST /apps/ takes.
@@ -73,7 +82,7 @@ func (a *API) DomainRemove(c echo.Context) error {
 }
 
 var domainOperations = []openapi.Operation{
-	{Route: "GET /api/v1/apps/:app/domains", Group: "Domains", Summary: "List an app's own domains", Status: http.StatusOK, Answer: DomainsAnswer{}},
+	{Route: "GET /api/v1/apps/:app/domains", Group: "Domains", Summary: "List an app's own domains by name", Query: pageParams, Status: http.StatusOK, Answer: DomainsAnswer{}},
 	{
 		Route: "POST /api/v1/apps/:app/domains", Group: "Domains", Summary: "Add a domain", Notes: "The answer says what to write into the DNS.",
 		Body: DomainAddBody{}, Status: http.StatusCreated, Answer: DomainAnswer{},

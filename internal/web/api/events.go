@@ -1,8 +1,8 @@
 package api
 
 import (
-	"math"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -24,36 +24,34 @@ type Event struct {
 	Text   string    `json:"text"`
 }
 
-// EventsList answers GET /events and GET /apps/:app/events, the newest first;
-// before is the id of the oldest event that is known already.
+// EventsList answers GET /events and GET /apps/:app/events, the newest first.
 func (a *API) EventsList(c echo.Context) error {
-	limit, err := request.Limit(c)
+	page, err := request.ReadPage(c)
 	if err != nil {
 		return err
 	}
-	before, err := request.Int(c, "before", 0, 0, math.MaxInt64)
+	before, err := page.AfterNumber()
 	if err != nil {
 		return err
 	}
 	ctx, actor, name := actorAnd(c)
-	all, err := a.Apps.Events(ctx, actor, name, before, limit)
+	all, err := a.Apps.Events(ctx, actor, name, before, page.Limit+1)
 	if err != nil {
 		return err
 	}
+	all, next := request.Cut(page, all, func(e platform.Event) string { return strconv.FormatInt(e.ID, 10) })
 	return c.JSON(http.StatusOK, EventsAnswer{list(all, func(e platform.Event) Event {
 		return Event{ID: e.ID, At: e.At, Actor: e.Actor, Via: e.Via, Source: e.Source, Action: e.Action, App: e.App, Text: e.Text}
-	})})
+	}), next})
 }
-
-var beforeParam = openapi.Param{Name: "before", Type: "integer", Max: math.MaxInt64, Means: "only what happened before the event with this id"}
 
 var eventOperations = []openapi.Operation{
 	{
 		Route: "GET /api/v1/events", Group: "Events", Summary: "List what happened, the newest first",
-		Query: []openapi.Param{limitParam, beforeParam}, Status: http.StatusOK, Answer: EventsAnswer{},
+		Query: pageParams, Status: http.StatusOK, Answer: EventsAnswer{},
 	},
 	{
 		Route: "GET /api/v1/apps/:app/events", Group: "Events", Summary: "List what happened to an app, the newest first",
-		Query: []openapi.Param{limitParam, beforeParam}, Status: http.StatusOK, Answer: EventsAnswer{},
+		Query: pageParams, Status: http.StatusOK, Answer: EventsAnswer{},
 	},
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -43,7 +44,7 @@ func releaseBody(r platform.Release) Release {
 
 // ReleasesList answers GET /apps/:app/releases, the newest first.
 func (a *API) ReleasesList(c echo.Context) error {
-	limit, err := request.Limit(c)
+	page, before, err := numberedPage(c)
 	if err != nil {
 		return err
 	}
@@ -52,15 +53,16 @@ func (a *API) ReleasesList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.Apps.Releases(ctx, actor, name, limit)
+	all, err := a.Apps.Releases(ctx, actor, name, before, page.Limit+1)
 	if err != nil {
 		return err
 	}
+	all, next := request.Cut(page, all, func(r platform.Release) string { return strconv.Itoa(r.Number) })
 	return c.JSON(http.StatusOK, ReleasesAnswer{list(all, func(r platform.Release) Release {
 		body := releaseBody(r)
 		body.Current = r.Number == o.App.CurrentRelease
 		return body
-	})})
+	}), next})
 }
 
 // ReleaseRollbackBody is what POST /apps/ takes.
@@ -82,7 +84,7 @@ func (a *API) ReleaseRollback(c echo.Context) error {
 var releaseOperations = []openapi.Operation{
 	{
 		Route: "GET /api/v1/apps/:app/releases", Group: "Releases", Summary: "List releases, the newest first",
-		Query: []openapi.Param{limitParam}, Status: http.StatusOK, Answer: ReleasesAnswer{},
+		Query: pageParams, Status: http.StatusOK, Answer: ReleasesAnswer{},
 	},
 	begins(openapi.Operation{
 		Route: "POST /api/v1/apps/:app/rollback", Group: "Releases", Summary: "Bring an older release live again",

@@ -23,7 +23,7 @@ func (c *Console) Deployments(e echo.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := c.apps.Deployments(e.Request().Context(), f.Actor, f.App.App.Name, 100)
+	all, err := c.apps.Deployments(e.Request().Context(), f.Actor, f.App.App.Name, 0, 100)
 	if err != nil {
 		return err
 	}

@@ -63,11 +63,11 @@ func (c *Console) overviewWith(e echo.Context, wrong error) error {
 		return err
 	}
 	ctx, actor, name := e.Request().Context(), f.Actor, f.App.App.Name
-	releases, err := c.apps.Releases(ctx, actor, name, 20)
+	releases, err := c.apps.Releases(ctx, actor, name, 0, 20)
 	if err != nil {
 		return err
 	}
-	deployments, err := c.apps.Deployments(ctx, actor, name, 30)
+	deployments, err := c.apps.Deployments(ctx, actor, name, 0, 30)
 	if err != nil {
 		return err
 	}
