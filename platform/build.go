@@ -4,12 +4,14 @@ import "time"
 
 // BuildRequest is all that a builder needs to turn a source into an image.
 type BuildRequest struct {
-	BuildID string
-	AppID   string
-	App     string
-	Dir     string            // the source tree; the builder does not change it
-	Env     map[string]string // for the build only: never config vars of the running app, unless a person said so
-	Limits  BuildLimits
+	BuildID    string
+	AppID      string
+	App        string
+	Dir        string            // the source tree; the builder does not change it
+	Builder    BuilderName       // which one a person chose; "" lets the source decide
+	Dockerfile string            // path of the Dockerfile in the source; "" means Dockerfile
+	Env        map[string]string // for the build only: never config vars of the running app, unless a person said so
+	Limits     BuildLimits
 }
 
 // BuildLimits bound one build.
@@ -22,9 +24,9 @@ type BuildLimits struct {
 
 // BuildResult is the image that came out. The engine has it already.
 type BuildResult struct {
-	Image     string // pullable, by digest
+	Image     string // pullable by digest, or the engine's id of an image that is nowhere else
 	Bytes     int64
-	Builder   string // "buildpacks"
+	Builder   string // "buildpacks" or "dockerfile"
 	Detected  string // one line for people: "Node 24.1 · npm · start script"
 	Processes []Process
 }

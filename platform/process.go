@@ -11,6 +11,7 @@ type Process struct {
 	Command    string   `json:"command"`              // for people
 	Entrypoint []string `json:"entrypoint,omitempty"` // nil means the image's own
 	Args       []string `json:"args,omitempty"`       // nil means the image's own
+	Port       int      `json:"port,omitempty"`       // what PORT says; 0 means 8080
 }
 
 var processType = regexp.MustCompile(`^[a-z][a-z0-9-]{0,29}$`)

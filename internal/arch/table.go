@@ -88,9 +88,10 @@ var homes = map[string][]string{
 	"github.com/gofrs/flock":                     {"internal/store"},
 	"github.com/docker/docker/":                  {"internal/docker"},
 	"github.com/docker/go-connections/":          {"internal/docker", "internal/cnb"},
-	"github.com/containerd/":                     {"internal/docker", "internal/cnb", "internal/registry"},
-	"github.com/moby/moby/":                      {"internal/cnb"},
+	"github.com/containerd/":                     {"internal/docker", "internal/cnb", "internal/dockerfile", "internal/registry"},
+	"github.com/moby/moby/":                      {"internal/cnb", "internal/dockerfile"},
 	"github.com/moby/buildkit/":                  {"internal/dockerfile"},
+	"github.com/tonistiigi/fsutil":               {"internal/dockerfile"},
 	"github.com/buildpacks/pack/":                {"internal/cnb"},
 	"github.com/buildpacks/imgutil":              {"internal/cnb"},
 	"github.com/buildpacks/lifecycle/":           {"internal/cnb"},
@@ -99,8 +100,8 @@ var homes = map[string][]string{
 	"github.com/Masterminds/semver/":             {"internal/buildpack", "internal/cnb"},
 	"github.com/google/go-containerregistry/":    {"internal/cnb", "internal/base"},
 	"github.com/distribution/distribution/":      {"internal/registry"},
-	"github.com/distribution/reference":          {"internal/registry", "internal/cnb", "internal/docker"},
-	"github.com/opencontainers/":                 {"internal/docker", "internal/cnb", "internal/registry"},
+	"github.com/distribution/reference":          {"internal/registry", "internal/cnb", "internal/docker", "internal/dockerfile"},
+	"github.com/opencontainers/":                 {"internal/docker", "internal/cnb", "internal/dockerfile", "internal/registry"},
 	"github.com/sirupsen/logrus":                 {"internal/registry"},
 	"github.com/caddyserver/":                    {"internal/proxy"},
 	"github.com/mholt/acmez/":                    {"internal/proxy"},
@@ -117,7 +118,7 @@ var homes = map[string][]string{
 
 // containers are packages whose strings name programs inside containers, where a
 // Procfile's line is the app's own business and a shell reads it.
-var containers = []string{"internal/buildpack", "internal/cnb", "cmd/lugsail-buildpack", "internal/e2e"}
+var containers = []string{"internal/buildpack", "internal/cnb", "internal/dockerfile", "cmd/lugsail-buildpack", "internal/e2e"}
 
 // drivers are packages whose tests start programs as a person would.
 var drivers = []string{"internal/e2e"}

@@ -1,0 +1,245 @@
+package dockerfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"runtime"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// maxDockerfile bounds a Dockerfile's bytes.
+const maxDockerfile = 256 << 10
+
+// recipe is a Dockerfile that was read.
+type recipe struct {
+	path    string // in the source
+	lines   []string
+	remarks []string // for the log
+	places  []place
+}
+
+// read reads and checks the Dockerfile; "" means the one at the top.
+func (b *Builder) read(dir, file string) (recipe, error) {
+	file, err := platform.CleanDockerfile(file)
+	if err != nil {
+		return recipe{}, err
+	}
+	data, err := readFile(dir, file)
+	if err != nil {
+		return recipe{}, err
+	}
+	r := recipe{path: file, lines: strings.Split(string(data), "\n")}
+	if err := r.syntax(data); err != nil {
+		return recipe{}, err
+	}
+	r.places, err = b.check(file, data)
+	return r, err
+}
+
+func readFile(dir, file string) ([]byte, error) {
+	root, err := open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }() // read only
+	info, err := root.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, platform.Errorf(platform.Invalid, "dockerfile_missing", "The source has no file %s.", file).
+			WithHint("Add it and push again, or let Lugsail look by itself: lugsail builder auto")
+	}
+	if err != nil || !info.Mode().IsRegular() { // a link that leads out is an error of the root
+		return nil, platform.Errorf(platform.Invalid, "dockerfile_unreadable", "%s is no file inside of the source.", file).
+			WithHint("It must be a plain file, no folder and no link to somewhere else.").Because(err)
+	}
+	f, err := root.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the Dockerfile: %w", err)
+	}
+	defer func() { _ = f.Close() }() // read only
+	data, err := io.ReadAll(io.LimitReader(f, maxDockerfile+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the Dockerfile: %w", err)
+	}
+	if len(data) > maxDockerfile || bytes.IndexByte(data, 0) >= 0 {
+		return nil, platform.Errorf(platform.Invalid, "dockerfile_invalid", "%s is larger than %d KiB or no text file.", file, maxDockerfile>>10)
+	}
+	return data, nil
+}
+
+// syntax refuses frontends that are programs of strangers. That of Docker is the engine's own.
+func (r *recipe) syntax(data []byte) error {
+	wanted, _, ranges, ok := parser.DetectSyntax(data)
+	if !ok {
+		return nil
+	}
+	line := 1
+	if len(ranges) > 0 {
+		line = ranges[0].Start.Line
+	}
+	repository, _, _ := strings.Cut(strings.TrimPrefix(wanted, "docker.io/"), ":")
+	repository, _, _ = strings.Cut(repository, "@")
+	if repository != "docker/dockerfile" {
+		return platform.Errorf(platform.Invalid, "dockerfile_syntax", "Line %d of %s asks for another builder, %s.", line, r.path, plain(wanted, 100)).
+			WithHint("Remove the line that begins with # syntax=; Lugsail builds with the Docker Engine's own.")
+	}
+	r.remarks = append(r.remarks, fmt.Sprintf("Line %d of %s (# syntax=%s) is passed over: the Docker Engine's own builder is used", line, r.path, plain(wanted, 100)))
+	return nil
+}
+
+// check refuses what cannot be read and images that are not the app's to use, and tells what stands where.
+func (b *Builder) check(file string, data []byte) ([]place, error) {
+	parsed, err := parser.Parse(bytes.NewReader(data))
+	if err != nil {
+		return nil, unreadable(file, err)
+	}
+	stages, args, err := instructions.Parse(parsed.AST, nil)
+	if err != nil {
+		return nil, unreadable(file, err)
+	}
+	names := expander(parsed.EscapeToken, args)
+	known := map[string]bool{"scratch": true, "context": true}
+	for _, stage := range stages {
+		if err := b.checkStage(file, stage, known, names); err != nil {
+			return nil, err
+		}
+		known[strings.ToLower(stage.Name)] = true
+	}
+	return placesOf(stages), nil
+}
+
+// expander fills in the arguments that stand before the first FROM.
+func expander(escape rune, args []instructions.ArgCommand) func(string) string {
+	lex := shell.NewLex(escape)
+	env := environment{"TARGETOS": "linux", "TARGETARCH": runtime.GOARCH, "TARGETPLATFORM": "linux/" + runtime.GOARCH, "BUILDOS": "linux", "BUILDARCH": runtime.GOARCH, "BUILDPLATFORM": "linux/" + runtime.GOARCH}
+	expand := func(text string) string {
+		filled, _, err := lex.ProcessWord(text, env)
+		if err != nil {
+			return text // the engine says what is wrong with it
+		}
+		return filled
+	}
+	for _, command := range args {
+		for _, arg := range command.Args {
+			if arg.Value != nil {
+				env[arg.Key] = expand(*arg.Value)
+			}
+		}
+	}
+	return expand
+}
+
+type environment map[string]string
+
+func (e environment) Get(key string) (string, bool) {
+	value, ok := e[key]
+	return value, ok
+}
+
+func (e environment) Keys() []string {
+	var keys []string
+	for key := range e {
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+func (b *Builder) checkStage(file string, stage instructions.Stage, known map[string]bool, expand func(string) string) error {
+	if err := b.checkImage(file, lineOf(stage.Location), expand(stage.BaseName), known); err != nil {
+		return err
+	}
+	for _, command := range stage.Commands {
+		for _, from := range sourcesOf(command) {
+			if err := b.checkImage(file, lineOf(command.Location()), expand(from), known); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sourcesOf are the images and stages that a command takes files from.
+func sourcesOf(command instructions.Command) []string {
+	switch c := command.(type) {
+	case *instructions.CopyCommand:
+		return []string{c.From}
+	case *instructions.RunCommand:
+		var from []string
+		for _, mount := range instructions.GetMounts(c) {
+			from = append(from, mount.From)
+		}
+		return from
+	}
+	return nil
+}
+
+func (b *Builder) checkImage(file string, line int, image string, known map[string]bool) error {
+	if image == "" || known[strings.ToLower(image)] || isNumber(image) {
+		return nil
+	}
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return platform.Errorf(platform.Invalid, "image_invalid", "Line %d of %s: %s is not the name of an image.", line, file, plain(image, 100)).
+			WithHint("Write a name such as debian:13-slim or docker.io/library/node:24.")
+	}
+	host := reference.Domain(named)
+	_, port, _ := strings.Cut(host, ":")
+	ours := port == portOf(b.registry()) && (!strings.Contains(strings.Trim(host, "0123456789.:"), ".") || strings.HasPrefix(host, "127."))
+	if ours && path.Dir(reference.Path(named)) != "base" {
+		return platform.Errorf(platform.Forbidden, "image_of_lugsail", "Line %d of %s: images of other apps cannot be used.", line, file).
+			WithHint("Build on a public image, for example debian:13-slim.")
+	}
+	return nil
+}
+
+func portOf(host string) string { return host[strings.LastIndexByte(host, ':')+1:] }
+
+// isNumber tells stages that are named by their number.
+func isNumber(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+func lineOf(ranges []parser.Range) int {
+	if len(ranges) == 0 {
+		return 1
+	}
+	return ranges[0].Start.Line
+}
+
+// unreadable says which line cannot be read.
+func unreadable(file string, err error) error {
+	line, text := 0, err.Error()
+	var located *parser.LocationError
+	if errors.As(err, &located) && len(located.Locations) > 0 {
+		line = lineOf(located.Locations[0])
+		text = located.Unwrap().Error()
+	}
+	text = plain(strings.TrimPrefix(text, "dockerfile parse error: "), 300)
+	e := platform.Errorf(platform.Invalid, "dockerfile_invalid", "%s cannot be read: %s.", file, strings.TrimSuffix(text, "."))
+	if line > 0 {
+		e = platform.Errorf(platform.Invalid, "dockerfile_invalid", "Line %d of %s cannot be read: %s.", line, file, strings.TrimSuffix(text, "."))
+	}
+	return e.WithHint("Correct it and push again.").Because(err)
+}
+
+// plain makes one line of printable characters.
+func plain(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most]) + "…"
+	}
+	return strings.TrimSpace(text)
+}
