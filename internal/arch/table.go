@@ -82,6 +82,7 @@ var families = map[string][]string{
 // homes says where a third-party library may be imported. The longest prefix counts.
 var homes = map[string][]string{
 	"gorm.io/":                                   {"internal/store"},
+	"github.com/jackc/":                          {"internal/store"},
 	"github.com/glebarez/":                       {"internal/store"},
 	"modernc.org/":                               {"internal/store"},
 	"github.com/go-gormigrate/":                  {"internal/store"},

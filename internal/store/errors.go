@@ -55,9 +55,14 @@ func (s *Store) explain(ctx context.Context, doing string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", doing, ctx.Err())
 	}
+	if s.remote != nil {
+		if e := s.remote.explainPostgres(err); e != nil {
+			return e.Because(fmt.Errorf("%s: %w", doing, err))
+		}
+	}
 	code := sqliteCode(err)
 	if code == sqliteIOErrFsync || code == sqliteIOErrDirSyn {
-		s.broken.Store(true)
+		s.broken.Store(errBroken)
 		return errBroken.Because(err)
 	}
 	if e := explainCode(s.dir, code); e != nil {

@@ -58,7 +58,7 @@ func foreign(t *testing.T, s *Store) *sql.DB {
 
 func TestWrite_F25ForeignLockMeansBusyAfterFiveSecondsAndReadersGoOn(t *testing.T) {
 	t.Parallel() // it waits
-	s := newTest(t)
+	s := newSQLite(t)
 	app := newApp(t, s, "shop")
 	other := foreign(t, s)
 	_, err := other.Exec("BEGIN EXCLUSIVE")
@@ -105,7 +105,7 @@ func TestWrite_F25QueuedWriteEndsWithItsContextOrAfterFiveSeconds(t *testing.T) 
 }
 
 func TestOpen_SetsWhatKeepsRowsThroughAPowerCut(t *testing.T) {
-	s := newTest(t)
+	s := newSQLite(t)
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "0"} {
 		var got string
 		must(t, s.writer.Raw("PRAGMA "+pragma).Scan(&got).Error)
@@ -285,7 +285,7 @@ func TestMigrate_KeepsThreeCopies(t *testing.T) {
 }
 
 func TestWrite_F21FullDiskIsNoRoomWithNumbersAndPassesLater(t *testing.T) {
-	s := newTest(t)
+	s := newSQLite(t)
 	var pages int
 	must(t, s.writer.Raw("PRAGMA page_count").Scan(&pages).Error)
 	must(t, s.writer.Exec("PRAGMA max_page_count="+strconv.Itoa(pages+2)).Error)
@@ -305,7 +305,7 @@ func TestWrite_F21FullDiskIsNoRoomWithNumbersAndPassesLater(t *testing.T) {
 }
 
 func TestWrite_F24StopsWhenTheDiskDidNotKeepWhatWasWritten(t *testing.T) {
-	s := newTest(t)
+	s := newSQLite(t)
 	app := newApp(t, s, "shop")
 	err := s.explain(t.Context(), "testing", coded(sqliteIOErrFsync))
 	wantKind(t, err, platform.Unavailable, "database_stopped")
@@ -324,7 +324,7 @@ func (c coded) Error() string { return "sqlite: " + strconv.Itoa(int(c)) }
 func (c coded) Code() int     { return int(c) }
 
 func TestExplain_SpeaksOfWhatTheDatabaseSays(t *testing.T) {
-	s := newTest(t)
+	s := newSQLite(t)
 	for code, want := range map[int]string{
 		5: "busy", 5 | 2<<8: "busy", 6: "busy", 13: "disk_full", 8: "database_unwritable", 14: "database_unwritable",
 		11: "database_damaged", 26: "database_damaged",

@@ -30,8 +30,8 @@ func (s *Store) Instance(ctx context.Context) (string, error) {
 
 // Ping reports whether the database answers and takes changes.
 func (s *Store) Ping(ctx context.Context) error {
-	if s.broken.Load() {
-		return errBroken
+	if e := s.broken.Load(); e != nil {
+		return e
 	}
 	_, err := s.Instance(ctx)
 	return err

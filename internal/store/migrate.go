@@ -3,9 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/go-gormigrate/gormigrate/v2"
@@ -23,10 +20,7 @@ func migrations() []*gormigrate.Migration {
 	}
 }
 
-const (
-	migrationsTable = "migrations"
-	copiesKept      = 3
-)
+const migrationsTable = "migrations"
 
 func newMigrator(db *gorm.DB, steps []*gormigrate.Migration) *gormigrate.Gormigrate {
 	return gormigrate.New(db, &gormigrate.Options{
@@ -46,7 +40,7 @@ func (s *Store) migrate(ctx context.Context, steps []*gormigrate.Migration) erro
 	if err != nil || len(pending) == 0 {
 		return err
 	}
-	kept, err := s.copyDatabase(ctx, pending[0].ID)
+	kept, err := s.copyDatabase(ctx, "before-"+pending[0].ID)
 	if err != nil {
 		return err
 	}
@@ -91,56 +85,7 @@ func newer(dir, id string) error {
 		"The database was written by a newer Lugsail (it has %s, which this one does not know).", id)
 	hint := "Apps keep running. Install the newer Lugsail again."
 	if copied := newestCopy(dir); copied != "" {
-		hint += " To go back for good, stop Lugsail and restore the copy from before the upgrade, " + copied + "; what changed since is lost."
+		hint += " To go back for good, restore the copy from before the upgrade: lugsail db restore " + copied + ". What changed since is lost."
 	}
 	return e.WithHint("%s", hint)
-}
-
-// copyDatabase writes a consistent copy into copies/, durably, and keeps the newest three.
-func (s *Store) copyDatabase(ctx context.Context, before string) (string, error) {
-	dir := filepath.Join(s.dir, "copies")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("copying the database: %w", err)
-	}
-	path := filepath.Join(dir, s.now().Format("20060102T150405.000000Z")+"-before-"+before+".db")
-	draft := path + ".new"
-	if err := s.writer.WithContext(ctx).Exec("VACUUM INTO ?", draft).Error; err != nil {
-		_ = os.Remove(draft) // half of a copy helps nobody
-		return "", s.explain(ctx, "copying the database", err)
-	}
-	if err := os.Chmod(draft, 0o600); err != nil {
-		return "", fmt.Errorf("copying the database: %w", err)
-	}
-	if err := moveInto(draft, path); err != nil {
-		return "", err
-	}
-	return path, dropOldCopies(s.dir)
-}
-
-// copies lists the copies, oldest first: their names start with the time.
-func copies(dir string) []string {
-	found, err := filepath.Glob(filepath.Join(dir, "copies", "*.db"))
-	if err != nil {
-		return nil // only a bad pattern, which this is not
-	}
-	slices.Sort(found)
-	return found
-}
-
-func newestCopy(dir string) string {
-	found := copies(dir)
-	if len(found) == 0 {
-		return ""
-	}
-	return found[len(found)-1]
-}
-
-func dropOldCopies(dir string) error {
-	found := copies(dir)
-	for _, old := range found[:max(0, len(found)-copiesKept)] {
-		if err := os.Remove(old); err != nil {
-			return fmt.Errorf("dropping an old copy of the database: %w", err)
-		}
-	}
-	return nil
 }

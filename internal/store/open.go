@@ -31,6 +31,9 @@ const (
 // openDatabase makes the database at the very first start, checks it at every other one,
 // and migrates it.
 func (s *Store) openDatabase(ctx context.Context, steps []*gormigrate.Migration) error {
+	if err := s.swapIn(); err != nil {
+		return s.explainOpen(ctx, err)
+	}
 	path := filepath.Join(s.dir, File)
 	known, err := s.readInstance()
 	if err != nil {
@@ -87,10 +90,8 @@ func checkFile(path string) error {
 // a crash on the way never leaves half of one.
 func (s *Store) create(ctx context.Context, path string, steps []*gormigrate.Migration) error {
 	draft := path + ".new"
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-		if err := os.Remove(draft + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("removing an unfinished database: %w", err)
-		}
+	if err := removeDatabase(draft); err != nil {
+		return err
 	}
 	db, err := openWriter(draft, "rwc")
 	if err != nil {
@@ -126,12 +127,26 @@ func (s *Store) connect(path string) (err error) {
 
 // verify compares the instance ids and lets SQLite look over the whole file.
 func (s *Store) verify(ctx context.Context, known string) error {
-	if err := s.examine(s.writer.WithContext(ctx), "quick_check"); err != nil {
+	if err := examine(s.writer.WithContext(ctx), s.dir, "quick_check"); err != nil {
 		return err
 	}
+	return s.verifyInstance(ctx, known)
+}
+
+func (s *Store) verifyInstance(ctx context.Context, known string) error {
 	id, err := metaIn(s.read(ctx), instanceKey)
+	if s.remote != nil && err != nil {
+		return err
+	}
 	if err != nil || id == "" {
-		return damaged(s.dir, "it does not say which server it belongs to").Because(err)
+		return s.unusable("it does not say which server it belongs to").Because(err)
+	}
+	moved, err := metaIn(s.read(ctx), movedKey)
+	if err != nil {
+		return err
+	}
+	if moved != "" {
+		return movedAway(moved)
 	}
 	switch known {
 	case id:
@@ -139,22 +154,30 @@ func (s *Store) verify(ctx context.Context, known string) error {
 	case "": // the first start ended between the two files
 		return s.writeInstance(id)
 	}
-	return damaged(s.dir, "it belongs to another server")
+	return s.unusable("it belongs to another server")
 }
 
-// Check reads the whole database and compares indexes with rows, beside the work that goes on:
-// what the look at the start leaves out. It is for once a day.
-func (s *Store) Check(ctx context.Context) error {
-	return s.explain(ctx, "checking the database", s.examine(s.read(ctx), "integrity_check"))
+// unusable is damaged for either kind of database.
+func (s *Store) unusable(reason string) *platform.Error {
+	if s.remote == nil {
+		return damaged(s.dir, reason)
+	}
+	return platform.Errorf(platform.Unavailable, "database_damaged", "The database (%s) cannot be used: %s.", s.remote.where, reason).
+		WithHint("Apps keep running. Correct the setting `database`, or put a copy back: lugsail db restore COPY (lugsail db copies lists them).")
 }
 
-func (s *Store) examine(db *gorm.DB, check string) error {
+func movedAway(where string) error {
+	return platform.Errorf(platform.Conflict, "database_moved", "The contents of this database were moved to %s.", where).
+		WithHint("Apps keep running. Set `database` to where they are now. To go back with all that is there: lugsail db migrate-to; to what was here at the move: lugsail db restore COPY (lugsail db copies lists them).")
+}
+
+func examine(db *gorm.DB, dir, check string) error {
 	var findings []string
 	if err := db.Raw("PRAGMA " + check + "(5)").Scan(&findings).Error; err != nil {
 		return err
 	}
 	if len(findings) != 1 || findings[0] != "ok" {
-		return damaged(s.dir, "the check of its pages found: "+strings.Join(findings, "; "))
+		return damaged(dir, "the check of its pages found: "+strings.Join(findings, "; "))
 	}
 	return nil
 }
@@ -191,8 +214,8 @@ func damaged(dir, reason string) *platform.Error {
 	path := filepath.Join(dir, File)
 	e := platform.Errorf(platform.Unavailable, "database_damaged", "The database %s cannot be used: %s.", path, reason)
 	if newest := newestCopy(dir); newest != "" {
-		return e.WithHint("Apps keep running. Keep the file for later, then restore the newest copy: cp %s %s; rm -f %s-wal %s-shm. Then run: lugsail service restart.",
-			newest, path, path, path)
+		return e.WithHint("Apps keep running. The damaged file is kept. Restore the newest copy: lugsail db restore %s",
+			newest)
 	}
 	return e.WithHint("Apps keep running. Restore the file from a backup, then run: lugsail service restart.")
 }
@@ -266,4 +289,15 @@ func syncFile(path string) error {
 		return fmt.Errorf("syncing %s: %w", path, err)
 	}
 	return nil
+}
+
+func exists(path string) (bool, error) {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking for %s: %w", path, err)
+	}
+	return true, nil
 }

@@ -49,7 +49,7 @@ func schemaOf(t *testing.T, db *gorm.DB) []string {
 }
 
 func TestSchema_MigratedEqualsWhatTheNounsSay(t *testing.T) {
-	s := newTest(t)
+	s := newSQLite(t)
 	fresh, err := openWriter(filepath.Join(t.TempDir(), "fresh.db"), "rwc")
 	must(t, err)
 	defer func() { must(t, closeDB(fresh)) }()

@@ -17,7 +17,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -39,9 +38,11 @@ type Sealer interface {
 
 // Config is what a store needs.
 type Config struct {
-	Dir string           // the data directory; made when it is not there
-	Key Sealer           // for config vars
-	Now func() time.Time // nil means time.Now
+	Dir      string           // the data directory; made when it is not there
+	Database string           // address of a PostgreSQL database; "" means SQLite in Dir
+	Key      Sealer           // for config vars
+	Now      func() time.Time // nil means time.Now
+	Patience time.Duration    // how long the start waits for a PostgreSQL that does not answer yet; 0 means 20 seconds
 }
 
 // Store is the one open database of this process.
@@ -50,13 +51,16 @@ type Store struct {
 	key    Sealer
 	now    func() time.Time
 	lock   *instanceLock
+	remote *remote // nil with SQLite
+	steps  []*gormigrate.Migration
 	writer *gorm.DB
 	reader *gorm.DB
-	slot   chan struct{} // holds one value while a transaction writes
-	broken atomic.Bool   // a sync to disk failed: what was written is unknown
+	slot   chan struct{}                  // holds one value while a transaction writes
+	broken atomic.Pointer[platform.Error] // why nothing is written any more
 	logs   *Logs
 	waiter *broadcast
 
+	patience time.Duration
 	revision atomic.Int64 // the last that RouteRevision gave
 }
 
@@ -78,7 +82,7 @@ func open(ctx context.Context, cfg Config, steps []*gormigrate.Migration) (_ *St
 	}
 	s := &Store{
 		dir: cfg.Dir, key: cfg.Key, now: func() time.Time { return cfg.Now().UTC() },
-		slot: make(chan struct{}, 1), waiter: newBroadcast(),
+		slot: make(chan struct{}, 1), waiter: newBroadcast(), steps: steps,
 	}
 	defer func() {
 		if err != nil {
@@ -91,12 +95,29 @@ func open(ctx context.Context, cfg Config, steps []*gormigrate.Migration) (_ *St
 	if s.logs, err = newLogs(filepath.Join(cfg.Dir, "logs"), s.now); err != nil {
 		return nil, err
 	}
-	useSpare(cfg.Dir)
-	if err := s.openDatabase(ctx, steps); err != nil {
+	if err := s.openKind(ctx, cfg, steps); err != nil {
 		return nil, err
 	}
-	keepSpare(cfg.Dir)
 	return s, nil
+}
+
+func (s *Store) openKind(ctx context.Context, cfg Config, steps []*gormigrate.Migration) (err error) {
+	if cfg.Database != "" {
+		if s.remote, err = newRemote(cfg.Database, cfg.Dir); err != nil {
+			return err
+		}
+		s.patience = cfg.Patience
+		if s.patience == 0 {
+			s.patience = 20 * time.Second
+		}
+		return s.openPostgres(ctx, steps)
+	}
+	useSpare(cfg.Dir)
+	if err := s.openDatabase(ctx, steps); err != nil {
+		return err
+	}
+	keepSpare(cfg.Dir)
+	return nil
 }
 
 // Close ends the connections and releases the data directory. Log writers must be closed before.
@@ -124,15 +145,43 @@ func (s *Store) read(ctx context.Context) *gorm.DB { return s.reader.WithContext
 
 // write runs fn in one transaction, alone.
 func (s *Store) write(ctx context.Context, doing string, fn func(tx *gorm.DB) error) error {
-	if s.broken.Load() {
-		return errBroken
+	if e := s.broken.Load(); e != nil {
+		return e
 	}
 	if err := s.takeSlot(ctx, doing); err != nil {
 		return err
 	}
 	defer func() { <-s.slot }()
-	err := s.writer.WithContext(ctx).Transaction(fn)
-	return s.explain(ctx, doing, err)
+	return s.explain(ctx, doing, s.transact(ctx, fn))
+}
+
+// writeMost ends a transaction on a PostgreSQL that does not answer any more.
+const writeMost = 20 * time.Second
+
+// transact runs fn in a transaction. On PostgreSQL the connection holds the claim, so that it is
+// not given up when the caller goes; and what another session undid, or a connection that was
+// found dead before anything was done in it, is tried again: fn may run several times.
+func (s *Store) transact(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	if s.remote == nil {
+		return s.writer.WithContext(ctx).Transaction(fn)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeMost)
+	defer cancel()
+	for try := 1; ; try++ {
+		begun := false
+		err := s.writer.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			begun = true
+			return fn(tx)
+		})
+		lost := !begun && try == 1 && s.remote.lost(err)
+		if err == nil || try == 5 || !lost && !retryable(err) {
+			return err
+		}
+		time.Sleep(time.Duration(try) * 10 * time.Millisecond)
+	}
 }
 
 func (s *Store) takeSlot(ctx context.Context, doing string) error {
@@ -150,8 +199,7 @@ func (s *Store) takeSlot(ctx context.Context, doing string) error {
 
 // snapshot runs fn in one reading transaction, so that its queries agree with each other.
 func (s *Store) snapshot(ctx context.Context, doing string, fn func(tx *gorm.DB) error) error {
-	err := s.read(ctx).Transaction(fn, &sql.TxOptions{ReadOnly: true})
-	return s.explain(ctx, doing, err)
+	return s.explain(ctx, doing, s.reading(ctx, fn))
 }
 
 // fresh fills in what a new row has when its maker left it out.

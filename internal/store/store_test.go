@@ -49,9 +49,36 @@ func openTest(t *testing.T, dir string) *Store {
 	return s
 }
 
+// newTest gives a store on SQLite, or on PostgreSQL in the second run.
 func newTest(t *testing.T) *Store {
 	t.Helper()
-	s := openTest(t, t.TempDir())
+	if onPostgres() {
+		return newPostgres(t, newDatabase(t))
+	}
+	return newSQLite(t)
+}
+
+func newSQLite(t *testing.T) *Store {
+	t.Helper()
+	return closing(t, openTest(t, t.TempDir()))
+}
+
+func newDatabase(t *testing.T) string {
+	t.Helper()
+	address, err := server.Database(t.Context())
+	must(t, err)
+	return address
+}
+
+func newPostgres(t *testing.T, address string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), Config{Dir: t.TempDir(), Key: testKey{}, Database: address})
+	must(t, err)
+	return closing(t, s)
+}
+
+func closing(t *testing.T, s *Store) *Store {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -36,8 +37,15 @@ func timesToUTC(v reflect.Value) {
 	}
 }
 
+// setUTC also makes text of what comes from strangers, such as the title of a commit.
 func setUTC(field reflect.Value) {
 	if !field.CanSet() {
+		return
+	}
+	if field.Kind() == reflect.String {
+		if kept := asText(field.String()); kept != field.String() {
+			field.SetString(kept)
+		}
 		return
 	}
 	switch t := field.Interface().(type) {
@@ -49,4 +57,9 @@ func setUTC(field reflect.Value) {
 			field.Set(reflect.ValueOf(&u))
 		}
 	}
+}
+
+// asText gives what both kinds of database keep: PostgreSQL refuses zero bytes and what is not UTF-8.
+func asText(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
