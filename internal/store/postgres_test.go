@@ -246,7 +246,7 @@ func TestPostgres_BytesThatAreNoTextAreKeptAsTextOrRefused(t *testing.T) {
 	events, err := s.Events(t.Context(), "", 0, 0)
 	must(t, err)
 	if len(events) != 1 || events[0].Text != "caf\uFFFD \uFFFD end" {
-		t.Fatalf("got %q", events)
+		t.Fatalf("got %+v", events)
 	}
 	if _, err := s.AppByName(t.Context(), "shop\x00"); !platform.IsKind(err, platform.NotFound) && !platform.IsKind(err, platform.Invalid) {
 		t.Fatalf("got %v", err)
@@ -260,6 +260,8 @@ func TestPostgres_RefusesWhatItCannotUseWithTheReason(t *testing.T) {
 	must(t, err)
 	known := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(known, instanceName), []byte("i1234567\n"), 0o600))
+	_, err = server.SQL(t.Context(), "postgres", "DROP DATABASE IF EXISTS latin")
+	must(t, err)
 	_, err = server.SQL(t.Context(), "postgres", "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
 	must(t, err)
 	for what, c := range map[string]struct {
