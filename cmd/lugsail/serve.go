@@ -156,7 +156,7 @@ func (c *control) wireDoors() (err error) {
 	c.web, err = web.New(web.Config{
 		Socket: c.cfg.ConsoleSocket(), SocketGID: proxyGroup(), Hosts: c.cfg.ConsoleHosts, Version: version, HSTS: c.cfg.CanACME(c.cfg.ConsoleHosts()[0]),
 	}, web.Deps{
-		Apps: c.apps, Accounts: c.accounts, Directory: c.store, Ready: c.store.Ping, CA: c.proxy.CA, Git: c.git, Log: slog.Default(),
+		Apps: c.apps, Accounts: c.accounts, Directory: c.store, Ready: c.store.Ping, CA: c.proxy.CA, Git: c.git, Onces: c.store, Log: slog.Default(),
 	})
 	return err
 }

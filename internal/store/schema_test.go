@@ -55,7 +55,7 @@ func TestSchema_MigratedEqualsWhatTheNounsSay(t *testing.T) {
 	defer func() { must(t, closeDB(fresh)) }()
 	must(t, fresh.AutoMigrate(
 		&platform.App{}, &configVar{}, &platform.Build{}, &platform.Release{}, &platform.Deployment{}, &platform.Step{}, &platform.Domain{},
-		&platform.Account{}, &platform.Session{}, &platform.Token{}, &platform.SetupLink{}, &platform.Event{}, &metaEntry{},
+		&platform.Account{}, &platform.Session{}, &platform.Token{}, &platform.SetupLink{}, &platform.Event{}, &metaEntry{}, &onceRow{},
 		&platform.SSHKey{},
 	))
 	want, got := schemaOf(t, fresh), schemaOf(t, s.reader)

@@ -26,6 +26,9 @@ type Directory interface {
 // guard is the one place where rights are checked: from the route, before its handler.
 func (s *Server) guard(r route) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if err := s.meterSource(c); err != nil {
+			return err
+		}
 		if err := s.onlyClaimed(c, r); err != nil {
 			return err
 		}
@@ -36,12 +39,15 @@ func (s *Server) guard(r route) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		if err := s.meterActor(c, actor); err != nil {
+			return err
+		}
 		actor.Console = AskedHost(c.Request())
 		if err := s.allow(c, r, actor); err != nil {
 			return err
 		}
 		request.SetActor(c, actor, alive)
-		return r.handle(c)
+		return s.once(c, r)
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 type reference struct {
 	operations []openapi.Operation
 	document   []byte
-	tag        string // ETag
+	tag        string          // ETag
+	streamed   map[string]bool // routes with a body that is not JSON
 }
 
 func describe(routes []route) (reference, error) {
@@ -26,8 +27,10 @@ func describe(routes []route) (reference, error) {
 		access[r.method+" "+r.path] = openapi.Access{Public: r.kind == public, Right: string(r.action), AnyApp: r.any}
 	}
 	operations := api.Operations()
+	streamed := map[string]bool{}
 	for i, o := range operations {
 		operations[i].Access = access[o.Route]
+		streamed[o.Route] = len(o.Media) > 0
 	}
 	document, err := json.MarshalIndent(openapi.Document(openapi.Config{
 		Operations: operations, Problem: api.Problem, Enums: api.Enums(), Paths: api.Paths(), Shared: api.Shared, Groups: api.Groups(),
@@ -36,7 +39,7 @@ func describe(routes []route) (reference, error) {
 		return reference{}, fmt.Errorf("describing the API: %w", err)
 	}
 	sum := sha256.Sum256(document)
-	return reference{operations: operations, document: document, tag: `"` + hex.EncodeToString(sum[:16]) + `"`}, nil
+	return reference{operations: operations, document: document, tag: `"` + hex.EncodeToString(sum[:16]) + `"`, streamed: streamed}, nil
 }
 
 // openAPI answers GET /api/v1/openapi.json. Nobody needs to be known: it says what this program can do,

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ const (
 // application service. Deployments are only recorded: nothing walks them but the test.
 type rig struct {
 	t        *testing.T
+	dir      string
 	store    *store.Store
 	accounts *account.Service
 	apps     *app.Service
@@ -97,13 +99,13 @@ func newUnclaimedRig(t *testing.T) *rig {
 	s, err := store.Open(t.Context(), store.Config{Dir: filepath.Join(dir, "data"), Key: key})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
-	r := &rig{t: t, store: s, engine: &engine{}, accounts: account.New(s, secret.NewPasswords())}
+	r := &rig{t: t, dir: dir, store: s, engine: &engine{}, accounts: account.New(s, secret.NewPasswords())}
 	r.apps = r.service()
 	r.server, err = New(Config{
 		Socket: filepath.Join(dir, "web.sock"), Hosts: func() []string { return []string{testHost, localHost} },
 		Version: "test",
 	}, Deps{
-		Apps: r.apps, Accounts: r.accounts, Directory: s, Ready: s.Ping, CA: testCA,
+		Apps: r.apps, Accounts: r.accounts, Directory: s, Ready: s.Ping, CA: testCA, Onces: s,
 		Git: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "git "+r.URL.Path) }),
 		Log: slog.New(slog.DiscardHandler),
 	})
@@ -311,4 +313,18 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// inDatabase looks for bytes in the files of the store.
+func (r *rig) inDatabase(text string) bool {
+	r.t.Helper()
+	files, err := filepath.Glob(filepath.Join(r.dir, "data", "*"))
+	must(r.t, err)
+	for _, f := range files {
+		content, err := os.ReadFile(f)
+		if err == nil && strings.Contains(string(content), text) {
+			return true
+		}
+	}
+	return false
 }

@@ -41,6 +41,7 @@ type Deps struct {
 	Ready     func(context.Context) error           // nil when the database answers
 	CA        func(context.Context) ([]byte, error) // root certificate of the internal CA, PEM
 	Git       http.Handler                          // answers under /git/
+	Onces     Onces                                 // remembers requests with an idempotency key
 	Log       *slog.Logger
 	Now       func() time.Time // nil means time.Now
 }
@@ -55,6 +56,10 @@ type Server struct {
 	log        *slog.Logger
 	routes     []route
 	reference  reference
+	limits     *limits
+	onces      Onces
+	run        string // id of this run of the process
+	now        func() time.Time
 	pages      *console.Console
 	handler    http.Handler
 	claimed    atomic.Bool
@@ -67,12 +72,13 @@ type Server struct {
 func New(config Config, deps Deps) (*Server, error) {
 	s := &Server{
 		config: config, identities: deps.Accounts, directory: deps.Directory,
-		ready: deps.Ready, ca: deps.CA, log: deps.Log, bodyTime: bodyTime,
+		ready: deps.Ready, ca: deps.CA, log: deps.Log, bodyTime: bodyTime, onces: deps.Onces, run: platform.NewID(),
 	}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
+	s.now, s.limits = deps.Now, newLimits(deps.Now)
 	pages, err := console.New(console.Config{
 		Apps: deps.Apps, Accounts: deps.Accounts, Version: config.Version,
 		Fingerprint: s.fingerprint, Now: deps.Now,

@@ -39,7 +39,7 @@ func ReadForm(c echo.Context) error {
 // Decode reads the JSON body into v, a pointer to a struct. An empty body leaves v as it is.
 func Decode(c echo.Context, v any) error {
 	c.Set(decodedKey, reflect.TypeOf(v))
-	body, err := readBody(c)
+	body, err := ReadBody(c)
 	if err != nil || len(bytes.TrimSpace(body)) == 0 {
 		return err
 	}
@@ -64,7 +64,8 @@ func Decoded(c echo.Context) reflect.Type {
 	return t
 }
 
-func readBody(c echo.Context) ([]byte, error) {
+// ReadBody reads a JSON body whole; one that is too large or breaks off is refused.
+func ReadBody(c echo.Context) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, MaxJSON))
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return nil, TooLarge()

@@ -96,7 +96,9 @@ func WriteProblem(c echo.Context, status int, e *platform.Error) error {
 	case http.StatusServiceUnavailable:
 		header.Set("Retry-After", "2")
 	case http.StatusTooManyRequests:
-		header.Set("Retry-After", "60")
+		if header.Get("Retry-After") == "" {
+			header.Set("Retry-After", "60")
+		}
 	}
 	c.Response().WriteHeader(status)
 	return json.NewEncoder(c.Response()).Encode(Problem{
