@@ -47,6 +47,7 @@ const (
 	ActionDeploy  Action = "deploy"  // bring something live, roll back, cancel
 	ActionManage  Action = "manage"  // create, configure, scale, domains, destroy
 	ActionSecrets Action = "secrets" // see the values of config vars
+	ActionRun     Action = "run"     // run commands in the app's containers, which see its config vars
 	ActionAccount Action = "account" // one's own tokens and sessions
 	ActionServer  Action = "server"  // settings of the server
 )

@@ -17,6 +17,7 @@ type App struct {
 	Scale          Scale    `gorm:"serializer:json"`     // wanted replicas by process type; a missing "web" means 1, any other 0
 	DeployBranch   string   `gorm:"not null;default:''"` // "" means main, or master when only that exists
 	Health         Health   `gorm:"serializer:json"`     // for the next release
+	StopGrace      int      `gorm:"not null;default:0"`  // seconds between SIGTERM and SIGKILL; 0 means 30
 	CurrentRelease int      `gorm:"not null;default:0"`  // number of the release that serves; 0 before the first
 	CreatedAt      time.Time
 	CreatedBy      string // the account's e-mail address
@@ -36,6 +37,9 @@ type Scale map[string]int
 
 // Of gives the wanted number of replicas: what was set, else 1 for web and 0 for all others.
 func (s Scale) Of(processType string) int {
+	if processType == ReleaseProcess {
+		return 0
+	}
 	if n, ok := s[processType]; ok {
 		return n
 	}
@@ -45,9 +49,32 @@ func (s Scale) Of(processType string) int {
 	return 0
 }
 
-// MaxReplicas bounds the replicas of one process type (an app's network has 60 addresses,
-// and a deployment needs both releases at once).
-const MaxReplicas = 20
+// MaxReplicas bounds the replicas of one process type, and MaxAppReplicas those of all its types (an
+// app's network has 60 addresses; a deployment needs both releases at once, and commands some more).
+const (
+	MaxReplicas    = 20
+	MaxAppReplicas = 24
+)
+
+// MaxStopGrace is the longest that a replica may take to end, in seconds.
+const MaxStopGrace = 600
+
+// Grace is the time between SIGTERM and SIGKILL.
+func (a App) Grace() time.Duration {
+	if a.StopGrace <= 0 {
+		return 30 * time.Second
+	}
+	return time.Duration(a.StopGrace) * time.Second
+}
+
+// ValidateStopGrace refuses a time outside 1 to 600 seconds; 0 means the default.
+func ValidateStopGrace(seconds int) error {
+	if seconds < 0 || seconds > MaxStopGrace {
+		return Errorf(Invalid, "stop_grace_invalid", "The time to end must be between 1 and %d seconds.", MaxStopGrace).
+			WithHint("It is what a replica has after SIGTERM to finish its work. Leave it out for 30 seconds.")
+	}
+	return nil
+}
 
 // Health says how a replica of the web process proves that it can serve.
 // The zero value means: an open TCP port, within 60 seconds.

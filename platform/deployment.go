@@ -51,6 +51,9 @@ const (
 	DeploymentReplaced  DeploymentState = "replaced"  // a newer one came while it waited
 )
 
+// AppLog names the log of what Lugsail did with an app's replicas.
+func AppLog(appID string) string { return "app-" + appID }
+
 // Ended reports whether nothing more will happen in the foreground.
 func (s DeploymentState) Ended() bool {
 	return s != DeploymentWaiting && s != DeploymentRunning
@@ -75,6 +78,7 @@ const (
 	StepFetch   StepName = "fetch" // of a source that lies elsewhere
 	StepBuild   StepName = "build"
 	StepRelease StepName = "release"
+	StepCommand StepName = "release-command" // recorded only where the release has one
 	StepStart   StepName = "start"
 	StepHealth  StepName = "health"
 	StepSwitch  StepName = "switch"

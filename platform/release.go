@@ -47,6 +47,12 @@ type Release struct {
 	CreatedBy    string
 }
 
+// HasWeb reports whether it has a process type that gets traffic.
+func (r Release) HasWeb() bool {
+	_, ok := r.Process(WebProcess)
+	return ok
+}
+
 // Process finds a process type of the release.
 func (r Release) Process(processType string) (Process, bool) {
 	for _, p := range r.Processes {

@@ -25,6 +25,7 @@ type Route struct {
 	Release int      `json:"release"` // 0: the app has nothing live yet
 	Targets []Target `json:"targets"`
 	Coming  bool     `json:"coming"` // there is no target just now, but replicas are on their way: requests wait for them
+	NoWeb   bool     `json:"no_web"` // the app has no process type that gets traffic
 	ACME    bool     `json:"acme"`   // a public name whose certificate comes from ACME, where ACME is configured; else from the internal CA
 }
 

@@ -127,6 +127,7 @@ func (c *control) wireConductor() error {
 
 func (c *control) replicas() *run.Service {
 	replicas := run.New(c.engine, c.engine, c.builder, c.proxy)
+	replicas.Commands = c.engine
 	replicas.Host = func(name string) string { return c.cfg.AppHosts(name)[0] }
 	return replicas
 }

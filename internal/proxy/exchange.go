@@ -28,6 +28,7 @@ type exchange struct {
 var (
 	errNoTarget  = errors.New("no target answers")
 	errStarting  = errors.New("no routing table of this boot yet")
+	errNoWeb     = errors.New("the app has no web process")
 	errNothing   = errors.New("no target in the table")
 	errComing    = errors.New("no target in the table yet")
 	errUnrouted  = errors.New("host left the table")
@@ -170,6 +171,8 @@ func (e *exchange) tryAcquire(avoid *target) error {
 			return errNothing
 		case !t.current:
 			return errStarting
+		case len(entry.targets) == 0 && entry.noWeb:
+			return errNoWeb
 		case len(entry.targets) == 0 && entry.coming:
 			return errComing
 		case len(entry.targets) == 0:
@@ -209,6 +212,8 @@ func (e *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, errUnrouted):
 		pageUnknown.write(w, r)
+	case errors.Is(err, errNoWeb):
+		pageNoWeb.write(w, r)
 	case errors.Is(err, errNothing):
 		pageNothing.write(w, r)
 	case errors.Is(err, errStarting):

@@ -21,6 +21,7 @@ type page struct {
 var (
 	pageUnknown  = page{404, "There is no app at this address", "Check the address for a typing mistake. If it is your domain, add it to your app first.", 0}
 	pageNothing  = page{503, "Nothing is running here", "The app has not been deployed yet, or has 0 web replicas. Its owner can deploy it or scale it up.", 10}
+	pageNoWeb    = page{404, "This app has no web process", "It runs, but nothing of it answers requests. To give it pages, its owner adds a process named web and deploys again.", 0}
 	pageStarting = page{503, "This server has just started", "The apps come up in a moment. This page tries again by itself.", 5}
 	pageDead     = page{502, "The app does not answer", "It may be restarting. Try again in a moment; its owner finds the reason in the app's logs.", 5}
 	pageTimeout  = page{504, "The app took too long to answer", "Try again in a moment; its owner finds the reason in the app's logs.", 0}

@@ -24,6 +24,7 @@ type route struct {
 	acme    bool
 	release int
 	coming  bool
+	noWeb   bool
 	rotor   *rotor
 	targets []*target
 }
@@ -56,7 +57,7 @@ func compile(doc platform.RouteTable, bootID string, targets targetOf) (*table, 
 }
 
 func (t *table) addApp(r platform.Route, targets targetOf) error {
-	entry := &route{host: normalHost(r.Host), app: r.App, acme: r.ACME, release: r.Release, coming: r.Coming, rotor: &rotor{}}
+	entry := &route{host: normalHost(r.Host), app: r.App, acme: r.ACME, release: r.Release, coming: r.Coming, noWeb: r.NoWeb, rotor: &rotor{}}
 	for _, a := range r.Targets {
 		if _, err := netip.ParseAddrPort(a.Address); err != nil {
 			return platform.Errorf(platform.Invalid, "table_address_invalid", "%q is not an address and a port.", a.Address)

@@ -92,7 +92,7 @@ func (s *Store) DeleteApp(ctx context.Context, id string) error {
 		return err
 	}
 	defer s.changed(id, "")
-	var errs []error
+	errs := []error{s.logs.Remove(platform.AppLog(id))}
 	for _, d := range deployments {
 		errs = append(errs, s.logs.Remove(d))
 	}

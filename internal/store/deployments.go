@@ -69,13 +69,16 @@ func admit(tx *gorm.DB, d platform.Deployment) error {
 	return nil
 }
 
+// stepGap leaves room between the steps that each deployment of a kind has, for those that only some have.
+const stepGap = 10
+
 func createWithSteps(tx *gorm.DB, d *platform.Deployment, names []platform.StepName) error {
 	if err := tx.Create(d).Error; err != nil {
 		return err
 	}
 	d.Steps = make([]platform.Step, 0, len(names))
 	for i, name := range names {
-		d.Steps = append(d.Steps, platform.Step{DeploymentID: d.ID, Name: name, Position: i + 1, State: platform.StepWaiting})
+		d.Steps = append(d.Steps, platform.Step{DeploymentID: d.ID, Name: name, Position: stepGap * (i + 1), State: platform.StepWaiting})
 	}
 	if len(d.Steps) == 0 {
 		return nil

@@ -180,9 +180,9 @@ func TestSetStep_KeepsPositionsAndOrder(t *testing.T) {
 	d := newDeployment(t, s, newApp(t, s, "shop"), platform.DeployPush)
 	now := time.Now()
 	must(t, s.SetStep(ctx, platform.Step{DeploymentID: d.ID, Name: platform.StepBuild, State: platform.StepDone, Detail: "0.6 s", StartedAt: &now}))
-	must(t, s.SetStep(ctx, platform.Step{DeploymentID: d.ID, Name: platform.StepRetire, Position: 3, State: platform.StepRunning}))
+	must(t, s.SetStep(ctx, platform.Step{DeploymentID: d.ID, Name: platform.StepRetire, Position: 30, State: platform.StepRunning}))
 	got := stateOf(t, s, d)
-	if len(got.Steps) != 3 || got.Steps[0].Name != platform.StepBuild || got.Steps[0].Position != 1 || got.Steps[0].Detail != "0.6 s" ||
+	if len(got.Steps) != 3 || got.Steps[0].Name != platform.StepBuild || got.Steps[0].Position != 10 || got.Steps[0].Detail != "0.6 s" ||
 		got.Steps[2].Name != platform.StepRetire {
 		t.Fatalf("got %+v", got.Steps)
 	}

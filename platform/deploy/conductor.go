@@ -78,13 +78,15 @@ type Conductor struct {
 	Routes      *route.Service
 	Drainer     Drainer
 	Watcher     Watcher
-	Leave       []Leaver                                          // in this order when an app is destroyed
-	Redact      func(w io.Writer, values []string) io.WriteCloser // hides secret values
-	Secrets     func(ctx context.Context, appID string) []string  // that the log of an app must not show
-	Settle      func(context.Context, platform.Deployment) error  // hears how a deployment with a source ended; nil: nobody does
-	DrainTime   time.Duration                                     // 0 means 30 seconds
-	WatchTime   time.Duration                                     // after a switch, a release that dies gives way to the one before; 0 means 60 seconds, less than 0 never
-	KeepEvery   time.Duration                                     // 0 means 30 seconds
+	Leave       []Leaver                                                                      // in this order when an app is destroyed
+	Redact      func(w io.Writer, values []string) io.WriteCloser                             // hides secret values
+	Secrets     func(ctx context.Context, appID string) []string                              // that the log of an app must not show
+	Settle      func(context.Context, platform.Deployment) error                              // hears how a deployment with a source ended; nil: nobody does
+	Introduce   func(ctx context.Context, appID string, types []string) (platform.App, error) // gives new process types replicas as memory allows; nil leaves them without
+	CommandTime time.Duration                                                                 // that a release command has; 0 means 30 minutes
+	DrainTime   time.Duration                                                                 // 0 means 30 seconds
+	WatchTime   time.Duration                                                                 // after a switch, a release that dies gives way to the one before; 0 means 60 seconds, less than 0 never
+	KeepEvery   time.Duration                                                                 // 0 means 30 seconds
 	Now         func() time.Time
 
 	mu       sync.Mutex

@@ -130,6 +130,7 @@ func (c *Conductor) clearAway(app platform.App, d platform.Deployment) {
 		return // the next start does it
 	}
 	c.soon(base, app.ID, 50*time.Millisecond)
+	c.tasks.Go(func() { c.clearCommands(d) })
 	if d.Kind == platform.DeployPush && d.StartedAt != nil {
 		c.tasks.Go(func() { c.retain(base, app) })
 	}

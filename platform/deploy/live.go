@@ -23,6 +23,9 @@ func (w *walk) bringLive(ctx context.Context) error {
 		return fmt.Errorf("reading the app: %w", err)
 	}
 	w.app = app
+	if err := w.introduce(ctx); err != nil {
+		return err
+	}
 	for _, step := range []struct {
 		name platform.StepName
 		run  func(context.Context) (string, error)
@@ -55,13 +58,25 @@ func (w *walk) start(ctx context.Context) (string, error) {
 		}
 	}
 	w.say("Start v%d: %s on %s", w.release.Number, describe(wanted), w.release.Plan)
-	if len(wanted) == 0 && len(w.release.Processes) > 0 {
-		w.say("Nothing is scaled up. To run something: lugsail scale %s=1", w.release.Processes[0].Type)
+	if !w.release.HasWeb() {
+		w.say("This release has no web process: nothing answers at the app's address. Name one web in the Procfile to get visitors.")
+	}
+	if startable := run.Wanted(w.release, allOnce(w.release)); len(wanted) == 0 && len(startable) > 0 {
+		w.say("Nothing is scaled up. To run something: lugsail scale %s=1", startable[0].Process)
 	}
 	if err := w.startAll(ctx, diff.Missing); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s on %s", describe(wanted), w.release.Plan), nil
+}
+
+// allOnce is a scale with one replica of each process type.
+func allOnce(r platform.Release) platform.Scale {
+	scale := platform.Scale{}
+	for _, p := range r.Processes {
+		scale[p.Type] = 1
+	}
+	return scale
 }
 
 // startAll starts the missing replicas, four at a time.
@@ -170,6 +185,9 @@ func (w *walk) switchOver(ctx context.Context) (string, error) {
 	return fmt.Sprintf("v%d serves", w.release.Number), nil
 }
 
+// freshGrace bounds what replicas that never served have to end: somebody waits for the verdict.
+const freshGrace = 30 * time.Second
+
 // undo removes what this deployment started. What served before was never touched.
 func (w *walk) undo(ctx context.Context) {
 	if w.live || w.c.base.Err() != nil {
@@ -177,9 +195,36 @@ func (w *walk) undo(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	if err := w.c.stop(ctx, w.fresh); err != nil {
+	if err := w.c.stop(ctx, w.fresh, freshGrace); err != nil {
 		slog.ErrorContext(ctx, "replicas of a failed deployment not removed", "deployment", w.d.ID, "error", err)
 	}
+}
+
+// introduce gives process types that the app has not had yet their first replicas.
+func (w *walk) introduce(ctx context.Context) error {
+	var types []string
+	for _, p := range w.release.Processes {
+		_, known := w.app.Scale[p.Type]
+		if !known && p.Type != platform.WebProcess && p.Type != platform.ReleaseProcess {
+			types = append(types, p.Type)
+		}
+	}
+	if len(types) == 0 || w.c.Introduce == nil || w.d.Kind == platform.DeployScale {
+		return nil
+	}
+	app, err := w.c.Introduce(ctx, w.app.ID, types)
+	if err != nil {
+		return fmt.Errorf("giving new process types replicas: %w", err)
+	}
+	w.app = app
+	for _, t := range types {
+		if app.Scale.Of(t) > 0 {
+			w.say("New process type %s: 1 replica runs from now on. To change that: lugsail scale %s=0", t, t)
+		} else {
+			w.say("New process type %s: it is not started, because the server's memory does not suffice. To try: lugsail scale %s=1", t, t)
+		}
+	}
+	return nil
 }
 
 func describe(slots []run.Slot) string {

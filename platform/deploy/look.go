@@ -146,6 +146,7 @@ func (c *Conductor) follow(ctx context.Context) {
 			return
 		}
 		if change.Action == "die" {
+			c.tasks.Go(func() { c.noteEnd(ctx, change) })
 			c.died(ctx, change)
 		}
 		c.soon(ctx, change.AppID, 50*time.Millisecond)

@@ -27,7 +27,11 @@ func (c *Conductor) route(ctx context.Context, app platform.App, replicas []plat
 			serving.Targets = append(serving.Targets, platform.Target{ID: replica.ID, Address: address})
 		}
 	}
-	serving.Coming = len(serving.Targets) == 0 && serving.Release > 0 && app.Scale.Of(platform.WebProcess) > 0
+	if len(serving.Targets) == 0 && serving.Release > 0 {
+		r, err := c.currentRelease(ctx, app)
+		serving.NoWeb = err == nil && !r.HasWeb()
+		serving.Coming = !serving.NoWeb && app.Scale.Of(platform.WebProcess) > 0
+	}
 	return c.Routes.Serve(ctx, app.ID, serving)
 }
 
@@ -61,7 +65,7 @@ func known(targets []platform.Target, r platform.Replica) string {
 func (c *Conductor) retireAfter(app platform.App, r platform.Release, d platform.Deployment) {
 	ctx := c.base
 	began := c.now()
-	step := platform.Step{DeploymentID: d.ID, Name: platform.StepRetire, Position: len(stepsOf(d.Kind)), State: platform.StepRunning, StartedAt: &began}
+	step := platform.Step{DeploymentID: d.ID, Name: platform.StepRetire, Position: positionOf(d.Kind, platform.StepRetire), State: platform.StepRunning, StartedAt: &began}
 	c.setStep(ctx, step)
 	for c.Routes.Dirty() && ctx.Err() == nil {
 		c.pause(time.Second / 4) // the proxy has not got the new routes yet
@@ -147,15 +151,24 @@ func (c *Conductor) retire(ctx context.Context, replicas []platform.Replica) err
 	if left > 0 {
 		slog.WarnContext(ctx, "requests cut at the end of the drain time", "requests", left)
 	}
-	return c.stop(ctx, replicas)
+	return c.stop(ctx, replicas, platform.MaxStopGrace*time.Second)
 }
 
-// stop ends replicas on purpose, so that their end is nobody's failure.
-func (c *Conductor) stop(ctx context.Context, replicas []platform.Replica) error {
+// stop ends an app's replicas on purpose, so that their end is nobody's failure.
+func (c *Conductor) stop(ctx context.Context, replicas []platform.Replica, most time.Duration) error {
+	if len(replicas) == 0 {
+		return nil
+	}
+	grace := min(c.graceOf(ctx, replicas[0].AppID), most)
 	for _, r := range replicas {
 		c.gone.Store(r.ID, true)
+		if r.State == platform.ReplicaRunning {
+			c.note(r.AppID, "%s of v%d is stopped: it got SIGTERM and has %d s to end", slotName(r), r.Release, int(grace.Seconds()))
+		}
 	}
-	err := c.Replicas.Stop(ctx, replicas)
+	err := c.Replicas.Stop(ctx, replicas, grace, func(r platform.Replica) {
+		c.note(r.AppID, "%s of v%d did not end within %d s of SIGTERM and was killed", slotName(r), r.Release, int(grace.Seconds()))
+	})
 	for _, r := range replicas {
 		if err != nil {
 			c.gone.Delete(r.ID)
@@ -164,6 +177,17 @@ func (c *Conductor) stop(ctx context.Context, replicas []platform.Replica) error
 		time.AfterFunc(time.Minute, func() { c.gone.Delete(r.ID) }) // its last event may come late
 	}
 	return err
+}
+
+func slotName(r platform.Replica) string { return run.Slot{Process: r.Process, Index: r.Index}.Name() }
+
+// graceOf is how long an app's replicas have to end.
+func (c *Conductor) graceOf(ctx context.Context, appID string) time.Duration {
+	app, err := c.Apps.AppByID(ctx, appID)
+	if err != nil && !platform.IsKind(err, platform.NotFound) {
+		slog.WarnContext(ctx, "the time to end of an app not read", "app", appID, "error", err)
+	}
+	return app.Grace() // of the zero App the default
 }
 
 // leaving reports whether a replica is being ended on purpose.

@@ -66,8 +66,10 @@ func (r *rig) start() {
 		Redact:    func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
 		Secrets:   func(context.Context, string) []string { return []string{"LGS-CANARY-secret"} },
 		Settle:    r.settle,
+		Introduce: r.introduce,
 		KeepEvery: 100 * time.Millisecond, Now: time.Now,
 	}
+	r.c.Replicas.Commands, r.c.Replicas.Settle = r.engine, 300*time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.c.Run(ctx) }()
@@ -85,6 +87,19 @@ func (r *rig) settle(_ context.Context, d platform.Deployment) error {
 	defer r.mu.Unlock()
 	r.settled = append(r.settled, fmt.Sprintf("%d %s", d.Number, d.State))
 	return nil
+}
+
+// introduce gives each new process type one replica.
+func (r *rig) introduce(ctx context.Context, appID string, types []string) (platform.App, error) {
+	return r.store.UpdateApp(ctx, appID, func(a *platform.App) error {
+		if a.Scale == nil {
+			a.Scale = platform.Scale{}
+		}
+		for _, t := range types {
+			a.Scale[t] = 1
+		}
+		return nil
+	})
 }
 
 // restart ends the conductor where it is and starts another one, as after an upgrade.
@@ -237,7 +252,22 @@ func (b *builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 		case <-letGo:
 		}
 	}
-	return platform.BuildResult{Image: string(image), Builder: "buildpacks", Detected: "a test", Processes: []platform.Process{{Type: "web"}, {Type: "worker"}}}, nil
+	return platform.BuildResult{Image: string(image), Builder: "buildpacks", Detected: "a test", Processes: processesOf(string(image))}, nil
+}
+
+// processesOf reads the process types out of an image's name: "v2+worker+release=exit=1", "v2-web+worker".
+func processesOf(image string) []platform.Process {
+	name, more, _ := strings.Cut(image, "+")
+	var found []platform.Process
+	if !strings.HasSuffix(name, "-web") {
+		found = append(found, platform.Process{Type: "web", Command: "serve", Args: []string{"web"}})
+	}
+	for part := range strings.SplitSeq(more, "+") {
+		if t, steps, _ := strings.Cut(part, "="); t != "" {
+			found = append(found, platform.Process{Type: t, Command: steps, Args: strings.Split(steps, ",")})
+		}
+	}
+	return found
 }
 
 func (b *builder) Retain(_ context.Context, _ string, images []string) error {

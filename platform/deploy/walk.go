@@ -122,6 +122,9 @@ func (w *walk) walk(ctx context.Context) error {
 	if err := w.do(ctx, platform.StepRelease, w.makeRelease); err != nil {
 		return err
 	}
+	if err := w.releaseCommand(ctx); err != nil {
+		return err
+	}
 	return w.bringLive(ctx)
 }
 
@@ -174,11 +177,20 @@ func (w *walk) do(ctx context.Context, name platform.StepName, run func(context.
 
 func (w *walk) record(ctx context.Context, step platform.Step) {
 	step.DeploymentID = w.d.ID
-	step.Position = slices.Index(stepsOf(w.d.Kind), step.Name) + 1
+	step.Position = positionOf(w.d.Kind, step.Name)
 	err := w.c.Deployments.SetStep(ctx, step)
 	if err != nil && !platform.IsKind(err, platform.NotFound) { // gone with its app
 		slog.ErrorContext(ctx, "step not recorded", "deployment", w.d.ID, "step", step.Name, "error", err)
 	}
+}
+
+// positionOf is where a step stands that has no row yet; between two others for the one that only some
+// deployments have.
+func positionOf(kind platform.DeploymentKind, name platform.StepName) int {
+	if name == platform.StepCommand {
+		return positionOf(kind, platform.StepRelease) + 5
+	}
+	return 10 * (slices.Index(stepsOf(kind), name) + 1)
 }
 
 func (w *walk) say(format string, args ...any) {

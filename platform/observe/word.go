@@ -41,7 +41,7 @@ func Judge(l Look) Word {
 func judgeRunning(l Look) Word {
 	wanted, running, oom := 0, 0, false
 	for _, p := range l.Release.Processes {
-		wanted += l.App.Scale.Of(p.Type)
+		wanted += l.App.Scale.Of(p.Type) // of release always 0
 	}
 	for _, r := range l.Replicas {
 		if r.Release == l.Release.Number && r.State == platform.ReplicaRunning && r.Index <= l.App.Scale.Of(r.Process) {

@@ -37,6 +37,7 @@ type Serving struct {
 	Release int
 	Targets []platform.Target
 	Coming  bool // no targets just now, but on their way
+	NoWeb   bool // the app has no process type that gets traffic
 }
 
 // Hosts gives the host names that an app has without anybody adding one, the main one first.
@@ -201,7 +202,7 @@ func (s *Service) route(app platform.App, host string) platform.Route {
 	now := s.serving[app.ID]
 	return platform.Route{
 		Host: host, AppID: app.ID, App: app.Name, Release: now.Release,
-		Targets: now.Targets, Coming: now.Coming, ACME: s.Public != nil && s.Public(host),
+		Targets: now.Targets, Coming: now.Coming, NoWeb: now.NoWeb, ACME: s.Public != nil && s.Public(host),
 	}
 }
 
@@ -216,7 +217,7 @@ func (s *Service) hostsOf(app platform.App, domains []platform.Domain) []string 
 }
 
 func same(a, b Serving) bool {
-	return a.Release == b.Release && a.Coming == b.Coming && slices.Equal(a.Targets, b.Targets)
+	return a.Release == b.Release && a.Coming == b.Coming && a.NoWeb == b.NoWeb && slices.Equal(a.Targets, b.Targets)
 }
 
 // ValidateHost allows a full host name that a person may add: lower case letters, digits

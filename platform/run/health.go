@@ -19,7 +19,7 @@ const (
 	otherPortWait = 1500 * time.Millisecond // an app may open PORT last
 	loopbackWait  = 5 * time.Second         // an app that binds 127.0.0.1 does not change its mind
 	tellEvery     = 10 * time.Second        // what is awaited
-	workerSettles = 1500 * time.Millisecond // a worker that lives that long has started
+	workerSettles = 3 * time.Second         // a worker that lives that long has started
 )
 
 // WaitHealthy waits until a replica serves, and gives it back with its port and address.
@@ -47,6 +47,13 @@ func (s *Service) WaitHealthy(ctx context.Context, r platform.Replica, health pl
 		w.tellWait()
 		tick.Reset(pace(s.Now().Sub(w.began)))
 	}
+}
+
+func (s *Service) settle() time.Duration {
+	if s.Settle > 0 {
+		return s.Settle
+	}
+	return workerSettles
 }
 
 // pace is the time between two looks: a fiftieth of how long it has taken so far.
@@ -79,7 +86,7 @@ func (w *wait) look(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	if w.replica.Process != platform.WebProcess {
-		return w.service.Now().Sub(w.began) >= workerSettles, nil
+		return w.service.Now().Sub(w.began) >= w.service.settle(), nil
 	}
 	listeners, err := w.service.Inspector.Listeners(ctx, w.replica.ID)
 	if err != nil {
@@ -125,8 +132,11 @@ func stopped(name string, r platform.Replica) error {
 		return platform.Errorf(platform.Conflict, "replica_out_of_memory", "%s ran out of memory before it answered.", name).
 			WithHint("Choose a larger plan: lugsail scale --plan small. Or make the app need less memory at its start.")
 	}
-	return platform.Errorf(platform.Conflict, "replica_stopped", "%s stopped with exit code %d before it was healthy.", name, r.ExitCode).
-		WithHint("Its last lines in the log say why. An app must keep running and answer on $PORT.")
+	stopped := platform.Errorf(platform.Conflict, "replica_stopped", "%s stopped with exit code %d before it was healthy.", name, r.ExitCode)
+	if r.Process != platform.WebProcess {
+		return stopped.WithHint("Its last lines in the log say why. A %s must keep running; what ends by itself is started with: lugsail run", r.Process)
+	}
+	return stopped.WithHint("Its last lines in the log say why. An app must keep running and answer on $PORT.")
 }
 
 func (w *wait) loopback(listeners []platform.Listener) error {

@@ -30,8 +30,8 @@ func (m *machine) Start(_ context.Context, spec platform.ReplicaSpec) (platform.
 	}
 	return m.replica, nil
 }
-func (m *machine) Keep(context.Context, string) error                { return nil }
-func (m *machine) Stop(context.Context, string, time.Duration) error { return nil }
+func (m *machine) Keep(context.Context, string) error                       { return nil }
+func (m *machine) End(context.Context, string, time.Duration) (bool, error) { return false, nil }
 func (m *machine) Replicas(context.Context, string) ([]platform.Replica, error) {
 	return []platform.Replica{m.replica}, nil
 }

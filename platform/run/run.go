@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
@@ -25,7 +26,7 @@ const DefaultPort = 8080
 type Engine interface {
 	Start(ctx context.Context, spec platform.ReplicaSpec) (platform.Replica, error)
 	Keep(ctx context.Context, id string) error
-	Stop(ctx context.Context, id string, grace time.Duration) error
+	End(ctx context.Context, id string, grace time.Duration) (killed bool, err error)
 	Replica(ctx context.Context, id string) (platform.Replica, error)
 	Replicas(ctx context.Context, appID string) ([]platform.Replica, error)
 }
@@ -53,13 +54,14 @@ type Service struct {
 	Images    Images
 	Prober    Prober
 	Host      func(app string) string // what probes say they ask for; nil means the address
-	Grace     time.Duration           // between SIGTERM and SIGKILL
+	Commands  Commands                // what runs commands once; nil where there are none
+	Settle    time.Duration           // a replica without a port that lives that long has started; 0 means 3 seconds
 	Now       func() time.Time
 }
 
-// New makes a Service with a grace of 10 seconds.
+// New makes a Service.
 func New(engine Engine, inspector Inspector, images Images, prober Prober) *Service {
-	return &Service{Engine: engine, Inspector: inspector, Images: images, Prober: prober, Grace: 10 * time.Second, Now: time.Now}
+	return &Service{Engine: engine, Inspector: inspector, Images: images, Prober: prober, Now: time.Now}
 }
 
 // Slot is the place of one wanted replica.
@@ -163,19 +165,25 @@ func specOf(app platform.App, r platform.Release, deploymentID string, slot Slot
 	if err != nil {
 		return platform.ReplicaSpec{}, err
 	}
-	env := map[string]string{}
-	for name, value := range r.ConfigVars {
-		env[name] = value
-	}
+	env := environment(app, r, slot.Name())
 	env["PORT"] = fmt.Sprint(DefaultPort)
-	env["LUGSAIL_APP"] = app.Name
-	env["LUGSAIL_RELEASE"] = fmt.Sprintf("v%d", r.Number)
-	env["LUGSAIL_PROCESS"] = slot.Name()
-	env["LUGSAIL_COMMIT"] = r.Commit
 	return platform.ReplicaSpec{
 		AppID: app.ID, App: app.Name, Release: r.Number, Deployment: deploymentID, Process: slot.Process, Index: slot.Index,
 		Image: r.Image, Entrypoint: p.Entrypoint, Args: p.Args, Env: env, Port: DefaultPort, Plan: limits,
 	}, nil
+}
+
+// environment is what each process of a release finds around it.
+func environment(app platform.App, r platform.Release, process string) map[string]string {
+	env := maps.Clone(r.ConfigVars)
+	if env == nil {
+		env = map[string]string{}
+	}
+	env["LUGSAIL_APP"] = app.Name
+	env["LUGSAIL_RELEASE"] = fmt.Sprintf("v%d", r.Number)
+	env["LUGSAIL_PROCESS"] = process
+	env["LUGSAIL_COMMIT"] = r.Commit
+	return env
 }
 
 // Keep makes the engine start the replicas again by itself from now on.
@@ -191,11 +199,17 @@ func (s *Service) Keep(ctx context.Context, replicas []platform.Replica) {
 	}
 }
 
-// Stop ends replicas with grace, all at once, and waits for them.
-func (s *Service) Stop(ctx context.Context, replicas []platform.Replica) error {
+// Stop ends replicas with grace, all at once, and waits for them. told hears of those that had to be killed.
+func (s *Service) Stop(ctx context.Context, replicas []platform.Replica, grace time.Duration, told func(platform.Replica)) error {
 	errs := make(chan error, len(replicas))
 	for _, r := range replicas {
-		go func() { errs <- s.Engine.Stop(ctx, r.ID, s.Grace) }()
+		go func() {
+			killed, err := s.Engine.End(ctx, r.ID, grace)
+			if killed {
+				told(r)
+			}
+			errs <- err
+		}()
 	}
 	var first error
 	for range replicas {

@@ -3,7 +3,6 @@
 package procfile
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/lugsail/lugsail/internal/buildpack"
@@ -23,9 +22,6 @@ func build(c buildpack.Context) error {
 	for _, line := range lines {
 		types = append(types, line.Type)
 		buildpack.Say("Procfile: %s runs %s", line.Type, line.Command)
-	}
-	if slices.Contains(types, "release") {
-		buildpack.Say("Procfile: release is a process type like others here; it is not run before each release.")
 	}
 	c.Detected("Procfile · %s", strings.Join(types, ", "))
 	return c.Scripts("commands", lines)

@@ -59,7 +59,7 @@ func Enums() map[reflect.Type][]string {
 		reflect.TypeFor[platform.AppState]():        {"active", "destroying"},
 		reflect.TypeFor[platform.DeploymentKind]():  {"push", "rollback", "config", "scale", "destroy"},
 		reflect.TypeFor[platform.DeploymentState](): {"waiting", "running", "live", "failed", "cancelled", "replaced"},
-		reflect.TypeFor[platform.StepName]():        {"build", "release", "start", "health", "switch", "retire"},
+		reflect.TypeFor[platform.StepName]():        {"build", "release", "release-command", "start", "health", "switch", "retire"},
 		reflect.TypeFor[platform.StepState]():       {"waiting", "running", "done", "failed", "skipped", "undone"},
 		reflect.TypeFor[platform.ReplicaState]():    {"created", "running", "restarting", "exited", "paused"},
 	}

@@ -1,0 +1,57 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/plan"
+	"github.com/lugsail/lugsail/platform/run"
+)
+
+// note writes a line of Lugsail's own into the app's log.
+func (c *Conductor) note(appID, format string, args ...any) {
+	file, err := c.Journal.Writer(platform.AppLog(appID))
+	if err == nil {
+		_, err = fmt.Fprintf(file, format+"\n", args...)
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		slog.Error("line of the app's log not written", "app", appID, "error", err)
+	}
+}
+
+// noteEnd tells of a replica that ended by itself.
+func (c *Conductor) noteEnd(ctx context.Context, change platform.ReplicaChange) {
+	r, err := c.Replicas.Engine.Replica(ctx, change.ReplicaID)
+	if err != nil {
+		return // gone already; its end was told by who removed it, or is nobody's news
+	}
+	name := run.Slot{Process: r.Process, Index: r.Index}.Name()
+	how := fmt.Sprintf("ended with exit code %d", change.ExitCode)
+	if r.OutOfMemory {
+		how = "ran out of memory" + c.sizeOf(ctx, r)
+	}
+	next := ""
+	if r.Kept || r.Restarts > 0 {
+		next = "; it is started again"
+	}
+	if r.Restarts > 1 {
+		next = fmt.Sprintf("; it is started again (restart %d, after a growing pause)", r.Restarts)
+	}
+	c.note(r.AppID, "%s of v%d %s%s", name, r.Release, how, next)
+}
+
+func (c *Conductor) sizeOf(ctx context.Context, r platform.Replica) string {
+	release, err := c.Apps.ReleaseByNumber(ctx, r.AppID, r.Release)
+	if err != nil {
+		return ""
+	}
+	p, err := plan.ByName(release.Plan)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(": more than the %s of plan %s", plan.Bytes(p.Memory), p.Name)
+}
