@@ -29,7 +29,7 @@ var table = map[string][]string{
 	"platform/function": {"platform"},
 
 	// How. Adapters know the nouns, and nothing of each other.
-	"internal/archive":    {"platform"},
+	"internal/archive":    {"platform", "platform/source"},
 	"internal/atomicfile": {},
 	"internal/base":       {"platform"},
 	"internal/cnb":        {"platform"},
@@ -103,6 +103,10 @@ var homes = map[string][]string{
 	"github.com/distribution/distribution/":      {"internal/registry"},
 	"github.com/distribution/reference":          {"internal/registry", "internal/cnb", "internal/docker", "internal/dockerfile"},
 	"github.com/opencontainers/":                 {"internal/docker", "internal/cnb", "internal/dockerfile", "internal/registry"},
+	"github.com/distribution/reference":          {"internal/registry", "internal/cnb", "internal/docker"},
+	"github.com/opencontainers/":                 {"internal/docker", "internal/cnb", "internal/registry"},
+	"github.com/klauspost/compress/":             {"internal/archive"},
+	"github.com/go-git/go-git/":                  {"internal/cli"},
 	"github.com/sirupsen/logrus":                 {"internal/registry"},
 	"github.com/caddyserver/":                    {"internal/proxy"},
 	"github.com/mholt/acmez/":                    {"internal/proxy"},

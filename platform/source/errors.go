@@ -18,7 +18,7 @@ func tooLarge(limit int64) error {
 
 func tooMany(limit int) error {
 	return platform.Errorf(platform.Invalid, "source_too_many_files", "The source has more than %s files and directories, which is the limit.", thousands(limit)).
-		WithHint("Leave out what the build makes again, such as node_modules: add it to .gitignore and run git rm -r --cached on it.")
+		WithHint("Leave out what the build makes again, such as node_modules: add it to .gitignore, and if git knows it already, run git rm -r --cached on it.")
 }
 
 func tooDeep(name string, limit int) error {

@@ -1,8 +1,8 @@
-// Package source owns the tree of files that a person handed in: it unpacks a tar
-// stream into a directory that nobody changes afterwards, within limits, and names
-// the tree by a digest.
+// Package source owns the tree of files that a person handed in: it fills a directory
+// that nobody changes afterwards, within limits, and names the tree by a digest. A tar
+// stream is read here; other kinds of archives use the same Tree (internal/archive).
 //
-// The stream is hostile until proven otherwise. Limits count while the bytes arrive
+// What comes is hostile until proven otherwise. Limits count while the bytes arrive
 // and never trust a header, every write goes through os.Root, and the directory
 // appears under its name only when it is complete. Symbolic links that stay inside
 // the tree are kept as links; one that leads out refuses the whole tree, because
@@ -14,7 +14,6 @@
 package source
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -49,37 +48,52 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// Most is how many files, links and directories the limits allow.
+func (l Limits) Most() int { return l.withDefaults().Files }
+
+// TooMany is the error for more than that, for a reader that knows before it adds them.
+func (l Limits) TooMany() error { return tooMany(l.Most()) }
+
 // unfinished starts the names of directories that are not complete yet.
 const unfinished = ".unpack-"
 
+// Form says what a tree leaves out and what it is called by. The zero value takes all as it is.
+type Form struct {
+	Skip   func(name string) bool // leaves an entry out, by its clean path; nil leaves out none
+	Unwrap bool                   // a single directory at the top, with nothing beside it, becomes the tree
+}
+
 // Unpack writes the tree of a tar stream to dir, which must not exist; its parent must.
-// Dir, Digest, Files (regular files and links) and Bytes of the result are set.
+// The rest is as with Make.
+func Unpack(ctx context.Context, r io.Reader, dir string, limits Limits) (platform.Source, error) {
+	return Make(ctx, dir, limits, Form{}, func(t *Tree) error { return t.Tar(ctx, r) })
+}
+
+// Make lets fill put a tree together and gives it the name dir, which must not exist; its
+// parent must. Dir, Digest, Files (regular files and links) and Bytes of the result are set.
 // Nothing stays behind on an error.
 //
 // Errors: Invalid source_too_large, source_too_many_files, source_too_deep,
 // source_name_too_long, source_entry_refused or source_unreadable; NoRoom disk_full;
-// the context's; else what the file system said.
-func Unpack(ctx context.Context, r io.Reader, dir string, limits Limits) (_ platform.Source, err error) {
+// those of fill; the context's; else what the file system said.
+func Make(ctx context.Context, dir string, limits Limits, form Form, fill func(*Tree) error) (_ platform.Source, err error) {
 	if _, err := os.Lstat(dir); err == nil {
 		return platform.Source{}, fmt.Errorf("unpacking a source: %s exists already", dir)
 	}
 	temp, err := os.MkdirTemp(filepath.Dir(dir), unfinished)
 	if err != nil {
-		return platform.Source{}, fmt.Errorf("unpacking a source: %w", err)
+		return platform.Source{}, writing(err)
 	}
 	defer func() {
-		if err == nil {
-			return
-		}
 		if removeErr := os.RemoveAll(temp); removeErr != nil {
 			err = errors.Join(err, removeErr)
 		}
 	}()
-	src, err := unpackInto(ctx, r, temp, limits.withDefaults())
+	src, top, err := makeIn(ctx, temp, limits.withDefaults(), form, fill)
 	if err != nil {
 		return platform.Source{}, err
 	}
-	if err := os.Rename(temp, dir); err != nil {
+	if err := os.Rename(filepath.Join(temp, top), dir); err != nil {
 		return platform.Source{}, fmt.Errorf("unpacking a source: %w", err)
 	}
 	src.Dir = dir
@@ -100,10 +114,11 @@ func Clean(parent string) error {
 	return nil
 }
 
-func unpackInto(ctx context.Context, r io.Reader, temp string, limits Limits) (src platform.Source, err error) {
+// makeIn fills temp; top is the directory in it that is the tree.
+func makeIn(ctx context.Context, temp string, limits Limits, form Form, fill func(*Tree) error) (src platform.Source, top string, err error) {
 	root, err := os.OpenRoot(temp)
 	if err != nil {
-		return src, fmt.Errorf("unpacking a source: %w", err)
+		return src, "", fmt.Errorf("unpacking a source: %w", err)
 	}
 	defer func() {
 		if closeErr := root.Close(); err == nil && closeErr != nil {
@@ -111,15 +126,25 @@ func unpackInto(ctx context.Context, r io.Reader, temp string, limits Limits) (s
 		}
 	}()
 	if err := root.Chmod(".", 0o755); err != nil {
-		return src, fmt.Errorf("unpacking a source: %w", err)
+		return src, "", fmt.Errorf("unpacking a source: %w", err)
 	}
-	t := &tree{root: root, limits: limits, entries: map[string]entry{}, buf: make([]byte, 64<<10)}
-	if err := t.readAll(ctx, tar.NewReader(r)); err != nil {
-		return src, err
+	t := &Tree{root: root, limits: limits, skip: form.Skip, entries: map[string]entry{}, buf: make([]byte, 64<<10)}
+	if err := fill(t); err != nil {
+		return src, "", err
 	}
-	if err := t.checkLinks(); err != nil {
-		return src, err
+	if err := ctx.Err(); err != nil {
+		return src, "", fmt.Errorf("unpacking a source: %w", err)
 	}
-	src.Files, src.Bytes, src.Digest = t.files, t.bytes, digest(t.entries)
-	return src, nil
+	top = "."
+	if form.Unwrap {
+		top = t.wrapping()
+	}
+	inner, err := root.OpenRoot(top)
+	if err != nil {
+		return src, "", fmt.Errorf("unpacking a source: %w", err)
+	}
+	entries := below(t.entries, top)
+	err = errors.Join(checkLinks(inner, entries), inner.Close())
+	src.Files, src.Bytes, src.Digest = t.files, t.bytes, digest(entries)
+	return src, top, err
 }

@@ -3,28 +3,29 @@ package source
 import (
 	"archive/tar"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
 	"strings"
-	"syscall"
 )
 
-// tree is a directory while it fills.
-type tree struct {
+// Tree is a directory while it fills. It trusts nobody: names, sizes and targets are
+// checked here, for every kind of archive alike. It is not safe for concurrent use.
+type Tree struct {
 	root    *os.Root
 	limits  Limits
+	skip    func(string) bool
 	entries map[string]entry
 	files   int
 	bytes   int64
 	buf     []byte
 }
 
-func (t *tree) readAll(ctx context.Context, tr *tar.Reader) error {
-	for {
+// Tar adds all that a tar stream holds.
+func (t *Tree) Tar(ctx context.Context, r io.Reader) error {
+	for tr := tar.NewReader(r); ; {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("unpacking a source: %w", err)
 		}
@@ -41,42 +42,121 @@ func (t *tree) readAll(ctx context.Context, tr *tar.Reader) error {
 	}
 }
 
-func (t *tree) add(ctx context.Context, header *tar.Header, content io.Reader) error {
-	if header.Typeflag == tar.TypeXGlobalHeader {
-		return nil // git archive puts the commit's id there
-	}
-	name, err := t.cleanName(header.Name)
-	if err != nil {
-		return err
-	}
-	if name == "." {
-		if header.Typeflag != tar.TypeDir {
-			return refused(header.Name, "has no name")
-		}
-		return nil
-	}
-	if header.Typeflag == tar.TypeDir {
-		return t.makeDirs(name)
-	}
-	if err := t.makeDirs(path.Dir(name)); err != nil {
-		return err
-	}
-	if _, ok := t.entries[name]; ok {
-		return refused(name, "is there twice")
-	}
+func (t *Tree) add(ctx context.Context, header *tar.Header, content io.Reader) error {
 	switch header.Typeflag {
+	case tar.TypeXGlobalHeader:
+		return nil // git archive puts the commit's id there
+	case tar.TypeDir:
+		return t.Dir(header.Name)
 	case tar.TypeReg, tar.TypeGNUSparse:
-		return t.addFile(ctx, name, header, content)
+		return t.File(ctx, header.Name, os.FileMode(header.Mode), content)
 	case tar.TypeSymlink:
-		return t.addSymlink(name, header.Linkname)
+		return t.Symlink(header.Name, header.Linkname)
 	case tar.TypeLink:
-		return t.addHardLink(name, header.Linkname)
+		return t.hardLink(header.Name, header.Linkname)
 	}
-	return refused(name, "is a device, a pipe or another special file")
+	return t.Special(header.Name)
+}
+
+// Dir adds a directory, and those above it. One that is there already is fine.
+func (t *Tree) Dir(name string) error {
+	clean, err := t.cleanName(name)
+	if err != nil || t.skips(clean) {
+		return err
+	}
+	return t.makeDirs(clean)
+}
+
+// File adds a regular file. Of the mode the permissions count; what comes of r is counted,
+// whatever was announced.
+func (t *Tree) File(ctx context.Context, name string, mode os.FileMode, r io.Reader) error {
+	clean, skip, err := t.place(name)
+	if err != nil || skip {
+		return err
+	}
+	return t.addFile(ctx, clean, mode, r)
+}
+
+// Symlink adds a symbolic link. It must not lead out of the tree, also not through other links.
+func (t *Tree) Symlink(name, target string) error {
+	clean, skip, err := t.place(name)
+	if err != nil || skip {
+		return err
+	}
+	return t.addSymlink(clean, target)
+}
+
+func (t *Tree) hardLink(name, target string) error {
+	clean, skip, err := t.place(name)
+	if err != nil || skip {
+		return err
+	}
+	return t.addHardLink(clean, target)
+}
+
+// Special refuses what is neither file, directory nor link.
+func (t *Tree) Special(name string) error {
+	clean, skip, err := t.place(name)
+	if err != nil || skip {
+		return err
+	}
+	return refused(clean, "is a device, a pipe or another special file")
+}
+
+func (t *Tree) skips(clean string) bool { return t.skip != nil && t.skip(clean) }
+
+// place checks the name of what is no directory and makes those above it.
+func (t *Tree) place(name string) (clean string, skip bool, err error) {
+	clean, err = t.cleanName(name)
+	if err != nil {
+		return "", false, err
+	}
+	if clean == "." {
+		return "", false, refused(name, "has no name")
+	}
+	if t.skips(clean) {
+		return "", true, nil
+	}
+	if err := t.makeDirs(path.Dir(clean)); err != nil {
+		return "", false, err
+	}
+	if _, ok := t.entries[clean]; ok {
+		return "", false, refused(clean, "is there twice")
+	}
+	return clean, false, nil
+}
+
+// wrapping is the single directory at the top that holds everything; "." when there is none.
+func (t *Tree) wrapping() string {
+	top := "."
+	for name, e := range t.entries {
+		switch {
+		case strings.Contains(name, "/"):
+		case top != "." || e.kind != kindDir:
+			return "."
+		default:
+			top = name
+		}
+	}
+	return top
+}
+
+// below gives the entries of a directory under their names in it.
+func below(entries map[string]entry, top string) map[string]entry {
+	if top == "." {
+		return entries
+	}
+	inner := make(map[string]entry, len(entries))
+	for name, e := range entries {
+		if rest, ok := strings.CutPrefix(name, top+"/"); ok {
+			inner[rest] = e
+		}
+	}
+	return inner
 }
 
 // cleanName refuses what could mean a place outside the tree, for the readers of other systems too.
-func (t *tree) cleanName(name string) (string, error) {
+func (t *Tree) cleanName(name string) (string, error) {
 	if len(name) > t.limits.Name {
 		return "", nameTooLong(name, t.limits.Name)
 	}
@@ -106,7 +186,7 @@ func (t *tree) cleanName(name string) (string, error) {
 }
 
 // makeDirs makes name and all directories above it. It never walks through a link.
-func (t *tree) makeDirs(name string) error {
+func (t *Tree) makeDirs(name string) error {
 	if name == "." {
 		return nil
 	}
@@ -131,121 +211,3 @@ func (t *tree) makeDirs(name string) error {
 	t.entries[name] = entry{kind: kindDir, mode: 0o755}
 	return nil
 }
-
-func (t *tree) addFile(ctx context.Context, name string, header *tar.Header, content io.Reader) (err error) {
-	if err := t.count(); err != nil {
-		return err
-	}
-	mode := os.FileMode(header.Mode)&0o777 | 0o600
-	f, err := t.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return writing(err)
-	}
-	defer func() {
-		if closeErr := f.Close(); err == nil && closeErr != nil {
-			err = writing(closeErr)
-		}
-	}()
-	sum := sha256.New()
-	n, err := t.copy(ctx, io.MultiWriter(f, sum), content)
-	if err != nil {
-		return err
-	}
-	if err := f.Chmod(mode); err != nil {
-		return writing(err)
-	}
-	t.files++
-	t.entries[name] = entry{kind: kindFile, mode: mode, size: n, sum: [sha256.Size]byte(sum.Sum(nil))}
-	return nil
-}
-
-// copy counts what really comes; a header may claim anything.
-func (t *tree) copy(ctx context.Context, w io.Writer, r io.Reader) (n int64, err error) {
-	for {
-		got, readErr := r.Read(t.buf)
-		n, t.bytes = n+int64(got), t.bytes+int64(got)
-		if t.bytes > t.limits.Bytes {
-			return n, tooLarge(t.limits.Bytes)
-		}
-		if _, err := w.Write(t.buf[:got]); err != nil {
-			return n, writing(err)
-		}
-		if errors.Is(readErr, io.EOF) {
-			return n, nil
-		}
-		if readErr != nil {
-			return n, unreadable(ctx, readErr)
-		}
-		if err := ctx.Err(); err != nil {
-			return n, fmt.Errorf("unpacking a source: %w", err)
-		}
-	}
-}
-
-func (t *tree) addSymlink(name, target string) error {
-	if err := t.count(); err != nil {
-		return err
-	}
-	if len(target) > 4095 {
-		return nameTooLong(target, 4095)
-	}
-	if target == "" || strings.ContainsRune(target, 0) || path.IsAbs(target) || leaves(path.Join(path.Dir(name), target)) {
-		return refused(name, "is a link that leads out of the tree")
-	}
-	if err := t.root.Symlink(target, name); err != nil {
-		return writing(err)
-	}
-	t.files++
-	t.entries[name] = entry{kind: kindLink, mode: 0o777, target: target}
-	return nil
-}
-
-// addHardLink counts the bytes again: whoever packs the tree anew gets them twice.
-func (t *tree) addHardLink(name, target string) error {
-	if err := t.count(); err != nil {
-		return err
-	}
-	old, err := t.cleanName(target)
-	if err != nil {
-		return refused(name, "is a link that leads out of the tree")
-	}
-	have, ok := t.entries[old]
-	if !ok || have.kind != kindFile {
-		return refused(name, "is a hard link to something that is not a file of the tree")
-	}
-	if t.bytes += have.size; t.bytes > t.limits.Bytes {
-		return tooLarge(t.limits.Bytes)
-	}
-	if err := t.root.Link(old, name); err != nil {
-		return writing(err)
-	}
-	t.files++
-	t.entries[name] = have
-	return nil
-}
-
-func (t *tree) count() error {
-	if len(t.entries) >= t.limits.Files {
-		return tooMany(t.limits.Files)
-	}
-	return nil
-}
-
-// checkLinks follows every link as the finished tree has it. os.Root refuses to leave the
-// tree; a link that leads nowhere, to itself or through a file is broken but harmless.
-func (t *tree) checkLinks() error {
-	for name, e := range t.entries {
-		if e.kind != kindLink {
-			continue
-		}
-		_, err := t.root.Stat(name)
-		switch {
-		case err == nil, errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENOTDIR):
-		default:
-			return refused(name, "is a link that leads out of the tree")
-		}
-	}
-	return nil
-}
-
-func leaves(clean string) bool { return clean == ".." || strings.HasPrefix(clean, "../") }
