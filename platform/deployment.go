@@ -105,8 +105,9 @@ type Source struct {
 	Files  int    `json:"files,omitempty"`
 	Bytes  int64  `json:"bytes,omitempty"`
 	Commit string `json:"commit,omitempty"` // full id; "" for uploads
-	Title  string `json:"title,omitempty"`  // first line of the commit message
+	Title  string `json:"title,omitempty"`  // for people: the first line of the commit message, or what was uploaded
 	Branch string `json:"branch,omitempty"`
 	Remote string `json:"remote,omitempty"` // address of the repository that the deployment fetches it from first; "" where it was handed in
 	Again  bool   `json:"again,omitempty"`  // build what is fetched even when it is what serves already
+	Upload string `json:"upload,omitempty"` // what the person called the archive or folder that was sent; "" when it came otherwise
 }

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"github.com/lugsail/lugsail/internal/archive"
 	"github.com/lugsail/lugsail/internal/cnb"
 	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/docker"
@@ -51,6 +52,7 @@ type control struct {
 	accounts  *account.Service
 	apps      *app.Service
 	git       *gitserver.Server
+	uploads   *archive.Door
 	web       *web.Server
 	preparing chan struct{}
 	steps     steps
@@ -133,10 +135,13 @@ func (c *control) replicas() *run.Service {
 }
 
 func (c *control) wireDoors() (err error) {
+	if c.uploads, err = newUploads(c.cfg); err != nil {
+		return err
+	}
 	c.accounts = account.New(c.store, secret.NewPasswords())
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Progress: c.store.Logs(), Changes: c.store,
-		Engine: c.engine, Sources: sources{c}, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
+		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
 		Addresses: app.Addresses{
 			Hosts: c.cfg.AppHosts, Consoles: c.cfg.ConsoleHosts(), Port: c.cfg.HTTPSPort,
 			IPs: addresses(c.cfg), Private: c.cfg.Private(), Ours: c.ours,
@@ -176,6 +181,9 @@ func (c *control) clean(ctx context.Context) error {
 	}
 	if err := c.git.Clean(ctx, sources); err != nil {
 		slog.WarnContext(ctx, "leftovers of pushes not removed", "error", err)
+	}
+	if err := c.uploads.Clean(); err != nil {
+		slog.WarnContext(ctx, "leftovers of uploads not removed", "error", err)
 	}
 	if err := c.git.Resume(ctx, recent); err != nil {
 		slog.WarnContext(ctx, "pushes that were cut off not settled", "error", err)

@@ -2,9 +2,12 @@ package archive
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -70,4 +73,30 @@ func quote(name string) string {
 		name = name[:60] + "…" + name[len(name)-50:]
 	}
 	return strconv.Quote(strings.ToValidUTF8(name, "?"))
+}
+
+func tooLarge(limit int64) error {
+	return platform.Errorf(platform.Invalid, "upload_too_large", "The upload is larger than the limit of %.4g MiB.", float64(limit)/(1<<20)).
+		WithHint("Leave out what the build makes again, such as node_modules, and large files such as videos.")
+}
+
+// cut explains why a body ended early.
+func cut(ctx context.Context, err error) error {
+	var known *platform.Error
+	switch {
+	case errors.As(err, &known):
+		return err
+	case ctx.Err() != nil:
+		return fmt.Errorf("receiving an upload: %w", ctx.Err())
+	}
+	return platform.Errorf(platform.Invalid, "upload_cut", "The upload broke off before its end.").
+		WithHint("Nothing was deployed. Send it again.").Because(err)
+}
+
+func writing(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return platform.Errorf(platform.NoRoom, "disk_full", "The server's disk is full.").
+			WithHint("Free some space on the server, then try again.").Because(err)
+	}
+	return fmt.Errorf("keeping an upload: %w", err)
 }

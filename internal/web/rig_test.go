@@ -44,6 +44,7 @@ type rig struct {
 	server   *Server
 	owner    platform.Actor
 	session  string // of the owner's browser
+	uploads  string // the directory of uploads; that of sources lies beside it
 
 	undescribed bool // handlers are stood in for, so answers are not as the API describes them
 }
@@ -99,7 +100,7 @@ func newUnclaimedRig(t *testing.T) *rig {
 	s, err := store.Open(t.Context(), store.Config{Dir: filepath.Join(dir, "data"), Key: key})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
-	r := &rig{t: t, dir: dir, store: s, engine: &engine{}, accounts: account.New(s, secret.NewPasswords())}
+	r := &rig{t: t, dir: dir, uploads: filepath.Join(dir, "uploads"), store: s, engine: &engine{}, accounts: account.New(s, secret.NewPasswords())}
 	r.apps = r.service()
 	r.server, err = New(Config{
 		Socket: filepath.Join(dir, "web.sock"), Hosts: func() []string { return []string{testHost, localHost} },
@@ -119,6 +120,7 @@ func (r *rig) service() *app.Service {
 		Store: r.store, History: r.store, Names: r.store, Progress: r.store.Logs(), Changes: r.store, Engine: r.engine, Now: time.Now,
 		Conductor: &deploy.Conductor{Deployments: r.store, Apps: r.store, Journal: journal{r.store}, Now: time.Now},
 		Routes:    &routing.Service{Store: r.store, Hosts: testHosts},
+		Uploads:   r.uploadDoor(),
 		Addresses: app.Addresses{
 			Hosts: testHosts, Consoles: []string{testHost, localHost}, Port: 443, IPs: []netip.Addr{netip.MustParseAddr("203.0.113.7")},
 			Ours: func(host string) bool { return strings.HasSuffix(host, ".example.test") },

@@ -16,7 +16,15 @@ func (s *Service) Deploy(ctx context.Context, actor platform.Actor, name string,
 		dropTree(src)
 		return platform.Deployment{}, err
 	}
-	return s.deploy(ctx, actor, app, src, "push of "+commitName(src))
+	return s.deploy(ctx, actor, app, src, causeOf(src))
+}
+
+// causeOf says in a few words what brought a source.
+func causeOf(src platform.Source) string {
+	if src.Upload != "" {
+		return "upload of " + src.Upload
+	}
+	return "push of " + commitName(src)
 }
 
 // Redeploy builds and deploys the newest commit of the deploy branch once more.

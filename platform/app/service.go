@@ -7,6 +7,7 @@ package app
 
 import (
 	"context"
+	"io"
 	"net/netip"
 	"sync"
 	"time"
@@ -70,6 +71,11 @@ type Sources interface {
 	Export(ctx context.Context, app platform.App) (platform.Source, error)
 }
 
+// Uploads turns an archive that a person sends into a tree.
+type Uploads interface {
+	Receive(ctx context.Context, body io.Reader, size int64) (platform.Source, error)
+}
+
 // Service answers what people ask for.
 type Service struct {
 	Store     Apps
@@ -79,6 +85,7 @@ type Service struct {
 	Changes   Changes
 	Engine    Engine
 	Sources   Sources
+	Uploads   Uploads
 	Conductor *deploy.Conductor
 	Routes    *route.Service
 	Addresses Addresses

@@ -1,0 +1,108 @@
+package request
+
+import (
+	"context"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+const (
+	patience   = time.Minute      // with a client that sends nothing
+	lookAgain  = 5 * time.Second  // whether the sender may still send
+	answerLate = 15 * time.Minute // for the work between an upload's end and the answer
+)
+
+// Archives are the media types of a body that is an archive. Its kind is told by what is in it.
+// Forms of foreign pages cannot send any of them without asking first.
+var Archives = []string{
+	"application/octet-stream", "application/zip", "application/gzip", "application/x-gzip", "application/x-tar",
+	"application/zstd", "application/x-zip-compressed",
+}
+
+// Upload gives the body of a request that may be large and slow: it comes for as long as it
+// comes, and as its sender may send. The size is less than 0 when it was not announced.
+func Upload(c echo.Context) (body io.Reader, size int64, err error) {
+	r := c.Request()
+	kind, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	if err != nil || !slices.Contains(Archives, kind) {
+		return nil, 0, WithStatus(http.StatusUnsupportedMediaType,
+			platform.Errorf(platform.Invalid, "not_archive", "This address takes an archive as the body of the request.").
+				WithHint("Send the file itself with the header Content-Type: application/octet-stream, not a form."))
+	}
+	return slowly(c), r.ContentLength, nil
+}
+
+// FormFile gives the file of a form that is sent as multipart/form-data, as it comes. name is
+// what the sender calls it. Fields before the file are passed over.
+func FormFile(c echo.Context, field string) (body io.Reader, name string, err error) {
+	r := c.Request()
+	r.Body = io.NopCloser(slowly(c))
+	parts, err := r.MultipartReader()
+	for range 20 {
+		if err != nil {
+			break
+		}
+		part, partErr := parts.NextPart()
+		if err = partErr; err == nil && part.FormName() == field && part.FileName() != "" {
+			return part, part.FileName(), nil
+		}
+	}
+	return nil, "", WithStatus(http.StatusBadRequest,
+		platform.Errorf(platform.Invalid, "file_missing", "No file was chosen.").WithHint("Choose an archive and send the form again.").Because(err))
+}
+
+// slowly lifts the deadlines that short requests have.
+func slowly(c echo.Context) io.Reader {
+	return &slowBody{
+		ctx: c.Request().Context(), from: c.Request().Body, control: http.NewResponseController(c.Response().Writer),
+		alive: alive(c), looked: time.Now(),
+	}
+}
+
+type slowBody struct {
+	ctx     context.Context
+	from    io.Reader
+	control *http.ResponseController
+	alive   func(context.Context) error
+	looked  time.Time
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	now := time.Now()
+	_ = b.control.SetReadDeadline(now.Add(patience)) // a test's recorder has no deadlines
+	if now.Sub(b.looked) > lookAgain {
+		if err := b.alive(b.ctx); err != nil {
+			return 0, err
+		}
+		b.looked = now
+	}
+	n, err := b.from.Read(p)
+	if err != nil { // net/http lifts the read deadline at the body's end
+		_ = b.control.SetWriteDeadline(time.Now().Add(answerLate))
+	}
+	return n, err
+}
+
+// UploadStatus gives the troubles of uploads the status that programs know them by.
+func UploadStatus(err error) error {
+	e := platform.AsError(err)
+	switch {
+	case err == nil:
+		return nil
+	case e.Kind == platform.NoRoom && strings.HasPrefix(e.Code, "disk_"):
+		return WithStatus(http.StatusInsufficientStorage, e)
+	case e.Code == "upload_too_large":
+		return WithStatus(http.StatusRequestEntityTooLarge, e)
+	case e.Code == "upload_cut":
+		return WithStatus(http.StatusBadRequest, e)
+	}
+	return err
+}

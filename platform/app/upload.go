@@ -1,0 +1,51 @@
+package app
+
+import (
+	"context"
+	"io"
+	"path"
+	"strings"
+	"unicode"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Upload is an archive that a person sends.
+type Upload struct {
+	Body io.Reader
+	Size int64  // as announced; less than 0 when it was not
+	Name string // of the file or folder, as the person calls it; "" means "a folder"
+}
+
+// Upload brings the contents of an archive live. It is recorded when it has arrived whole.
+func (s *Service) Upload(ctx context.Context, actor platform.Actor, name string, up Upload) (platform.Deployment, error) {
+	if _, err := s.find(ctx, actor, name, platform.ActionDeploy); err != nil {
+		return platform.Deployment{}, err
+	}
+	src, err := s.Uploads.Receive(ctx, up.Body, up.Size)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	src.Upload = shownName(up.Name, "a folder")
+	src.Title = "Upload of " + src.Upload
+	return s.Deploy(ctx, actor, name, src)
+}
+
+// shownName makes the name of a file fit to be shown: its last part, without what could steer
+// a terminal or turn the text around.
+func shownName(name, otherwise string) string {
+	name = path.Base(strings.ReplaceAll(strings.ToValidUTF8(name, "?"), `\`, "/"))
+	name = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
+			return -1
+		}
+		return r
+	}, name))
+	if name == "" || name == "." || name == "/" || name == ".." {
+		return otherwise
+	}
+	if letters := []rune(name); len(letters) > 60 {
+		name = string(letters[:59]) + "…"
+	}
+	return name
+}
