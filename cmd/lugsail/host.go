@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lugsail/lugsail/internal/config"
+	"github.com/lugsail/lugsail/internal/firewall"
 	"github.com/lugsail/lugsail/internal/host"
 	"github.com/lugsail/lugsail/internal/proxy"
 	"github.com/lugsail/lugsail/internal/service"
@@ -285,7 +286,7 @@ func removeHost(ctx context.Context, m machine, purge bool) error {
 		m.printf("The Docker Engine does not answer; containers of Lugsail, if any, are still there.\n")
 	}
 	// Its targets are gone, and their addresses are given out anew.
-	err := errors.Join(removeRunDir(m.config), os.RemoveAll(proxy.TableFile(m.config.ProxyDir())), service.LeaveEngine(ctx))
+	err := errors.Join(firewall.Remove(ctx, firewallConfig(m.config)), removeRunDir(m.config), os.RemoveAll(proxy.TableFile(m.config.ProxyDir())), service.LeaveEngine(ctx))
 	if err != nil || !purge {
 		return err
 	}

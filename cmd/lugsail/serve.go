@@ -23,6 +23,7 @@ import (
 	"github.com/lugsail/lugsail/internal/cnb"
 	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/docker"
+	"github.com/lugsail/lugsail/internal/firewall"
 	"github.com/lugsail/lugsail/internal/gitserver"
 	"github.com/lugsail/lugsail/internal/proxy"
 	"github.com/lugsail/lugsail/internal/registry"
@@ -54,6 +55,7 @@ type control struct {
 	git       *gitserver.Server
 	uploads   *archive.Door
 	web       *web.Server
+	firewall  *firewall.Firewall
 	preparing chan struct{}
 	steps     steps
 }
@@ -100,6 +102,7 @@ func (c *control) wire() error {
 }
 
 func (c *control) wireEngine() (err error) {
+	c.firewall = firewall.New(firewallConfig(c.cfg), c.rulesRestored)
 	c.engine, err = docker.New(docker.Config{Host: c.cfg.DockerHost, Instance: c.cfg.Instance, Pool: c.cfg.AppPool.String()})
 	return err
 }
@@ -119,7 +122,7 @@ func (c *control) wireConductor() error {
 		Builds:   build.New(c.builder, c.store, 1),
 		Releases: release.New(c.store),
 		Replicas: c.replicas(),
-		Routes:   c.routes, Drainer: c.proxy, Watcher: c.engine,
+		Routes:   c.routes, Drainer: c.proxy, Watcher: watcher{c.engine, c.firewall},
 		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.removeRepository},
 		Redact:  func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
 		Secrets: c.secrets, Settle: c.settle, WatchTime: c.cfg.Watch, Now: time.Now,
@@ -224,6 +227,7 @@ func (c *control) run(ctx context.Context) error {
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
 		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "domains": c.apps.RunDomains,
+		"firewall": c.runFirewall,
 	} {
 		group.Go(func() error {
 			if err := part(ctx); err != nil && ctx.Err() == nil {

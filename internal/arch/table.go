@@ -38,6 +38,7 @@ var table = map[string][]string{
 	"internal/docker":     {"platform"},
 	"internal/dockerfile": {"platform"},
 	"internal/enginetest": {"platform"},
+	"internal/firewall":   {"platform"},
 	"internal/gitserver":  {"platform", "platform/source"},
 	"internal/host":       {"platform"},
 	"internal/notify":     {"platform"},

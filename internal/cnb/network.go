@@ -19,9 +19,9 @@ import (
 // NetworkName is the network on which builds run.
 func (b *Builder) networkName() string { return "lugsail-build-" + b.config.Instance }
 
-// bridge is its interface; an interface's name has 15 characters at most.
-func (b *Builder) bridge() string {
-	sum := sha256.Sum256([]byte(b.config.Instance))
+// Bridge is the interface of an installation's builds; an interface's name has 15 characters at most.
+func Bridge(instance string) string {
+	sum := sha256.Sum256([]byte(instance))
 	return "lugb" + hex.EncodeToString(sum[:4])
 }
 
@@ -56,7 +56,7 @@ func (b *Builder) ensureNetwork(ctx context.Context) error {
 		IPAM:   &network.IPAM{Config: []network.IPAMConfig{{Subnet: b.config.BuildSubnet.Masked(), Gateway: Gateway(b.config.BuildSubnet)}}},
 		Labels: map[string]string{labelInstance: b.config.Instance},
 		Options: map[string]string{
-			"com.docker.network.bridge.name":       b.bridge(),
+			"com.docker.network.bridge.name":       Bridge(b.config.Instance),
 			"com.docker.network.bridge.enable_icc": "false",
 			"com.docker.network.driver.mtu":        "1500",
 		},

@@ -42,6 +42,8 @@ type Config struct {
 	AppPool      netip.Prefix
 	BuildSubnet  netip.Prefix
 	RegistryPort int
+	Firewall     bool          // keep apps and builds off this machine's services, of each other and of metadata
+	Allow        []Allowed     // what they may reach all the same
 	Instance     string        // random, made at installation; on everything that is made on the engine
 	Watch        time.Duration // after a release went live; below 0 not at all
 	LogLevel     string

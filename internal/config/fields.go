@@ -49,6 +49,8 @@ var fields = []Field{
 	prefix("app_pool", "10.201.0.0/16", 8, 24, "addresses for the networks of apps", func(c *Config) *netip.Prefix { return &c.AppPool }),
 	prefix("build_subnet", "10.200.0.0/24", 8, 28, "addresses for builds", func(c *Config) *netip.Prefix { return &c.BuildSubnet }),
 	port("registry_port", "5005", "port of the image registry, on this machine only", func(c *Config) *int { return &c.RegistryPort }),
+	boolean("firewall", "true", "keep apps away from this server's own services, from each other, from the cloud's metadata and from port 25", func(c *Config) *bool { return &c.Firewall }),
+	{"network_allow", "", "what apps and builds may reach in spite of the firewall, for example 10.0.0.5:3142, 192.168.7.0/24 or 0.0.0.0/0:25 for mail; with commas between", setAllow, allowText},
 	{"instance", "", "id of this installation", setInstance, func(c Config) string { return c.Instance }},
 	{"watch_seconds", "60", "how long a new release is watched before it counts as good; 0 means not at all", setWatch, func(c Config) string { return strconv.Itoa(int(c.Watch / time.Second)) }},
 	{"log_level", "info", "debug, info, warn or error", setLevel, func(c Config) string { return c.LogLevel }},

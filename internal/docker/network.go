@@ -3,10 +3,11 @@ package docker
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
+	"encoding/base32"
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -19,6 +20,18 @@ import (
 // bridgePrefix begins the name of every bridge, so that firewall rules can tell
 // ours from those of the machine's owner.
 const bridgePrefix = "lug"
+
+// BridgePattern fits the bridges of an installation's apps and no others, in the way of iptables.
+func BridgePattern(instance string) string { return bridgePrefix + Tag(instance) + "+" }
+
+// Tag is an installation in four letters: a name in the kernel has no room for more.
+func Tag(instance string) string { return shortSum(instance, 4) }
+
+// shortSum is the beginning of a hash, in letters that names of interfaces may have.
+func shortSum(text string, letters int) string {
+	sum := sha256.Sum256([]byte(text))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:letters]
+}
 
 // networkBits gives each app 60 addresses for replicas.
 const networkBits = 26
@@ -44,10 +57,9 @@ func parsePool(pool string) (netip.Prefix, error) {
 
 func (e *Engine) networkName(appID string) string { return "lugsail-" + e.instance + "-" + appID }
 
-// bridgeName fits the kernel's 15 characters.
+// bridgeName fills the kernel's 15 characters.
 func (e *Engine) bridgeName(appID string) string {
-	sum := sha256.Sum256([]byte(e.instance + "/" + appID))
-	return bridgePrefix + hex.EncodeToString(sum[:6])
+	return bridgePrefix + Tag(e.instance) + shortSum(e.instance+"/"+appID, 8)
 }
 
 // ensureNetwork gives the name of the app's network, which exists then. It asks

@@ -44,7 +44,7 @@ func TestNetwork_EachAppHasItsOwn(t *testing.T) {
 			t.Fatalf("%d networks of one app", len(found))
 		}
 		n := found[0]
-		if n.EnableIPv6 || !strings.HasPrefix(n.Options["com.docker.network.bridge.name"], bridgePrefix) || n.Name != e.networkName(spec.AppID) {
+		if n.EnableIPv6 || !strings.HasPrefix(n.Options["com.docker.network.bridge.name"], strings.TrimSuffix(BridgePattern(e.instance), "+")) || n.Name != e.networkName(spec.AppID) {
 			t.Errorf("network %+v", n)
 		}
 		subnets = append(subnets, netip.MustParsePrefix(n.IPAM.Config[0].Subnet))

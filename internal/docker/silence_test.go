@@ -131,7 +131,7 @@ func TestWatch_ResyncsAfterEachConnection(t *testing.T) {
 	resyncs, deaths := 0, 0
 	err := e.Watch(ctx, func(change platform.ReplicaChange) {
 		switch change {
-		case platform.ReplicaChange{Action: resync}:
+		case platform.ReplicaChange{Action: Resync}:
 			resyncs++
 		case died:
 			deaths++

@@ -12,8 +12,8 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// resync says: something may have been missed, look at everything.
-const resync = "resync"
+// Resync says: something may have been missed, look at everything.
+const Resync = "resync"
 
 // Watch tells fn of every replica that begins or ends, from one goroutine, until
 // ctx ends. Each time that it has (again) connected to the daemon it says
@@ -43,7 +43,7 @@ func (e *Engine) watchOnce(ctx context.Context, fn func(platform.ReplicaChange))
 	}
 	defer stream.wait()
 	defer stop()
-	fn(platform.ReplicaChange{Action: resync})
+	fn(platform.ReplicaChange{Action: Resync})
 	for {
 		select {
 		case message := <-stream.messages:

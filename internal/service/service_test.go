@@ -640,7 +640,7 @@ func TestUnits_FollowThePlacesThatWereChosen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"ExecStart=/home/ada/100%%/lugsail serve --config /etc/a$$b.yaml\n", "RuntimeDirectory=other\n", "ProtectHome=read-only\n", "ReadWritePaths=/home/ada/data /etc -/run/other\n",
+		"ExecStart=/home/ada/100%%/lugsail serve --config /etc/a$$b.yaml\n", "RuntimeDirectory=other\n", "ProtectHome=read-only\n", "ReadWritePaths=/home/ada/data /etc -/run/other -/run/xtables.lock\n",
 	} {
 		if !strings.Contains(all["lugsail.service"], want) {
 			t.Errorf("no %q in\n%s", want, all["lugsail.service"])
