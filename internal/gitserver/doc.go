@@ -1,5 +1,6 @@
 // Package gitserver owns the repositories of apps and the doors by which git reaches
-// them: smart HTTP at /git/APP.git, and the hooks that turn a push into a deployment.
+// them: smart HTTP at /git/APP.git, SSH at ssh://git@SERVER:2222/APP.git, and the hooks that
+// turn a push into a deployment.
 // Everything that touches a repository is done by the system's git, driven by lists
 // of arguments; what a pusher chose (refs, names, messages) is only ever data there.
 //
@@ -28,8 +29,16 @@
 //     repository and the branch follows (Settle). When the server is killed, the kernel ends
 //     its git processes with it and Clean removes what they left. A push from a shallow
 //     clone is the exception: it has to be pushed again.
-//   - A token that is revoked ends its clones and the log of its pushes within 5 seconds. What
-//     it has begun to deploy goes on, but its push is rejected.
+//   - SSH serves the two commands of git and nothing else, by keys alone. Who somebody is comes
+//     from the key that has signed, never from one that was offered, nor from the user name.
+//   - A push by SSH is made of the same two runs of git as one by HTTPS: the list of refs, and
+//     then receive-pack, because what the client answers to the list decides how it is run.
+//   - An SSH client has 15 seconds for its side of the key exchange, and then a person has
+//     2 minutes to compare the fingerprint. 64 connections may be so far; when they are more, the
+//     oldest of the network with the most has to go.
+//   - A port that is taken or a damaged host key leave SSH away, and everything else alone.
+//   - A token or key that is revoked ends its clones and the log of its pushes within 5 seconds.
+//     What it has begun to deploy goes on, but its push is rejected.
 //   - A push of a commit that is being deployed already follows that deployment.
 //   - "Everything up-to-date" calls no hook. Export serves whoever wants to deploy again.
 //   - .gitattributes has no effect on the export: no file is left out (export-ignore),

@@ -21,10 +21,14 @@ type gate struct {
 
 	revoked   bool
 	throttled bool // wrong tokens are not even looked at
+
+	keys   map[string]string // by fingerprint: whose they are
+	failed map[string]int    // connections without a right key, by source
+	most   int               // of those, before a source has to wait; 0: no limit
 }
 
 func newGate() *gate {
-	g := &gate{apps: map[string]platform.App{}}
+	g := &gate{apps: map[string]platform.App{}, keys: map[string]string{}, failed: map[string]int{}}
 	for _, name := range []string{"shop", "blog"} {
 		g.apps[name] = platform.App{ID: "l" + name, Name: name, State: platform.AppActive}
 	}
@@ -42,6 +46,46 @@ func (g *gate) Authenticate(_ context.Context, password, source string) (platfor
 		return platform.Actor{}, platform.Errorf(platform.Unauthenticated, "token_wrong", "This token is not known.")
 	}
 	return platform.Actor{Name: "ada@example.com", Via: "git", SessionID: password}, nil
+}
+
+func (g *gate) KnowsKey(_ context.Context, fingerprint string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.keys[fingerprint] == "" || g.revoked {
+		return platform.Errorf(platform.Unauthenticated, "key_unknown", "This SSH key is not known here.").WithHint("Add it: lugsail keys add")
+	}
+	return nil
+}
+
+func (g *gate) AuthenticateKey(ctx context.Context, fingerprint, source string) (platform.Actor, error) {
+	if err := g.KnowsKey(ctx, fingerprint); err != nil {
+		return platform.Actor{}, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.from = source
+	return platform.Actor{Name: g.keys[fingerprint], AccountID: g.keys[fingerprint], Via: "git", SessionID: fingerprint}, nil
+}
+
+func (g *gate) KeyFailed(source string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.failed[source]++
+}
+
+func (g *gate) failures(source string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.failed[source]
+}
+
+func (g *gate) KeyWait(source string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.most > 0 && g.failed[source] >= g.most {
+		return platform.Errorf(platform.TooMany, "too_many_tries", "There were too many wrong tries.").WithHint("Wait 5 seconds and try again.")
+	}
+	return nil
 }
 
 func (g *gate) App(_ context.Context, _ platform.Actor, name string, write bool) (platform.App, error) {

@@ -42,184 +42,193 @@ func (w *world) pushTree(dir, tree string) (string, error) {
 	return w.try(dir, "push", "--force", "lugsail", commit+":refs/heads/main")
 }
 
-func TestPush_RefusesTreesThatWouldHarmACheckout(t *testing.T) {
-	w := newWorld(t)
-	dir := w.checkout("shop")
-	blob := w.blob(dir, "x")
-	sub := w.tree(dir, node{"100644", "config", blob})
-	cases := map[string][]node{
-		"dot git":             {{"40000", ".git", sub}},
-		"dot GIT":             {{"40000", ".GIT", sub}},
-		"git tilde":           {{"40000", "git~1", sub}},
-		"gitmodules link":     {{"120000", ".gitmodules", blob}},
-		"dot dot":             {{"40000", "..", sub}},
-		"slash in a name":     {{"100644", "a/b", blob}},
-		"twice":               {{"100644", "a", blob}, {"100644", "a", blob}},
-		"links out, absolute": {{"120000", "Procfile", w.blob(dir, "/etc/passwd")}},
-		"links out, relative": {{"120000", "etc", w.blob(dir, "../../../../etc")}},
-		"links out, by proc":  {{"120000", "package.json", w.blob(dir, "/proc/self/environ")}},
-	}
-	for name, nodes := range cases {
-		out, err := w.pushTree(dir, w.tree(dir, nodes...))
-		if err == nil || !strings.Contains(out, "rejected") {
-			t.Errorf("%s: %v\n%s", name, err, out)
+func TestA17_A20_TreesThatWouldHarmACheckoutAreRefused(t *testing.T) {
+	eachDoor(t, func(t *testing.T, w *world) {
+		dir := w.checkout("shop")
+		blob := w.blob(dir, "x")
+		sub := w.tree(dir, node{"100644", "config", blob})
+		cases := map[string][]node{
+			"dot git":             {{"40000", ".git", sub}},
+			"dot GIT":             {{"40000", ".GIT", sub}},
+			"git tilde":           {{"40000", "git~1", sub}},
+			"gitmodules link":     {{"120000", ".gitmodules", blob}},
+			"dot dot":             {{"40000", "..", sub}},
+			"slash in a name":     {{"100644", "a/b", blob}},
+			"twice":               {{"100644", "a", blob}, {"100644", "a", blob}},
+			"links out, absolute": {{"120000", "Procfile", w.blob(dir, "/etc/passwd")}},
+			"links out, relative": {{"120000", "etc", w.blob(dir, "../../../../etc")}},
+			"links out, by proc":  {{"120000", "package.json", w.blob(dir, "/proc/self/environ")}},
 		}
-		if strings.HasPrefix(name, "links out") {
-			contains(t, out, "is a link that leads out of the tree.", "pre-receive hook declined")
+		for name, nodes := range cases {
+			out, err := w.pushTree(dir, w.tree(dir, nodes...))
+			if err == nil || !strings.Contains(out, "rejected") {
+				t.Errorf("%s: %v\n%s", name, err, out)
+			}
+			if strings.HasPrefix(name, "links out") {
+				contains(t, out, "is a link that leads out of the tree.", "pre-receive hook declined")
+			}
 		}
-	}
-	if n := w.deploy.count(); n != 0 {
-		t.Errorf("%d deployments", n)
-	}
-	if n := w.objects("shop"); n != 0 {
-		t.Errorf("%d objects kept", n)
-	}
-	if left := w.sources(); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
-	}
-	w.wantSound("shop")
+		if n := w.deploy.count(); n != 0 {
+			t.Errorf("%d deployments", n)
+		}
+		if n := w.objects("shop"); n != 0 {
+			t.Errorf("%d objects kept", n)
+		}
+		if left := w.sources(); len(left) != 0 {
+			t.Errorf("left behind: %v", left)
+		}
+		w.wantSound("shop")
+	})
 }
 
-func TestPush_LinksInsideTheTreeStayLinks(t *testing.T) {
-	w := newWorld(t)
-	dir := w.checkout("shop")
-	if err := os.Symlink("index.html", filepath.Join(dir, "start.html")); err != nil {
-		t.Fatal(err)
-	}
-	w.git(dir, "add", ".")
-	w.git(dir, "commit", "-q", "-m", "Link")
-	w.push(dir, "main")
-	if target, err := os.Readlink(filepath.Join(w.deploy.job(t, 0).src.Dir, "start.html")); err != nil || target != "index.html" {
-		t.Errorf("%q, %v", target, err)
-	}
-}
-
-func TestPush_SubmodulesAndLFSAreNamed(t *testing.T) {
-	w := newWorld(t)
-	dir := w.checkout("shop")
-	w.commit(dir, ".gitmodules", "[submodule \"x\"]\n\tpath = x\n\turl = ext::touch /tmp/owned\n", "Submodule")
-	w.commit(dir, ".gitattributes", "*.psd filter=lfs\nsecret export-ignore\nindex.html export-subst\n", "Attributes")
-	w.commit(dir, "secret", "kept", "Kept")
-	w.commit(dir, "index.html", "$Format:%H$", "Substituted")
-	w.git(dir, "update-index", "--add", "--cacheinfo", "160000,"+w.git(dir, "rev-parse", "HEAD")+",x")
-	w.git(dir, "commit", "-q", "-m", "With the submodule")
-	contains(t, w.push(dir, "main"), "Submodules are not fetched", "uses Git LFS")
-	tree := w.deploy.job(t, 0).src.Dir
-	if entries, err := os.ReadDir(filepath.Join(tree, "x")); err != nil || len(entries) != 0 {
-		t.Errorf("the submodule holds %v, %v", entries, err)
-	}
-	for name, want := range map[string]string{"secret": "kept", "index.html": "$Format:%H$"} {
-		if text, err := os.ReadFile(filepath.Join(tree, name)); err != nil || string(text) != want {
-			t.Errorf("%s: %q, %v", name, text, err)
+func TestA20_LinksInsideTheTreeStayLinks(t *testing.T) {
+	eachDoor(t, func(t *testing.T, w *world) {
+		dir := w.checkout("shop")
+		if err := os.Symlink("index.html", filepath.Join(dir, "start.html")); err != nil {
+			t.Fatal(err)
 		}
-	}
-}
-
-func TestPush_BombsStopAtTheLimits(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Limits = source.Limits{Bytes: 64 << 20, Files: 5000} })
-	dir := w.checkout("shop")
-	entry, mode := w.blob(dir, "boom"), "100644"
-	for range 10 {
-		var nodes []node
-		for i := range 10 {
-			nodes = append(nodes, node{mode, string(rune('a' + i)), entry})
+		w.git(dir, "add", ".")
+		w.git(dir, "commit", "-q", "-m", "Link")
+		w.push(dir, "main")
+		if target, err := os.Readlink(filepath.Join(w.deploy.job(t, 0).src.Dir, "start.html")); err != nil || target != "index.html" {
+			t.Errorf("%q, %v", target, err)
 		}
-		entry, mode = w.tree(dir, nodes...), "40000"
-	}
-	out, err := w.pushTree(dir, entry) // 10,000,000,000 files
-	if err == nil {
-		t.Error("ten thousand million files are accepted")
-	}
-	contains(t, out, "more than 5,000 files and directories", "pre-receive hook declined")
-
-	zeros := w.feed(dir, make([]byte, 100<<20), "hash-object", "-w", "--stdin")
-	out, err = w.pushTree(dir, w.tree(dir, node{"100644", "zeros", zeros}))
-	if err == nil {
-		t.Error("100 MiB are accepted")
-	}
-	contains(t, out, "larger than the limit of 64 MiB", "pre-receive hook declined")
-
-	deep := w.tree(dir, node{"100644", "f", w.blob(dir, "x")})
-	for range 120 {
-		deep = w.tree(dir, node{"40000", "d", deep})
-	}
-	out, err = w.pushTree(dir, deep)
-	if err == nil {
-		t.Error("120 directories deep is accepted")
-	}
-	contains(t, out, "deeper than 100 directories")
-	if n := w.objects("shop"); n != 0 {
-		t.Errorf("%d objects kept", n)
-	}
-	if left := w.sources(); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
-	}
+	})
 }
 
-func TestPush_PackOverTheLimitIsRefused(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.MaxPack = 1 << 20 })
-	dir := w.checkout("shop")
-	w.commit(dir, "noise", string(noise(8<<20)), "Noise")
-	out, err := w.try(dir, "push", "lugsail", "main")
-	if err == nil {
-		t.Error("accepted")
-	}
-	contains(t, out, "pack exceeds maximum allowed size")
-	w.wantSound("shop")
+func TestA18_SubmodulesAreNamedAndNeverFetched(t *testing.T) {
+	eachDoor(t, func(t *testing.T, w *world) {
+		dir := w.checkout("shop")
+		w.commit(dir, ".gitmodules", "[submodule \"x\"]\n\tpath = x\n\turl = ext::touch /tmp/owned\n", "Submodule")
+		w.commit(dir, ".gitattributes", "*.psd filter=lfs\nsecret export-ignore\nindex.html export-subst\n", "Attributes")
+		w.commit(dir, "secret", "kept", "Kept")
+		w.commit(dir, "index.html", "$Format:%H$", "Substituted")
+		w.git(dir, "update-index", "--add", "--cacheinfo", "160000,"+w.git(dir, "rev-parse", "HEAD")+",x")
+		w.git(dir, "commit", "-q", "-m", "With the submodule")
+		contains(t, w.push(dir, "main"), "Submodules are not fetched", "uses Git LFS")
+		tree := w.deploy.job(t, 0).src.Dir
+		if entries, err := os.ReadDir(filepath.Join(tree, "x")); err != nil || len(entries) != 0 {
+			t.Errorf("the submodule holds %v, %v", entries, err)
+		}
+		for name, want := range map[string]string{"secret": "kept", "index.html": "$Format:%H$"} {
+			if text, err := os.ReadFile(filepath.Join(tree, name)); err != nil || string(text) != want {
+				t.Errorf("%s: %q, %v", name, text, err)
+			}
+		}
+	})
+}
+
+func TestA19_BombsStopAtTheLimits(t *testing.T) {
+	eachDoor(t, func(t *testing.T, w *world) {
+		dir := w.checkout("shop")
+		entry, mode := w.blob(dir, "boom"), "100644"
+		for range 10 {
+			var nodes []node
+			for i := range 10 {
+				nodes = append(nodes, node{mode, string(rune('a' + i)), entry})
+			}
+			entry, mode = w.tree(dir, nodes...), "40000"
+		}
+		out, err := w.pushTree(dir, entry) // 10,000,000,000 files
+		if err == nil {
+			t.Error("ten thousand million files are accepted")
+		}
+		contains(t, out, "more than 5,000 files and directories", "pre-receive hook declined")
+
+		zeros := w.feed(dir, make([]byte, 100<<20), "hash-object", "-w", "--stdin")
+		out, err = w.pushTree(dir, w.tree(dir, node{"100644", "zeros", zeros}))
+		if err == nil {
+			t.Error("100 MiB are accepted")
+		}
+		contains(t, out, "larger than the limit of 64 MiB", "pre-receive hook declined")
+
+		deep := w.tree(dir, node{"100644", "f", w.blob(dir, "x")})
+		for range 120 {
+			deep = w.tree(dir, node{"40000", "d", deep})
+		}
+		out, err = w.pushTree(dir, deep)
+		if err == nil {
+			t.Error("120 directories deep is accepted")
+		}
+		contains(t, out, "deeper than 100 directories")
+		if n := w.objects("shop"); n != 0 {
+			t.Errorf("%d objects kept", n)
+		}
+		if left := w.sources(); len(left) != 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	}, func(c *Config) { c.Limits = source.Limits{Bytes: 64 << 20, Files: 5000} })
+}
+
+func TestA19_PackOverTheLimitIsRefused(t *testing.T) {
+	eachDoor(t, func(t *testing.T, w *world) {
+		dir := w.checkout("shop")
+		w.commit(dir, "noise", string(noise(8<<20)), "Noise")
+		out, err := w.try(dir, "push", "lugsail", "main")
+		if err == nil {
+			t.Error("accepted")
+		}
+		contains(t, out, "pack exceeds maximum allowed size")
+		w.wantSound("shop")
+	}, func(c *Config) { c.MaxPack = 1 << 20 })
 }
 
 func TestF21_APushToADiskThatIsNearlyFullIsRefusedAndAFetchIsNot(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.LeastFree = 1 << 60 })
-	dir := w.checkout("shop")
-	out, err := w.try(dir, "push", "lugsail", "main")
-	if err == nil {
-		t.Error("accepted")
-	}
-	contains(t, out, "The server's disk is nearly full: ", "GB are left; a push needs", "take a larger disk")
-	w.git(dir, "fetch", "lugsail")
+	eachDoor(t, func(t *testing.T, w *world) {
+		dir := w.checkout("shop")
+		out, err := w.try(dir, "push", "lugsail", "main")
+		if err == nil {
+			t.Error("accepted")
+		}
+		contains(t, out, "The server's disk is nearly full: ", "GB are left; a push needs", "take a larger disk")
+		w.git(dir, "fetch", "lugsail")
+	}, func(c *Config) { c.LeastFree = 1 << 60 })
 }
 
 func TestPush_EmptyCommitIsTold(t *testing.T) {
-	w := newWorld(t)
-	dir := w.checkout("shop")
-	out, err := w.pushTree(dir, w.tree(dir))
-	if err == nil {
-		t.Error("accepted")
-	}
-	contains(t, out, "This commit has no files, so there is nothing to deploy.", "git add .")
+	eachDoor(t, func(t *testing.T, w *world) {
+		dir := w.checkout("shop")
+		out, err := w.pushTree(dir, w.tree(dir))
+		if err == nil {
+			t.Error("accepted")
+		}
+		contains(t, out, "This commit has no files, so there is nothing to deploy.", "git add .")
+	})
 }
 
 func TestPush_DeployBranchMustBeACommit(t *testing.T) {
-	w := newWorld(t)
-	dir := w.checkout("shop")
-	w.git(dir, "tag", "-a", "-m", "Tag", "v1")
-	for _, object := range []string{w.git(dir, "rev-parse", "v1"), w.blob(dir, "text")} {
-		out, err := w.try(dir, "push", "lugsail", object+":refs/heads/main")
-		if err == nil || w.deploy.count() != 0 {
-			t.Errorf("accepted:\n%s", out)
+	eachDoor(t, func(t *testing.T, w *world) {
+		dir := w.checkout("shop")
+		w.git(dir, "tag", "-a", "-m", "Tag", "v1")
+		for _, object := range []string{w.git(dir, "rev-parse", "v1"), w.blob(dir, "text")} {
+			out, err := w.try(dir, "push", "lugsail", object+":refs/heads/main")
+			if err == nil || w.deploy.count() != 0 {
+				t.Errorf("accepted:\n%s", out)
+			}
 		}
-	}
+	})
 }
 
-func TestPush_StrangeBranchNamesAreOnlyData(t *testing.T) {
-	w := newWorld(t)
-	dir := w.checkout("shop")
-	commit := w.git(dir, "rev-parse", "HEAD")
-	for _, name := range []string{"a;id", "$(touch${IFS}x)", "-x", "--upload-pack=x", "HEAD", "`id`", "main/../x", "\x1b[31mred"} {
-		out, err := w.try(dir, "push", "lugsail", commit+":refs/heads/"+name)
-		if err != nil && !strings.Contains(out, "refspec") && !strings.Contains(out, "rejected") {
-			t.Errorf("%q: %v\n%s", name, err, out)
+func TestA02_StrangeBranchNamesAreOnlyData(t *testing.T) {
+	eachDoor(t, func(t *testing.T, w *world) {
+		dir := w.checkout("shop")
+		commit := w.git(dir, "rev-parse", "HEAD")
+		for _, name := range []string{"a;id", "$(touch${IFS}x)", "-x", "--upload-pack=x", "HEAD", "`id`", "main/../x", "\x1b[31mred"} {
+			out, err := w.try(dir, "push", "lugsail", commit+":refs/heads/"+name)
+			if err != nil && !strings.Contains(out, "refspec") && !strings.Contains(out, "rejected") {
+				t.Errorf("%q: %v\n%s", name, err, out)
+			}
+			if strings.Contains(out, "\x1b[31mred") {
+				t.Errorf("%q reaches the terminal", name)
+			}
+			if err == nil {
+				w.wantHead("shop", "refs/heads/"+name, commit)
+			}
 		}
-		if strings.Contains(out, "\x1b[31mred") {
-			t.Errorf("%q reaches the terminal", name)
+		if n := w.deploy.count(); n != 0 {
+			t.Errorf("%d deployments", n)
 		}
-		if err == nil {
-			w.wantHead("shop", "refs/heads/"+name, commit)
-		}
-	}
-	if n := w.deploy.count(); n != 0 {
-		t.Errorf("%d deployments", n)
-	}
+	})
 }
 
 func TestHook_OnlyAPushUnderWayIsBelieved(t *testing.T) {

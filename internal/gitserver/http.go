@@ -87,23 +87,30 @@ func route(r *http.Request) (call, bool) {
 }
 
 // admit finds out who asks and whether they may.
-func (s *Server) admit(r *http.Request, c *call) (err error) {
+func (s *Server) admit(r *http.Request, c *call) error {
 	_, password, ok := r.BasicAuth()
 	if !ok || password == "" {
 		return platform.Errorf(platform.Unauthenticated, "token_missing", "Sign in with a token as the password.").
 			WithHint("Make one in the console under Account, or run: lugsail login.")
 	}
-	name, source, write := c.name, s.cfg.Source(r), c.service == receivePack
+	source := s.cfg.Source(r)
+	who := func(ctx context.Context) (platform.Actor, error) { return s.gate.Authenticate(ctx, password, source) }
+	return s.enter(r.Context(), c, who, s.cfg.Console(r))
+}
+
+// enter asks whether whoever calls may, once now and again whenever allowed is called.
+func (s *Server) enter(ctx context.Context, c *call, who func(context.Context) (platform.Actor, error), console string) (err error) {
+	name, write := c.name, c.service == receivePack
 	find := func(ctx context.Context) (actor platform.Actor, app platform.App, err error) {
-		if actor, err = s.gate.Authenticate(ctx, password, source); err == nil {
+		if actor, err = who(ctx); err == nil {
 			app, err = s.gate.App(ctx, actor, name, write)
 		}
 		return actor, app, err
 	}
-	if c.actor, c.app, err = find(r.Context()); err != nil {
+	if c.actor, c.app, err = find(ctx); err != nil {
 		return err
 	}
-	c.actor.Console = s.cfg.Console(r)
+	c.actor.Console = console
 	c.allowed = func(ctx context.Context) error { _, _, err := find(ctx); return err }
 	if c.app.State == platform.AppDestroying {
 		return platform.Errorf(platform.Conflict, "app_destroying", "%s is being destroyed.", c.app.Name)

@@ -39,7 +39,7 @@ func (w *world) request(method, path, password, contentType string) (*http.Respo
 	return answer, string(body)
 }
 
-func TestServeHTTP_KnowsThreeRoutesAndNothingElse(t *testing.T) {
+func TestA21_KnowsThreeRoutesAndNothingElse(t *testing.T) {
 	w := newWorld(t)
 	w.push(w.checkout("shop"), "main")
 	const get, post = http.MethodGet, http.MethodPost
@@ -87,7 +87,7 @@ func TestServeHTTP_KnowsThreeRoutesAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestServeHTTP_AsksForTheTokenAndForTheRightToPush(t *testing.T) {
+func TestA21_AsksForTheTokenAndForTheRightToPush(t *testing.T) {
 	w := newWorld(t)
 	const fetch, push = "/git/shop.git/info/refs?service=git-upload-pack", "/git/shop.git/info/refs?service=git-receive-pack"
 	for _, password := range []string{"", "wrong"} {
@@ -165,9 +165,10 @@ func TestServeHTTP_ClonesAndFetchesInEveryProtocol(t *testing.T) {
 	}
 }
 
-func TestServeHTTP_CloneOfAnEmptyApp(t *testing.T) {
-	w := newWorld(t)
-	contains(t, w.git(w.dir, "clone", w.url("shop"), filepath.Join(w.dir, "empty")), "empty repository")
+func TestClone_OfAnAppThatWasNeverPushed(t *testing.T) {
+	eachDoor(t, func(t *testing.T, w *world) {
+		contains(t, w.git(w.dir, "clone", w.url("shop"), filepath.Join(w.dir, "empty")), "empty repository")
+	})
 }
 
 func TestServeHTTP_WorksOverHTTP2(t *testing.T) {

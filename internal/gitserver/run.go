@@ -24,6 +24,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	var parts sync.WaitGroup
 	parts.Go(func() { s.tidyDaily(ctx) })
+	parts.Go(func() { s.ssh.run(ctx) })
 	parts.Go(func() {
 		<-ctx.Done()
 		s.drain()
@@ -41,6 +42,7 @@ func (s *Server) Run(ctx context.Context) error {
 		parts.Go(func() { s.serveHook(ctx, conn) })
 	}
 	parts.Wait()
+	s.ssh.visits.Wait()
 	return nil
 }
 

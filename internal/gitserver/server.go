@@ -1,6 +1,7 @@
 package gitserver
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -19,6 +20,15 @@ import (
 type Gate interface {
 	// Authenticate finds who holds the token; source is the client's IP address.
 	Authenticate(ctx context.Context, password, source string) (platform.Actor, error)
+	// KnowsKey is nil when the SSH key with that fingerprint is somebody's. To offer a key proves
+	// nothing: whose it is, is asked when it has signed.
+	KnowsKey(ctx context.Context, fingerprint string) error
+	// AuthenticateKey finds whose SSH key it is that has signed.
+	AuthenticateKey(ctx context.Context, fingerprint, source string) (platform.Actor, error)
+	// KeyFailed counts a connection on which no key was right.
+	KeyFailed(source string)
+	// KeyWait is nil, or says how long a source with too many wrong tries has to wait.
+	KeyWait(source string) error
 	// App finds the app of that name: NotFound when it is out of the actor's sight,
 	// Forbidden when the actor sees it but may not push.
 	App(ctx context.Context, actor platform.Actor, name string, write bool) (platform.App, error)
@@ -48,6 +58,7 @@ type Config struct {
 	Quiet      time.Duration              // silence after which the pusher hears that it goes on; 0 means 15 seconds
 	Recheck    time.Duration              // how often it is asked again whether who pushes or clones still may; 0 means 2.5 seconds
 	Log        *slog.Logger               // nil means slog.Default
+	SSH        SSH
 
 	Outside   func(ctx context.Context, limit int64) (Way, error) // to other hosts, for Fetch; nil: there is none
 	FetchTime time.Duration                                       // for one fetch; 0 means 10 minutes
@@ -60,6 +71,7 @@ type Server struct {
 	cfg     Config
 	gate    Gate
 	work    Deployer
+	ssh     *sshDoor
 	slots   chan struct{} // bounds git processes that serve clients
 	fetches chan struct{} // bounds fetches
 	extra   []string      // settings that this machine's git needs beside those of every one
@@ -85,36 +97,7 @@ type appState struct {
 
 // New makes the directories and hooks. Nothing runs before Run.
 func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
-	if cfg.MaxPack <= 0 {
-		cfg.MaxPack = 1 << 30
-	}
-	if cfg.LeastFree <= 0 {
-		cfg.LeastFree = 2 << 30
-	}
-	if cfg.Quiet <= 0 {
-		cfg.Quiet = 15 * time.Second // longer than between two lines of a wait for health
-	}
-	if cfg.Recheck <= 0 {
-		cfg.Recheck = 2500 * time.Millisecond // a revoked token ends within 5 seconds
-	}
-	if cfg.Source == nil {
-		cfg.Source = remoteIP
-	}
-	if cfg.Console == nil {
-		cfg.Console = func(*http.Request) string { return "" }
-	}
-	if cfg.FetchTime <= 0 {
-		cfg.FetchTime = 10 * time.Minute
-	}
-	if cfg.Stall <= 0 {
-		cfg.Stall = 30 * time.Second
-	}
-	if cfg.Outside == nil {
-		cfg.Outside = nowhere
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.Default()
-	}
+	cfg.complete()
 	if err := prepare(&cfg); err != nil {
 		return nil, err
 	}
@@ -123,12 +106,38 @@ func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
 		cfg: cfg, gate: gate, work: deployer, slots: make(chan struct{}, 64), fetches: make(chan struct{}, fetchers),
 		life: life, kill: kill, pushes: map[string]*push{}, apps: map[string]*appState{}, alone: map[string]func(){},
 	}
+	s.ssh = newSSHDoor(s)
 	version, err := s.line(life, "", nil, "version")
 	if err != nil {
 		return nil, fmt.Errorf("preparing the git server: %w", err)
 	}
 	s.extra = settingsFor(version)
 	return s, nil
+}
+
+// complete sets what is not said.
+func (c *Config) complete() {
+	c.MaxPack = cmp.Or(max(c.MaxPack, 0), 1<<30)
+	c.LeastFree = cmp.Or(max(c.LeastFree, 0), 2<<30)
+	c.Quiet = cmp.Or(max(c.Quiet, 0), 15*time.Second)            // longer than between two lines of a wait for health
+	c.Recheck = cmp.Or(max(c.Recheck, 0), 2500*time.Millisecond) // a revoked token ends within 5 seconds
+	c.SSH.Machine = cmp.Or(c.SSH.Machine, 15*time.Second)
+	c.SSH.Person = cmp.Or(c.SSH.Person, 2*time.Minute)
+	c.SSH.Patience = cmp.Or(c.SSH.Patience, 2*time.Minute)
+	if c.Source == nil {
+		c.Source = remoteIP
+	}
+	if c.Console == nil {
+		c.Console = func(*http.Request) string { return "" }
+	}
+	c.FetchTime = cmp.Or(max(c.FetchTime, 0), 10*time.Minute)
+	c.Stall = cmp.Or(max(c.Stall, 0), 30*time.Second)
+	if c.Outside == nil {
+		c.Outside = nowhere
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
 }
 
 // prepare resolves links in Dir, because git reports its quarantine by the real path.

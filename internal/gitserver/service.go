@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/lugsail/lugsail/internal/command"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -23,9 +24,9 @@ func (s *Server) advertise(w http.ResponseWriter, r *http.Request, c call) {
 	if c.service == uploadPack {
 		protocol = gitProtocol(r)
 	}
-	out, err := s.git("", protocolEnv(protocol), c.service[len("git-"):], "--stateless-rpc", "--advertise-refs", c.repo).Output(r.Context())
+	out, err := s.refs(r.Context(), c, protocol)
 	if err != nil {
-		s.deny(w, r, fmt.Errorf("listing refs: %w", err))
+		s.deny(w, r, err)
 		return
 	}
 	var heading bytes.Buffer
@@ -53,7 +54,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request, c call) {
 	w.Header().Set("Content-Type", "application/x-"+uploadPack+"-result")
 	git := s.git("", protocolEnv(gitProtocol(r)), "upload-pack", "--stateless-rpc", c.repo)
 	in.from = io.LimitReader(in.from, maxFetchRequest)
-	if err := stream(ctx, git, in, out); err != nil && ctx.Err() == nil {
+	if err := stream(ctx, git, in, out, func(error) {}); err != nil && ctx.Err() == nil {
 		s.cfg.Log.InfoContext(ctx, "a fetch ended early", "app", c.app.Name, "error", err)
 	}
 }
@@ -76,15 +77,28 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, c call) {
 	p := s.register(c, shallow)
 	defer s.unregister(p)
 	w.Header().Set("Content-Type", "application/x-"+receivePack+"-result")
+	if err := stream(s.life, s.receiving(p), in, out, func(error) {}); err != nil {
+		s.cfg.Log.InfoContext(r.Context(), "a push ended early", "app", c.app.Name, "error", err)
+		panic(http.ErrAbortHandler) // after an answer that looks whole, the pusher's git would wait for the rest for ever
+	}
+}
+
+// receiving is the git that takes a push whose refs the client has seen.
+func (s *Server) receiving(p *push) command.Command {
 	var args []string
 	for _, setting := range s.receiveSettings(p.own) {
 		args = append(args, "-c", setting)
 	}
-	git := s.git("", s.hookEnv(p), append(args, "receive-pack", "--stateless-rpc", c.repo)...)
-	if err := stream(s.life, git, in, out); err != nil {
-		s.cfg.Log.InfoContext(r.Context(), "a push ended early", "app", c.app.Name, "error", err)
-		panic(http.ErrAbortHandler) // after an answer that looks whole, the pusher's git would wait for the rest for ever
+	return s.git("", s.hookEnv(p), append(args, "receive-pack", "--stateless-rpc", p.repo)...)
+}
+
+// refs is git's list of what there is, as it stands at the beginning of a conversation.
+func (s *Server) refs(ctx context.Context, c call, protocol string) ([]byte, error) {
+	out, err := s.git("", protocolEnv(protocol), c.service[len("git-"):], "--stateless-rpc", "--advertise-refs", c.repo).Output(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing refs: %w", err)
 	}
+	return out, nil
 }
 
 // open makes both ends of the conversation; from here on both directions flow at once.

@@ -20,6 +20,12 @@ const (
 	drainGrace = 20 * time.Second // for a client that still sends after git has ended: it reads the answer only then
 )
 
+// sender is the client's direction of a conversation. After end it comes to an end within that time.
+type sender interface {
+	io.Reader
+	end(grace time.Duration)
+}
+
 // intake reads from the client. A client that sends nothing for a while has gone.
 type intake struct {
 	from    io.Reader
@@ -127,7 +133,8 @@ func (out *outlet) close() {
 // stream runs git between a client's two directions. It works on pipes of its own: the
 // process may have ended while a slow client still has megabytes to take, which os/exec
 // would cut off, and the other way round a client that still sends must not hold up its end.
-func stream(ctx context.Context, git command.Command, in *intake, out io.Writer) error {
+// delivered is told of git's end when its output has been written.
+func stream(ctx context.Context, git command.Command, in sender, out io.Writer, delivered func(error)) error {
 	inR, inW, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("opening a pipe: %w", err)
@@ -150,6 +157,7 @@ func stream(ctx context.Context, git command.Command, in *intake, out io.Writer)
 	_, outErr := io.Copy(out, outR)
 	_ = outR.Close() // after an error of the client: git gets SIGPIPE
 	run.Wait()
+	delivered(runErr)
 	in.end(drainGrace)
 	body.Wait()
 	return errors.Join(runErr, outErr, bodyErr)
@@ -157,7 +165,7 @@ func stream(ctx context.Context, git command.Command, in *intake, out io.Writer)
 
 // feed hands the body to git. When git has had enough, the rest is read and dropped,
 // because most clients look at the answer only when they have sent everything.
-func feed(git *os.File, in *intake) error {
+func feed(git *os.File, in sender) error {
 	_, err := io.Copy(git, in)
 	closeErr := git.Close()
 	if errors.Is(err, syscall.EPIPE) {

@@ -45,6 +45,8 @@ type world struct {
 	dir    string
 	ca     string
 	config Config
+	door   string // "ssh", else HTTPS
+	key    string // file of the client's SSH key
 
 	between atomic.Pointer[http.Handler] // answers instead of the server, when set
 	stop    func()                       // ends Run and waits for it
@@ -77,6 +79,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	if err := os.WriteFile(w.ca, cert, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	w.key = w.newKey("ada@example.com")
 	t.Cleanup(func() {
 		w.deploy.endAll()
 		w.stop()
@@ -112,10 +115,14 @@ func worldConfig(dir string) Config {
 	return Config{
 		Dir: filepath.Join(dir, "git"), SourcesDir: filepath.Join(dir, "sources"),
 		HookBinary: binary, HookSocket: filepath.Join(dir, "run", "hook.sock"), Quiet: time.Hour, LeastFree: 1,
+		SSH: SSH{Address: "127.0.0.1:0", HostKey: filepath.Join(dir, "ssh", "host_key")},
 	}
 }
 
 func (w *world) url(app string) string {
+	if w.door == "ssh" {
+		return "ssh://git@" + w.sshAddress() + "/" + app + ".git"
+	}
 	return strings.Replace(w.https.URL, "https://", "https://git:right@", 1) + "/git/" + app + ".git"
 }
 
@@ -125,7 +132,7 @@ func (w *world) repo(app string) string { return filepath.Join(w.config.Dir, "l"
 func (w *world) env() []string {
 	return []string{
 		"HOME=" + w.dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_SSL_CAINFO=" + w.ca, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "no_proxy=*",
-		"TEST_WAIT=" + filepath.Join(w.dir, "flag"),
+		"TEST_WAIT=" + filepath.Join(w.dir, "flag"), "GIT_SSH_COMMAND=" + w.sshCommand(),
 		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com",
 	}
 }

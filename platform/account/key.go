@@ -110,20 +110,34 @@ func (s *Service) RemoveSSHKey(ctx context.Context, actor platform.Actor, id str
 	return nil
 }
 
-// AuthenticateKey tells who a key is that has signed. It may look and deploy, as far as its
-// account may at this moment. Unauthenticated, code key_unknown; it is not throttled here,
-// because a client may offer several keys of which one is right: see KeyFailed.
-func (s *Service) AuthenticateKey(ctx context.Context, fingerprint, source string) (platform.Actor, error) {
+// KnowsKey is nil when the key is somebody's; Unauthenticated, code key_unknown, when it is not.
+func (s *Service) KnowsKey(ctx context.Context, fingerprint string) error {
+	_, _, err := s.findKey(ctx, fingerprint)
+	return err
+}
+
+func (s *Service) findKey(ctx context.Context, fingerprint string) (platform.SSHKey, platform.Account, error) {
 	key, err := s.Store.SSHKeyByFingerprint(ctx, fingerprint)
 	var account platform.Account
 	if err == nil {
 		account, err = s.Store.AccountByID(ctx, key.AccountID)
 	}
 	if platform.IsKind(err, platform.NotFound) {
-		return platform.Actor{}, errNoKey
+		return key, account, errNoKey
 	}
 	if err != nil {
-		return platform.Actor{}, fmt.Errorf("finding the key: %w", err)
+		return key, account, fmt.Errorf("finding the key: %w", err)
+	}
+	return key, account, nil
+}
+
+// AuthenticateKey tells who a key is that has signed. It may look and deploy, as far as its
+// account may at this moment. Unauthenticated, code key_unknown; it is not throttled here,
+// because a client may offer several keys of which one is right: see KeyFailed.
+func (s *Service) AuthenticateKey(ctx context.Context, fingerprint, source string) (platform.Actor, error) {
+	key, account, err := s.findKey(ctx, fingerprint)
+	if err != nil {
+		return platform.Actor{}, err
 	}
 	if now := s.now(); key.LastUsedAt == nil || now.Sub(*key.LastUsedAt) >= touchEvery {
 		if err := s.Store.TouchSSHKey(ctx, key.ID, now); err != nil {

@@ -10,9 +10,13 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// Authenticator knows who holds a token.
+// Authenticator knows who holds a token, and whose an SSH key is.
 type Authenticator interface {
 	Authenticate(ctx context.Context, token, via, source string) (platform.Actor, error)
+	KnowsKey(ctx context.Context, fingerprint string) error
+	AuthenticateKey(ctx context.Context, fingerprint, source string) (platform.Actor, error)
+	KeyFailed(source string)
+	KeyWait(source string) error
 }
 
 // GitDoor is the application as the git server needs it.
@@ -25,6 +29,22 @@ type GitDoor struct {
 func (g GitDoor) Authenticate(ctx context.Context, password, source string) (platform.Actor, error) {
 	return g.Tokens.Authenticate(ctx, password, "git", source)
 }
+
+// KnowsKey is nil when an SSH key is somebody's.
+func (g GitDoor) KnowsKey(ctx context.Context, fingerprint string) error {
+	return g.Tokens.KnowsKey(ctx, fingerprint)
+}
+
+// AuthenticateKey finds whose SSH key has signed.
+func (g GitDoor) AuthenticateKey(ctx context.Context, fingerprint, source string) (platform.Actor, error) {
+	return g.Tokens.AuthenticateKey(ctx, fingerprint, source)
+}
+
+// KeyFailed counts a connection on which no SSH key was right.
+func (g GitDoor) KeyFailed(source string) { g.Tokens.KeyFailed(source) }
+
+// KeyWait is nil, or says how long a source has to wait.
+func (g GitDoor) KeyWait(source string) error { return g.Tokens.KeyWait(source) }
 
 // App finds an app that the actor may fetch, or push to when write is set.
 func (g GitDoor) App(ctx context.Context, actor platform.Actor, name string, write bool) (platform.App, error) {
