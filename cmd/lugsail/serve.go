@@ -25,6 +25,7 @@ import (
 	"github.com/lugsail/lugsail/internal/docker"
 	"github.com/lugsail/lugsail/internal/firewall"
 	"github.com/lugsail/lugsail/internal/gitserver"
+	"github.com/lugsail/lugsail/internal/outbound"
 	"github.com/lugsail/lugsail/internal/proxy"
 	"github.com/lugsail/lugsail/internal/registry"
 	"github.com/lugsail/lugsail/internal/secret"
@@ -54,6 +55,7 @@ type control struct {
 	apps      *app.Service
 	git       *gitserver.Server
 	uploads   *archive.Door
+	outside   *outbound.Guard
 	web       *web.Server
 	firewall  *firewall.Firewall
 	preparing chan struct{}
@@ -125,7 +127,7 @@ func (c *control) wireConductor() error {
 		Routes:   c.routes, Drainer: c.proxy, Watcher: watcher{c.engine, c.firewall},
 		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.removeRepository},
 		Redact:  func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
-		Secrets: c.secrets, Settle: c.settle, WatchTime: c.cfg.Watch, Now: time.Now,
+		Secrets: c.secrets, Settle: c.settle, Fetch: c.fetch, WatchTime: c.cfg.Watch, Now: time.Now,
 	}
 	return nil
 }
@@ -138,12 +140,17 @@ func (c *control) replicas() *run.Service {
 }
 
 func (c *control) wireDoors() (err error) {
+	reach, err := platform.ParseReach(c.cfg.OutboundAllow)
+	if err != nil {
+		return fmt.Errorf("reading outbound_allow: %w", err)
+	}
+	c.outside = outbound.New(reach)
 	if c.uploads, err = newUploads(c.cfg); err != nil {
 		return err
 	}
 	c.accounts = account.New(c.store, secret.NewPasswords())
 	c.apps = &app.Service{
-		Store: c.store, History: c.store, Names: c.store, Progress: c.store.Logs(), Changes: c.store,
+		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
 		Addresses: app.Addresses{
 			Hosts: c.cfg.AppHosts, Consoles: c.cfg.ConsoleHosts(), Port: c.cfg.HTTPSPort,
@@ -158,6 +165,7 @@ func (c *control) wireDoors() (err error) {
 	c.git, err = gitserver.New(gitserver.Config{
 		Dir: filepath.Join(c.cfg.DataDir, "repositories"), SourcesDir: filepath.Join(c.cfg.DataDir, "sources"),
 		HookBinary: binary, HookSocket: filepath.Join(c.cfg.RunDir, hookSocket), Source: web.ClientIP, Console: web.AskedHost,
+		Outside: c.wayOut, Roots: c.cfg.FetchRoots,
 	}, door, door)
 	if err != nil {
 		return err

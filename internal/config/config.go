@@ -48,6 +48,9 @@ type Config struct {
 	Watch        time.Duration // after a release went live; below 0 not at all
 	LogLevel     string
 
+	OutboundAllow string // hosts and networks beside the public internet that may be fetched from
+	FetchRoots    string // PEM file of the roots that Git hosts are trusted by; "" means the system's
+
 	ip   netip.Addr
 	file string
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lugsail/lugsail/platform"
 )
 
 // Field is one setting as a person gives it.
@@ -53,6 +55,8 @@ var fields = []Field{
 	{"network_allow", "", "what apps and builds may reach in spite of the firewall, for example 10.0.0.5:3142, 192.168.7.0/24 or 0.0.0.0/0:25 for mail; with commas between", setAllow, allowText},
 	{"instance", "", "id of this installation", setInstance, func(c Config) string { return c.Instance }},
 	{"watch_seconds", "60", "how long a new release is watched before it counts as good; 0 means not at all", setWatch, func(c Config) string { return strconv.Itoa(int(c.Watch / time.Second)) }},
+	{"outbound_allow", "", "hosts, addresses and networks beside the public internet that may be fetched from, such as git.example.lan, 192.168.1.5:3000, 10.1.2.0/24", setReach, func(c Config) string { return c.OutboundAllow }},
+	path("fetch_roots", "", "PEM file of roots to trust when fetching from Git hosts, in the place of the system's", func(c *Config) *string { return &c.FetchRoots }),
 	{"log_level", "info", "debug, info, warn or error", setLevel, func(c Config) string { return c.LogLevel }},
 }
 
@@ -190,5 +194,13 @@ func setLevel(c *Config, v string) error {
 		return fmt.Errorf("must be debug, info, warn or error")
 	}
 	c.LogLevel = v
+	return nil
+}
+
+func setReach(c *Config, v string) error {
+	if _, err := platform.ParseReach(v); err != nil {
+		return err
+	}
+	c.OutboundAllow = v
 	return nil
 }

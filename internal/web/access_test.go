@@ -63,6 +63,13 @@ var expected = map[string]row{
 	"GET /api/v1/apps/:app/replicas": apiRead, "GET /api/v1/apps/:app/logs": apiRead, "GET /api/v1/apps/:app/events": apiRead,
 	"GET /api/v1/apps/:app/domains": apiRead, "POST /api/v1/apps/:app/domains": apiManage, "DELETE /api/v1/apps/:app/domains/:host": apiManage,
 
+	"GET /api/v1/apps/:app/source": apiRead, "PUT /api/v1/apps/:app/source": apiManage, "DELETE /api/v1/apps/:app/source": apiManage,
+	"POST /api/v1/apps/:app/source/pull": apiDeploy,
+	"GET /api/v1/apps/:app/webhook":      apiRead, "POST /api/v1/apps/:app/webhook": apiManage, "DELETE /api/v1/apps/:app/webhook": apiManage,
+	"GET /api/v1/apps/:app/webhook/deliveries": apiRead, "GET /api/v1/apps/:app/webhook/deliveries/:id": apiRead,
+	"POST /api/v1/apps/:app/webhook/deliveries/:id/redeliver": apiDeploy,
+	"POST /api/v1/hooks/:id":                                  open, // the signature is asked for by the handler
+
 	"POST /logout": pageRead, "GET /": pageRead, "GET /activity": pageRead, "GET /server": pageRead, "GET /account": pageRead,
 	"GET /create": pageDo, "POST /create": pageDo,
 	"POST /account/password": pageRead, "POST /account/tokens": pageRead, "POST /account/tokens/:id/revoke": pageRead,

@@ -27,11 +27,18 @@ func causeOf(src platform.Source) string {
 	return "push of " + commitName(src)
 }
 
-// Redeploy builds and deploys the newest commit of the deploy branch once more.
+// Redeploy builds and deploys the newest commit of the deploy branch once more; of the repository
+// that the app is bound to, where it is.
 func (s *Service) Redeploy(ctx context.Context, actor platform.Actor, name string) (platform.Deployment, error) {
 	app, err := s.find(ctx, actor, name, platform.ActionDeploy)
 	if err != nil {
 		return platform.Deployment{}, err
+	}
+	if remote, err := s.remoteOf(ctx, app); err != nil || remote != nil {
+		if err != nil {
+			return platform.Deployment{}, err
+		}
+		return s.pull(ctx, actor, app, *remote, true, fmt.Sprintf("deploy of %s from %s", branchOf(*remote), remote.Host()))
 	}
 	if err := s.nothingPushed(ctx, app); err != nil {
 		return platform.Deployment{}, err

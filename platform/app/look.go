@@ -19,6 +19,7 @@ type Overview struct {
 	URL     string
 	GitURL  string
 	Health  observe.Word
+	Remote  *platform.Remote // the repository that it is bound to; nil when there is none
 }
 
 // Apps gives the apps that the actor sees, by name.
@@ -78,6 +79,9 @@ func (s *Service) overview(ctx context.Context, actor platform.Actor, app platfo
 	o.Hosts = append(o.Hosts, s.Addresses.hostsOf(app.Name, actor.Console)...)
 	o.URL = s.Addresses.URL(o.Hosts[0])
 	if err := s.latest(ctx, &o); err != nil {
+		return Overview{}, err
+	}
+	if o.Remote, err = s.remoteOf(ctx, app); err != nil {
 		return Overview{}, err
 	}
 	if engineErr != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/deploy"
+	"github.com/lugsail/lugsail/platform/hook"
 	"github.com/lugsail/lugsail/platform/route"
 )
 
@@ -81,6 +82,8 @@ type Service struct {
 	Store     Apps
 	History   History
 	Names     Domains
+	Remotes   Remotes
+	Webhooks  Webhooks
 	Progress  DeploymentLogs
 	Changes   Changes
 	Engine    Engine
@@ -89,10 +92,13 @@ type Service struct {
 	Conductor *deploy.Conductor
 	Routes    *route.Service
 	Addresses Addresses
+	Reachable func(ctx context.Context, host string, port int) error           // nil when the server may fetch from there; a nil one fetches from nowhere
 	Resolve   func(ctx context.Context, host string) ([]netip.Addr, error)     // asks the DNS; nil knows no host
 	Hide      func(ctx context.Context, appID string) func(line string) string // takes an app's secret values out of its output; nil hides nothing
 	Now       func() time.Time
 
 	admission sync.Mutex // memory is measured and promised in one move
 	leads     leads
+
+	wrongTries, rightOnes hook.Throttle // of webhooks
 }

@@ -48,7 +48,7 @@ func newService(t *testing.T) (*app.Service, *store.Store) {
 	hosts := func(name string) []string { return []string{name + ".example.com", name + ".localhost"} }
 	engine := &enginetest.Fake{}
 	return &app.Service{
-		Store: db, History: db, Names: db, Progress: db.Logs(), Changes: db, Engine: engine,
+		Store: db, History: db, Names: db, Remotes: db, Webhooks: db, Reachable: reachable, Progress: db.Logs(), Changes: db, Engine: engine,
 		Conductor: &deploy.Conductor{Deployments: db, Apps: db, Journal: journal{db}, Now: time.Now},
 		Routes:    &route.Service{Publisher: proxy{}, Store: db, Hosts: hosts}, Now: time.Now,
 		Addresses: app.Addresses{Hosts: hosts, Consoles: []string{"console.example.com", "console.localhost"}, Port: 8443, IPs: []netip.Addr{netip.MustParseAddr("203.0.113.7")}, Ours: func(host string) bool { return host == "console.example.com" }},

@@ -83,6 +83,7 @@ type Conductor struct {
 	Secrets     func(ctx context.Context, appID string) []string                              // that the log of an app must not show
 	Settle      func(context.Context, platform.Deployment) error                              // hears how a deployment with a source ended; nil: nobody does
 	Introduce   func(ctx context.Context, appID string, types []string) (platform.App, error) // gives new process types replicas as memory allows; nil leaves them without
+	Fetch       Fetcher                                                                       // brings sources that lie elsewhere; nil: nobody does
 	CommandTime time.Duration                                                                 // that a release command has; 0 means 30 minutes
 	DrainTime   time.Duration                                                                 // 0 means 30 seconds
 	WatchTime   time.Duration                                                                 // after a switch, a release that dies gives way to the one before; 0 means 60 seconds, less than 0 never
@@ -110,7 +111,7 @@ type worker struct {
 // Start records a deployment, tells its worker, and answers at once.
 func (c *Conductor) Start(ctx context.Context, d platform.Deployment) (platform.Deployment, error) {
 	d.ID, d.State, d.CreatedAt = platform.NewID(), platform.DeploymentWaiting, c.now()
-	if err := c.Deployments.CreateDeployment(ctx, &d, stepsOf(d.Kind)); err != nil {
+	if err := c.Deployments.CreateDeployment(ctx, &d, stepsOf(d)); err != nil {
 		return platform.Deployment{}, fmt.Errorf("recording the deployment: %w", err)
 	}
 	if d.Kind == platform.DeployPush {
@@ -134,11 +135,15 @@ func (c *Conductor) dropReplaced(ctx context.Context, appID string) {
 	}
 }
 
-func stepsOf(kind platform.DeploymentKind) []platform.StepName {
+func stepsOf(d platform.Deployment) []platform.StepName {
 	tail := []platform.StepName{platform.StepStart, platform.StepHealth, platform.StepSwitch, platform.StepRetire}
-	switch kind {
+	switch d.Kind {
 	case platform.DeployPush:
-		return append([]platform.StepName{platform.StepBuild, platform.StepRelease}, tail...)
+		tail = append([]platform.StepName{platform.StepBuild, platform.StepRelease}, tail...)
+		if d.Source.Remote != "" {
+			return append([]platform.StepName{platform.StepFetch}, tail...)
+		}
+		return tail
 	case platform.DeployRollback, platform.DeployConfig:
 		return append([]platform.StepName{platform.StepRelease}, tail...)
 	case platform.DeployDestroy:

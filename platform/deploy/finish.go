@@ -30,6 +30,9 @@ func (w *walk) finish(ctx context.Context, err error, stopped bool) (recorded bo
 		return w.c.close(ctx, w.d, platform.DeploymentCancelled, errNothingServes)
 	}
 	e := platform.AsError(err)
+	if e.Code == nothingNew {
+		return w.c.close(ctx, w.d, platform.DeploymentCancelled, e)
+	}
 	if e.Kind == platform.Internal {
 		slog.ErrorContext(ctx, "deployment failed", "deployment", w.d.ID, "error", err)
 	}

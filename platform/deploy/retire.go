@@ -65,7 +65,7 @@ func known(targets []platform.Target, r platform.Replica) string {
 func (c *Conductor) retireAfter(app platform.App, r platform.Release, d platform.Deployment) {
 	ctx := c.base
 	began := c.now()
-	step := platform.Step{DeploymentID: d.ID, Name: platform.StepRetire, Position: positionOf(d.Kind, platform.StepRetire), State: platform.StepRunning, StartedAt: &began}
+	step := platform.Step{DeploymentID: d.ID, Name: platform.StepRetire, Position: positionOf(d, platform.StepRetire), State: platform.StepRunning, StartedAt: &began}
 	c.setStep(ctx, step)
 	for c.Routes.Dirty() && ctx.Err() == nil {
 		c.pause(time.Second / 4) // the proxy has not got the new routes yet

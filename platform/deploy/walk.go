@@ -107,6 +107,9 @@ func (w *walk) walk(ctx context.Context) error {
 	case platform.DeployDestroy:
 		return w.do(ctx, platform.StepRetire, w.destroy)
 	case platform.DeployPush:
+		if err := w.fetchFirst(ctx); err != nil {
+			return err
+		}
 		if err := w.do(ctx, platform.StepBuild, w.runBuild); err != nil {
 			return err
 		}
@@ -177,7 +180,7 @@ func (w *walk) do(ctx context.Context, name platform.StepName, run func(context.
 
 func (w *walk) record(ctx context.Context, step platform.Step) {
 	step.DeploymentID = w.d.ID
-	step.Position = positionOf(w.d.Kind, step.Name)
+	step.Position = positionOf(w.d, step.Name)
 	err := w.c.Deployments.SetStep(ctx, step)
 	if err != nil && !platform.IsKind(err, platform.NotFound) { // gone with its app
 		slog.ErrorContext(ctx, "step not recorded", "deployment", w.d.ID, "step", step.Name, "error", err)
@@ -186,11 +189,11 @@ func (w *walk) record(ctx context.Context, step platform.Step) {
 
 // positionOf is where a step stands that has no row yet; between two others for the one that only some
 // deployments have.
-func positionOf(kind platform.DeploymentKind, name platform.StepName) int {
+func positionOf(d platform.Deployment, name platform.StepName) int {
 	if name == platform.StepCommand {
-		return positionOf(kind, platform.StepRelease) + 5
+		return positionOf(d, platform.StepRelease) + 5
 	}
-	return 10 * (slices.Index(stepsOf(kind), name) + 1)
+	return 10 * (slices.Index(stepsOf(d), name) + 1)
 }
 
 func (w *walk) say(format string, args ...any) {

@@ -15,6 +15,7 @@ func Operations() []openapi.Operation {
 	return join(
 		accountOperations, serverOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
 		releaseOperations, replicaOperations, domainOperations, eventOperations, tokenOperations,
+		sourceOperations, webhookOperations,
 	)
 }
 
@@ -59,8 +60,9 @@ func Enums() map[reflect.Type][]string {
 		reflect.TypeFor[platform.AppState]():        {"active", "destroying"},
 		reflect.TypeFor[platform.DeploymentKind]():  {"push", "rollback", "config", "scale", "destroy"},
 		reflect.TypeFor[platform.DeploymentState](): {"waiting", "running", "live", "failed", "cancelled", "replaced"},
-		reflect.TypeFor[platform.StepName]():        {"build", "release", "release-command", "start", "health", "switch", "retire"},
+		reflect.TypeFor[platform.StepName]():        {"fetch", "build", "release", "release-command", "start", "health", "switch", "retire"},
 		reflect.TypeFor[platform.StepState]():       {"waiting", "running", "done", "failed", "skipped", "undone"},
+		reflect.TypeFor[platform.DeliveryOutcome](): {"received", "deployed", "ignored", "ping", "refused", "failed", "repeated"},
 		reflect.TypeFor[platform.ReplicaState]():    {"created", "running", "restarting", "exited", "paused"},
 	}
 }

@@ -22,6 +22,7 @@ type App struct {
 	Plan             string            `json:"plan"`
 	Scale            platform.Scale    `json:"scale" doc:"wanted replicas of each process type"`
 	DeployBranch     string            `json:"deploy_branch"`
+	Source           *Source           `json:"source" doc:"the repository that it is bound to; null when it is not"`
 	Health           platform.Health   `json:"health"`
 	URL              string            `json:"url"`
 	GitURL           string            `json:"git_url"`
@@ -36,7 +37,7 @@ type App struct {
 func appBody(o app.Overview) App {
 	body := App{
 		ID: o.App.ID, Name: o.App.Name, State: o.App.State, Plan: o.App.Plan, Scale: scaleOf(o),
-		DeployBranch: o.App.DeployBranch, Health: o.App.Health, URL: o.URL, GitURL: o.GitURL,
+		DeployBranch: o.App.DeployBranch, Source: sourceBody(o.Remote), Health: o.App.Health, URL: o.URL, GitURL: o.GitURL,
 		Hosts: append([]string{}, o.Hosts...), Status: o.Health, CreatedAt: o.App.CreatedAt, CreatedBy: o.App.CreatedBy,
 	}
 	if o.Release != nil {

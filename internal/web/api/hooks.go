@@ -1,0 +1,100 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/hook"
+)
+
+// HookAnswer tells a Git host what its delivery led to.
+type HookAnswer struct {
+	Outcome    platform.DeliveryOutcome `json:"outcome"`
+	Message    string                   `json:"message"`
+	Deployment *int                     `json:"deployment" doc:"the number of the deployment that it began"`
+}
+
+// hookSlots bounds how many bodies of strangers are in memory at once: three of 25 MB.
+var hookSlots = make(chan struct{}, 3)
+
+const slotTime = 20 * time.Second
+
+// HookReceive answers POST /hooks/:id. The signature is over the body as it comes, so it is read
+// whole; but not for an id that nobody has.
+func (a *API) HookReceive(c echo.Context) error {
+	r, id := c.Request(), c.Param("id")
+	header := onceIn(r.Header)
+	if err := hook.CheckType(header); err != nil {
+		return request.WithStatus(http.StatusUnsupportedMediaType, platform.AsError(err))
+	}
+	if r.ContentLength > hook.MaxBody {
+		return hookTooLarge()
+	}
+	if err := a.Apps.AdmitWebhook(r.Context(), id, request.Source(c)); err != nil {
+		return err
+	}
+	if err := takeSlot(c); err != nil {
+		return err
+	}
+	defer func() { <-hookSlots }()
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, hook.MaxBody))
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return hookTooLarge()
+	}
+	if err != nil {
+		return request.WithStatus(http.StatusBadRequest, platform.Errorf(platform.Invalid, "body_unreadable", "The body of the request broke off.").Because(err))
+	}
+	d, err := a.Apps.Deliver(r.Context(), id, request.Source(c), hook.Request{Header: header, Body: body})
+	if err != nil {
+		return err
+	}
+	return answerHook(c, d)
+}
+
+func answerHook(c echo.Context, d platform.Delivery) error {
+	answer := HookAnswer{Outcome: d.Outcome, Message: d.Text}
+	if d.Deployment > 0 {
+		answer.Deployment = &d.Deployment
+	}
+	switch d.Outcome {
+	case platform.DeliveryRefused:
+		return platform.Errorf(platform.Invalid, "webhook_other_repository", "%s", d.Text).WithHint("Remove the webhook there, or bind the app to that repository.")
+	case platform.DeliveryDeployed:
+		return c.JSON(http.StatusAccepted, answer)
+	}
+	return c.JSON(http.StatusOK, answer)
+}
+
+// onceIn reads headers that stand there once. One that comes twice is none.
+func onceIn(h http.Header) func(string) string {
+	return func(name string) string {
+		if values := h.Values(name); len(values) == 1 {
+			return values[0]
+		}
+		return ""
+	}
+}
+
+func hookTooLarge() error {
+	return request.WithStatus(http.StatusRequestEntityTooLarge,
+		platform.Errorf(platform.Invalid, "webhook_too_large", "A delivery may have %d MB.", hook.MaxBody>>20))
+}
+
+func takeSlot(c echo.Context) error {
+	timer := time.NewTimer(slotTime)
+	defer timer.Stop()
+	select {
+	case hookSlots <- struct{}{}:
+		return nil
+	case <-c.Request().Context().Done():
+		return c.Request().Context().Err()
+	case <-timer.C:
+		return platform.Errorf(platform.Unavailable, "webhooks_busy", "Too many deliveries come at once.").WithHint("Send it again in a minute.")
+	}
+}
