@@ -73,10 +73,11 @@ func short(text string) string {
 	return text
 }
 
-// Web reports whether the lines have the process type that gets traffic.
-func Web(lines []Line) bool {
+// Complete reports whether the lines say all that runs. A Procfile with nothing but a release command
+// leaves the web process to the language; one with a worker alone means an app without web.
+func Complete(lines []Line) bool {
 	for _, l := range lines {
-		if l.Type == "web" {
+		if l.Type != "release" {
 			return true
 		}
 	}

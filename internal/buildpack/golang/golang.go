@@ -55,7 +55,7 @@ func build(c buildpack.Context) error {
 	if err := linkPrograms(c, targets, lines); err != nil {
 		return err
 	}
-	return contribute(c, bin, targets)
+	return contribute(c, bin, targets, buildpack.Complete(lines))
 }
 
 // warn tells what will not work though it compiles.
@@ -123,7 +123,8 @@ func compile(t toolchain, m module, targets []target) (string, error) {
 	return bin, nil
 }
 
-func contribute(c buildpack.Context, bin string, targets []target) error {
+// contribute adds the programs, and the first as web unless the Procfile says all that runs.
+func contribute(c buildpack.Context, bin string, targets []target, complete bool) error {
 	programs, err := buildpack.OpenTree(bin)
 	if err != nil {
 		return err
@@ -135,7 +136,7 @@ func contribute(c buildpack.Context, bin string, targets []target) error {
 	_, err = c.Layer("program", buildpack.Key(digest), func(layer buildpack.Layer) error {
 		return buildpack.CopyTree(bin, filepath.Join(layer.Path, "bin"))
 	})
-	if err != nil {
+	if err != nil || complete {
 		return err
 	}
 	first := targets[0]

@@ -33,7 +33,7 @@ func choose(tree buildpack.Tree, m module, lines []buildpack.Line) ([]target, er
 		return nil, buildpack.Failf("go_no_main", "Put package main into the top folder or into cmd/NAME.",
 			"There is no main package in the top folder nor in cmd.")
 	}
-	if len(found) == 1 || buildpack.Web(lines) {
+	if len(found) == 1 || buildpack.Complete(lines) {
 		return found, nil
 	}
 	for _, name := range []string{"web", "server", m.name(), "api", "app"} {

@@ -24,7 +24,7 @@ var devServers = []string{
 }
 
 func chooseStart(tree buildpack.Tree, p pkg, lines []buildpack.Line) (start, error) {
-	s, err := chooseCommand(tree, p, buildpack.Web(lines))
+	s, err := chooseCommand(tree, p, buildpack.Complete(lines))
 	if err != nil || s.site {
 		return s, err
 	}
