@@ -128,6 +128,7 @@ func (c *control) wireConductor() error {
 		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.removeRepository},
 		Redact:  func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
 		Secrets: c.secrets, Settle: c.settle, Fetch: c.fetch, WatchTime: c.cfg.Watch, Now: time.Now,
+		Introduce: c.introduce,
 	}
 	return nil
 }
@@ -225,6 +226,11 @@ func (c *control) recentDeployments(ctx context.Context) ([]platform.Deployment,
 	return recent, nil
 }
 
+// introduce asks the application, which is wired later.
+func (c *control) introduce(ctx context.Context, appID string, types []string) (platform.App, error) {
+	return c.apps.Introduce(ctx, appID, types)
+}
+
 // settle lets the branch follow what went live.
 func (c *control) settle(ctx context.Context, d platform.Deployment) error {
 	return c.git.Settle(ctx, d)
@@ -235,7 +241,7 @@ func (c *control) run(ctx context.Context) error {
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
 		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "domains": c.apps.RunDomains,
-		"firewall": c.runFirewall,
+		"firewall": c.runFirewall, "commands": c.apps.RunCommands,
 	} {
 		group.Go(func() error {
 			if err := part(ctx); err != nil && ctx.Err() == nil {

@@ -57,6 +57,7 @@ type Settings struct {
 	Plan         *string
 	Health       *platform.Health
 	DeployBranch *string // "" means main or master
+	StopGrace    *int    // seconds between SIGTERM and SIGKILL; 0 means 30. Counts at once, without a deployment
 }
 
 // Configure changes an app's settings. Plan and health settings need a deployment, which is
@@ -111,6 +112,11 @@ func validateSettings(set Settings) error {
 			return err
 		}
 	}
+	if set.StopGrace != nil {
+		if err := platform.ValidateStopGrace(*set.StopGrace); err != nil {
+			return err
+		}
+	}
 	if set.DeployBranch != nil {
 		return platform.ValidateBranch(*set.DeployBranch)
 	}
@@ -127,91 +133,15 @@ func apply(a *platform.App, set Settings) []string {
 		said = append(said, "health check changed")
 		a.Health = *set.Health
 	}
+	if set.StopGrace != nil && *set.StopGrace != a.StopGrace {
+		a.StopGrace = *set.StopGrace
+		said = append(said, fmt.Sprintf("%d s to end after SIGTERM", int(a.Grace().Seconds())))
+	}
 	if set.DeployBranch != nil && *set.DeployBranch != a.DeployBranch {
 		said = append(said, fmt.Sprintf("deploy branch %s", *set.DeployBranch))
 		a.DeployBranch = *set.DeployBranch
 	}
 	return said
-}
-
-// Scale sets the wanted replicas of the named process types. Number 0 when nothing runs yet.
-func (s *Service) Scale(ctx context.Context, actor platform.Actor, name string, scale platform.Scale) (platform.Deployment, error) {
-	app, err := s.find(ctx, actor, name, platform.ActionManage)
-	if err != nil {
-		return platform.Deployment{}, err
-	}
-	if err := s.validateScale(ctx, app, scale); err != nil {
-		return platform.Deployment{}, err
-	}
-	before := maps.Clone(app.Scale)
-	changed, err := s.change(ctx, app.ID, func(a *platform.App) error {
-		if a.Scale == nil {
-			a.Scale = platform.Scale{}
-		}
-		maps.Copy(a.Scale, scale)
-		return nil
-	})
-	if err != nil || sameScale(before, changed.Scale) {
-		return platform.Deployment{}, err
-	}
-	text := "scale " + scaleText(scale)
-	s.event(ctx, actor, changed, "app.scaled", text)
-	if changed.CurrentRelease == 0 {
-		return platform.Deployment{}, nil
-	}
-	return s.begin(ctx, actor, changed, platform.Deployment{Kind: platform.DeployScale, Cause: text})
-}
-
-func (s *Service) validateScale(ctx context.Context, app platform.App, scale platform.Scale) error {
-	if len(scale) == 0 {
-		return platform.Errorf(platform.Invalid, "scale_empty", "Nothing to scale was named.").WithHint("For example: lugsail scale web=2")
-	}
-	var release platform.Release
-	if app.CurrentRelease > 0 {
-		var err error
-		if release, err = s.History.ReleaseByNumber(ctx, app.ID, app.CurrentRelease); err != nil {
-			return fmt.Errorf("reading release %d: %w", app.CurrentRelease, err)
-		}
-	}
-	for t, n := range scale {
-		if err := platform.ValidateProcessType(t); err != nil {
-			return err
-		}
-		if n < 0 || n > platform.MaxReplicas {
-			return platform.Errorf(platform.Invalid, "scale_out_of_range", "%s cannot have %d replicas.", t, n).
-				WithHint("Choose a number from 0 to %d.", platform.MaxReplicas)
-		}
-		if _, ok := release.Process(t); !ok && app.CurrentRelease > 0 {
-			return platform.Errorf(platform.Invalid, "process_unknown", "%s has no process type %q.", app.Name, t).
-				WithHint("It has %s. More can be named in the Procfile.", processTypes(release))
-		}
-	}
-	return nil
-}
-
-func processTypes(r platform.Release) string {
-	var types []string
-	for _, p := range r.Processes {
-		types = append(types, p.Type)
-	}
-	return strings.Join(types, ", ")
-}
-
-func sameScale(a, b platform.Scale) bool {
-	for _, t := range append(slices.Collect(maps.Keys(a)), slices.Collect(maps.Keys(b))...) {
-		if a.Of(t) != b.Of(t) {
-			return false
-		}
-	}
-	return true
-}
-
-func scaleText(scale platform.Scale) string {
-	var parts []string
-	for _, t := range slices.Sorted(maps.Keys(scale)) {
-		parts = append(parts, fmt.Sprintf("%s=%d", t, scale[t]))
-	}
-	return strings.Join(parts, " ")
 }
 
 // change updates an app when the machine's memory allows what it becomes.

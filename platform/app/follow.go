@@ -98,7 +98,7 @@ func stepStates(d platform.Deployment) []platform.StepState {
 
 // LogOptions choose what of an app's output is wanted.
 type LogOptions struct {
-	Process string // "" means all types; "web" or "web.1" narrows
+	Process string // "" means all; "web", "web.1", "run" or "lugsail" narrows
 	Tail    int    // lines of each replica to begin with
 	Follow  bool
 }
@@ -132,17 +132,22 @@ func (s *Service) hider(ctx context.Context, appID string) func(string) string {
 // readLogs gives the newest lines of all replicas in the order of time, and for each replica that
 // has written the time of its last line.
 func (s *Service) readLogs(ctx context.Context, app platform.App, o LogOptions, fn func(platform.LogLine) error) (map[string]time.Time, error) {
-	replicas, err := s.Engine.Replicas(ctx, app.ID)
+	writers, err := s.writers(ctx, app.ID)
 	if err != nil {
 		return nil, err
 	}
 	held, last := newest{most: o.Tail}, map[string]time.Time{}
-	for _, r := range replicas {
+	if o.wantsOwn() {
+		if _, err := s.readNotes(ctx, app.ID, 0, held.add); err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range writers {
 		if !o.wants(r) {
 			continue
 		}
-		err := s.Engine.Logs(ctx, r.ID, o.Tail, false, func(l platform.LogLine) error {
-			last[r.ID] = l.At
+		err := s.Engine.Logs(ctx, r.id, o.Tail, false, func(l platform.LogLine) error {
+			last[r.id] = l.At
 			return held.add(l)
 		})
 		if err != nil && !platform.IsKind(err, platform.NotFound) {
@@ -187,6 +192,6 @@ func (n *newest) cut() {
 	n.lines, n.added = slices.Delete(n.lines, 0, first), 0
 }
 
-func (o LogOptions) wants(r platform.Replica) bool {
-	return o.Process == "" || o.Process == r.Process || o.Process == fmt.Sprintf("%s.%d", r.Process, r.Index)
+func (o LogOptions) wants(w writer) bool {
+	return o.Process == "" || o.Process == w.process || o.Process == w.name
 }

@@ -119,6 +119,9 @@ func (g GitDoor) success(ctx context.Context, actor platform.Actor, d platform.D
 		return lines // removed in the same moment
 	}
 	if o, err := g.Service.show(ctx, actor, app); err == nil {
+		if o.NoWeb {
+			return append(lines, "", "  It has no web process, so nothing answers at an address. See what runs: lugsail ps", "")
+		}
 		lines = append(lines, "", "  "+o.URL, "")
 	}
 	return lines

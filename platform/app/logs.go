@@ -33,9 +33,13 @@ func (f *logFollower) run(ctx context.Context, app platform.App) error {
 	again := time.NewTicker(2 * time.Second) // replicas that come back without a deployment
 	defer again.Stop()
 	tail, news := 0, true
+	from, err := f.service.readNotes(ctx, app.ID, 0, func(platform.LogLine) error { return nil })
+	if err != nil {
+		return unlessGone(ctx, err)
+	}
+	f.followNotes(ctx, cancel, app.ID, from)
 	f.renew(ctx, app.ID)
 	if f.options.Tail > 0 {
-		var err error
 		if f.last, err = f.service.readLogs(ctx, app, f.options, f.tell); err != nil {
 			return unlessGone(ctx, err)
 		}
@@ -73,18 +77,18 @@ func (f *logFollower) renew(ctx context.Context, appID string) {
 
 // join begins to follow the replicas that are not followed yet.
 func (f *logFollower) join(ctx context.Context, cancel func(), appID string, tail int) error {
-	replicas, err := f.service.Engine.Replicas(ctx, appID)
+	writers, err := f.service.writers(ctx, appID)
 	if err != nil {
 		return unlessGone(ctx, err)
 	}
-	for _, r := range replicas {
-		if f.followed[r.ID] || !f.options.wants(r) {
+	for _, r := range writers {
+		if f.followed[r.id] || !f.options.wants(r) {
 			continue
 		}
-		f.followed[r.ID] = true
+		f.followed[r.id] = true
 		f.tasks.Go(func() {
-			if err := f.service.Engine.Logs(ctx, r.ID, tail, true, f.since(r.ID)); err != nil && ctx.Err() == nil {
-				slog.InfoContext(ctx, "log of a replica ended", "replica", r.ID, "error", err)
+			if err := f.service.Engine.Logs(ctx, r.id, tail, true, f.since(r.id)); err != nil && ctx.Err() == nil {
+				slog.InfoContext(ctx, "log of a replica ended", "replica", r.id, "error", err)
 			}
 			f.mu.Lock()
 			defer f.mu.Unlock()

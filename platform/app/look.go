@@ -20,6 +20,7 @@ type Overview struct {
 	GitURL  string
 	Health  observe.Word
 	Remote  *platform.Remote // the repository that it is bound to; nil when there is none
+	NoWeb   bool             // what serves has no web process: nothing answers at the URL
 }
 
 // Apps gives the apps that the actor sees, by name.
@@ -107,6 +108,7 @@ func (s *Service) latest(ctx context.Context, o *Overview) error {
 	if err != nil {
 		return fmt.Errorf("reading release %d: %w", o.App.CurrentRelease, err)
 	}
+	o.NoWeb = !r.HasWeb()
 	r.ConfigVars, r.State = nil, platform.DeploymentLive
 	o.Release = &r
 	return nil
@@ -196,7 +198,7 @@ func (s *Service) capacity(ctx context.Context) (plan.Capacity, error) {
 	return plan.Measure(memory, cpus, apps), nil
 }
 
-// promised is an app with the plan that counts: what serves may have a larger one than the next
+// promised is an app with the plan and the scale that count: what serves may have a larger one than the next
 // release, after a rollback or as long as a smaller one is not live.
 func (s *Service) promised(ctx context.Context, app platform.App) (platform.App, error) {
 	if app.CurrentRelease == 0 {
@@ -210,6 +212,7 @@ func (s *Service) promised(ctx context.Context, app platform.App) (platform.App,
 		return app, fmt.Errorf("reading release %d: %w", app.CurrentRelease, err)
 	}
 	app.Plan = plan.Larger(app.Plan, r.Plan)
+	app.Scale = counted(app.Scale, r)
 	return app, nil
 }
 

@@ -99,6 +99,7 @@ type Service struct {
 
 	admission sync.Mutex // memory is measured and promised in one move
 	leads     leads
+	commands  commands
 
 	wrongTries, rightOnes hook.Throttle // of webhooks
 }

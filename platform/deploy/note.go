@@ -11,8 +11,8 @@ import (
 	"github.com/lugsail/lugsail/platform/run"
 )
 
-// note writes a line of Lugsail's own into the app's log.
-func (c *Conductor) note(appID, format string, args ...any) {
+// Note writes a line of Lugsail's own into the app's log.
+func (c *Conductor) Note(appID, format string, args ...any) {
 	file, err := c.Journal.Writer(platform.AppLog(appID))
 	if err == nil {
 		_, err = fmt.Fprintf(file, format+"\n", args...)
@@ -41,7 +41,7 @@ func (c *Conductor) noteEnd(ctx context.Context, change platform.ReplicaChange) 
 	if r.Restarts > 1 {
 		next = fmt.Sprintf("; it is started again (restart %d, after a growing pause)", r.Restarts)
 	}
-	c.note(r.AppID, "%s of v%d %s%s", name, r.Release, how, next)
+	c.Note(r.AppID, "%s of v%d %s%s", name, r.Release, how, next)
 }
 
 func (c *Conductor) sizeOf(ctx context.Context, r platform.Replica) string {

@@ -163,11 +163,11 @@ func (c *Conductor) stop(ctx context.Context, replicas []platform.Replica, most 
 	for _, r := range replicas {
 		c.gone.Store(r.ID, true)
 		if r.State == platform.ReplicaRunning {
-			c.note(r.AppID, "%s of v%d is stopped: it got SIGTERM and has %d s to end", slotName(r), r.Release, int(grace.Seconds()))
+			c.Note(r.AppID, "%s of v%d is stopped: it got SIGTERM and has %d s to end", slotName(r), r.Release, int(grace.Seconds()))
 		}
 	}
 	err := c.Replicas.Stop(ctx, replicas, grace, func(r platform.Replica) {
-		c.note(r.AppID, "%s of v%d did not end within %d s of SIGTERM and was killed", slotName(r), r.Release, int(grace.Seconds()))
+		c.Note(r.AppID, "%s of v%d did not end within %d s of SIGTERM and was killed", slotName(r), r.Release, int(grace.Seconds()))
 	})
 	for _, r := range replicas {
 		if err != nil {

@@ -49,9 +49,16 @@ func judgeRunning(l Look) Word {
 		}
 		oom = oom || r.OutOfMemory && r.Release == l.Release.Number
 	}
+	verb, note := "serves", ""
+	if !l.Release.HasWeb() {
+		verb, note = "runs", " It has no web process, so nothing answers at its address."
+	}
+	loops, looping := crashing(l)
 	switch {
 	case wanted == 0:
 		return Word{"pending", "Stopped", "Scaled to 0 replicas; nothing runs."}
+	case looping:
+		return Word{"bad", "Crashing", loops}
 	case running == 0:
 		return Word{"bad", "Down", "No replica is running. Lugsail keeps trying to start it; the log says why it stops."}
 	case oom:
@@ -59,11 +66,34 @@ func judgeRunning(l Look) Word {
 	case running < wanted:
 		return Word{"warn", "Warning", fmt.Sprintf("%d of %d replicas %s running.", running, wanted, is(running))}
 	case l.Latest != nil && !l.Latest.State.Ended():
-		return Word{"ok", "Updating", fmt.Sprintf("v%d serves while deployment %d is under way.", l.Release.Number, l.Latest.Number)}
+		return Word{"ok", "Updating", fmt.Sprintf("v%d %s while deployment %d is under way.", l.Release.Number, verb, l.Latest.Number)}
 	case l.Latest != nil && l.Latest.State == platform.DeploymentFailed:
-		return Word{"ok", "Ok", fmt.Sprintf("v%d serves. The latest deployment failed: %s", l.Release.Number, l.Latest.FailureText)}
+		return Word{"ok", "Ok", fmt.Sprintf("v%d %s. The latest deployment failed: %s", l.Release.Number, verb, l.Latest.FailureText)}
 	}
-	return Word{"ok", "Ok", fmt.Sprintf("v%d serves; %s %s running.", l.Release.Number, replicas(running), is(running))}
+	return Word{"ok", "Ok", fmt.Sprintf("v%d %s; %s %s running.%s", l.Release.Number, verb, replicas(running), is(running), note)}
+}
+
+// manyRestarts is how often a replica ends until that is called crashing.
+const manyRestarts = 3
+
+// Crashing reports whether a replica ends again and again; it waits to be started once more.
+func Crashing(r platform.Replica) bool {
+	return r.State == platform.ReplicaRestarting && r.Restarts >= manyRestarts
+}
+
+// crashing says which replica of the release ends again and again.
+func crashing(l Look) (sentence string, yes bool) {
+	for _, r := range l.Replicas {
+		if r.Release != l.Release.Number || !Crashing(r) {
+			continue
+		}
+		why := fmt.Sprintf("last with exit code %d", r.ExitCode)
+		if r.OutOfMemory {
+			why = fmt.Sprintf("last because it ran out of the memory of plan %s", l.App.Plan)
+		}
+		return fmt.Sprintf("%s.%d has ended %d times, %s. Lugsail keeps starting it, after growing pauses; the log says why it ends.", r.Process, r.Index, r.Restarts, why), true
+	}
+	return "", false
 }
 
 func replicas(n int) string {
