@@ -25,10 +25,12 @@ func migrations() []*gormigrate.Migration {
 
 const migrationsTable = "migrations"
 
+// newMigrator runs steps in one transaction: the one that db is, or one of its own.
 func newMigrator(db *gorm.DB, steps []*gormigrate.Migration) *gormigrate.Gormigrate {
+	_, inside := db.Statement.ConnPool.(gorm.TxCommitter)
 	return gormigrate.New(db, &gormigrate.Options{
 		TableName: migrationsTable, IDColumnName: "id", IDColumnSize: 255,
-		UseTransaction: true, ValidateUnknownMigrations: true,
+		UseTransaction: !inside, ValidateUnknownMigrations: true,
 	}, steps)
 }
 
