@@ -54,7 +54,7 @@ var table = map[string][]string{
 	"internal/cli":         {"platform"},
 	"internal/web":         {"platform", "platform/app", "platform/account", "internal/web/api", "internal/web/console", "internal/web/openapi", "internal/web/request", "ui"},
 	"internal/web/api":     {"platform", "platform/app", "platform/hook", "platform/account", "platform/observe", "platform/plan", "internal/web/openapi", "internal/web/request"},
-	"internal/web/console": {"platform", "platform/app", "platform/account", "platform/observe", "platform/plan", "internal/web/request", "ui"},
+	"internal/web/console": {"platform", "platform/app", "platform/account", "platform/observe", "platform/plan", "internal/web/openapi", "internal/web/request", "ui"},
 	"internal/web/openapi": {},
 	"internal/web/request": {"platform"},
 	"ui":                   {},

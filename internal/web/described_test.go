@@ -33,7 +33,7 @@ var (
 
 const documentURL = "https://lugsail.test/openapi.json"
 
-func theDescription(t *testing.T, s *Server) *description {
+func theDescription(t testing.TB, s *Server) *description {
 	t.Helper()
 	describeOnce.Do(func() {
 		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(s.reference.document))
@@ -260,5 +260,30 @@ func TestA75_TheDescriptionTellsNothingOfThisServer(t *testing.T) {
 	}
 	if !json.Valid([]byte(got)) {
 		t.Error("the document is no JSON")
+	}
+}
+
+func TestReference_ShowsEveryOperationToPeople(t *testing.T) {
+	r := newRig(t)
+	page := r.do(ask{path: "/docs/api", session: r.session}).want(t, http.StatusOK).body
+	for _, o := range r.server.reference.operations {
+		if !strings.Contains(page, `id="`+o.ID()+`"`) || !strings.Contains(page, "<code>"+o.Method()+" "+o.Path()+"</code>") {
+			t.Errorf("%s is not in the reference", o.Route)
+		}
+	}
+	for _, wanted := range []string{
+		`https://` + testHost + `/api/v1/apps/my-shop/scale`, "Authorization: Bearer $LUGSAIL_TOKEN", `href="#type-Deployment"`, `id="type-Deployment"`, "does_not_fit",
+	} {
+		if !strings.Contains(page, wanted) {
+			t.Errorf("the reference lacks %s", wanted)
+		}
+	}
+	for _, unwanted := range []string{"<script>", " style=", " onclick=", "http://", "//cdn"} {
+		if strings.Contains(page, unwanted) {
+			t.Errorf("the reference has %s", unwanted)
+		}
+	}
+	if account := r.do(ask{path: "/account", session: r.session}).body; !strings.Contains(account, `href="/docs/api"`) {
+		t.Error("the account's page does not lead to the reference")
 	}
 }

@@ -107,6 +107,7 @@ func pageRoutes(p *console.Console) []route {
 		{method: post, path: "/create", kind: page, action: manage, handler: p.CreateApp},
 		{method: get, path: "/activity", kind: page, action: read, handler: p.Activity},
 		{method: get, path: "/server", kind: page, action: read, handler: p.Server},
+		{method: get, path: "/docs/api", kind: page, action: read, handler: p.Reference},
 		{method: get, path: "/account", kind: page, action: own, handler: p.Account},
 		{method: post, path: "/account/password", kind: page, action: own, handler: p.AccountPassword},
 		{method: post, path: "/account/tokens", kind: page, action: own, handler: p.TokenCreate},

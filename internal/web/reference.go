@@ -16,6 +16,7 @@ import (
 // reference is the description of the API, made once from the routes and what package api says of them.
 type reference struct {
 	operations []openapi.Operation
+	pages      openapi.Reference
 	document   []byte
 	tag        string          // ETag
 	streamed   map[string]bool // routes with a body that is not JSON
@@ -32,14 +33,15 @@ func describe(routes []route) (reference, error) {
 		operations[i].Access = access[o.Route]
 		streamed[o.Route] = len(o.Media) > 0
 	}
-	document, err := json.MarshalIndent(openapi.Document(openapi.Config{
+	config := openapi.Config{
 		Operations: operations, Problem: api.Problem, Enums: api.Enums(), Paths: api.Paths(), Shared: api.Shared, Groups: api.Groups(),
-	}), "", " ")
+	}
+	document, err := json.MarshalIndent(openapi.Document(config), "", " ")
 	if err != nil {
 		return reference{}, fmt.Errorf("describing the API: %w", err)
 	}
 	sum := sha256.Sum256(document)
-	return reference{operations: operations, document: document, tag: `"` + hex.EncodeToString(sum[:16]) + `"`, streamed: streamed}, nil
+	return reference{operations: operations, pages: openapi.ReferenceOf(config), document: document, tag: `"` + hex.EncodeToString(sum[:16]) + `"`, streamed: streamed}, nil
 }
 
 // openAPI answers GET /api/v1/openapi.json. Nobody needs to be known: it says what this program can do,

@@ -35,7 +35,7 @@ const (
 // rig is the whole server over a real store, a real account service and a real
 // application service. Deployments are only recorded: nothing walks them but the test.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string
 	store    *store.Store
 	accounts *account.Service
@@ -79,7 +79,7 @@ func (e *engine) Logs(ctx context.Context, _ string, _ int, follow bool, fn func
 
 func (e *engine) Capacity(context.Context) (int64, int, error) { return 4 << 30, 2, nil }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := newUnclaimedRig(t)
 	ctx := t.Context()
@@ -92,7 +92,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-func newUnclaimedRig(t *testing.T) *rig {
+func newUnclaimedRig(t testing.TB) *rig {
 	t.Helper()
 	dir := t.TempDir()
 	key, err := secret.LoadOrCreateKey(filepath.Join(dir, "key"))
@@ -288,7 +288,7 @@ func (a ask) request(ctx context.Context) *http.Request {
 	return req
 }
 
-func (a answer) decode(t *testing.T, v any) {
+func (a answer) decode(t testing.TB, v any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(a.body), v); err != nil {
 		t.Fatalf("answer %d is not JSON: %v\n%s", a.StatusCode, err, a.body)
@@ -302,7 +302,7 @@ func (a answer) code() string {
 	return p.Code
 }
 
-func (a answer) want(t *testing.T, status int) answer {
+func (a answer) want(t testing.TB, status int) answer {
 	t.Helper()
 	if a.StatusCode != status {
 		t.Fatalf("answer %d, want %d\n%s", a.StatusCode, status, a.body)
@@ -310,7 +310,7 @@ func (a answer) want(t *testing.T, status int) answer {
 	return a
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

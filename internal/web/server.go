@@ -18,6 +18,7 @@ import (
 
 	"github.com/lugsail/lugsail/internal/web/api"
 	"github.com/lugsail/lugsail/internal/web/console"
+	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/account"
@@ -81,7 +82,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	s.now, s.limits = deps.Now, newLimits(deps.Now)
 	pages, err := console.New(console.Config{
 		Apps: deps.Apps, Accounts: deps.Accounts, Version: config.Version,
-		Fingerprint: s.fingerprint, Now: deps.Now,
+		Fingerprint: s.fingerprint, Now: deps.Now, Reference: func() openapi.Reference { return s.reference.pages },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("preparing the console: %w", err)

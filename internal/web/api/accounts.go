@@ -49,10 +49,10 @@ func (a *API) appName(ctx context.Context, actor platform.Actor, id string) (str
 
 // AccountSetupBody is what POST /setup takes.
 type AccountSetupBody struct {
-	Token    string `json:"token"`
-	Email    string `json:"email"`
-	Password string `json:"password"`
-	Name     string `json:"name"` // of the API token
+	Token    string `json:"token" doc:"of the one-time link"`
+	Email    string `json:"email" example:"ada@example.com"`
+	Password string `json:"password" example:"a long sentence"`
+	Name     string `json:"name" doc:"of the API token" example:"laptop"`
 }
 
 // AccountSetup answers POST /setup: the first account, and a token for the client that made it.
@@ -70,9 +70,9 @@ func (a *API) AccountSetup(c echo.Context) error {
 
 // AccountLoginBody is what POST /login takes.
 type AccountLoginBody struct {
-	Email    string `json:"email"`
-	Password string `json:"password"`
-	Name     string `json:"name"`
+	Email    string `json:"email" example:"ada@example.com"`
+	Password string `json:"password" example:"a long sentence"`
+	Name     string `json:"name" doc:"of the API token" example:"laptop"`
 }
 
 // AccountLogin answers POST /login: a token named after the client.

@@ -82,8 +82,8 @@ func (a *API) AppsList(c echo.Context) error {
 
 // AppCreateBody is what POST /apps takes.
 type AppCreateBody struct {
-	Name string `json:"name"`
-	Plan string `json:"plan"`
+	Name string `json:"name" example:"my-shop"`
+	Plan string `json:"plan" example:"nano"`
 }
 
 // AppCreate answers POST /apps.
@@ -111,9 +111,9 @@ func (a *API) AppGet(c echo.Context) error {
 
 // AppConfigureBody is what PATCH /apps/ takes.
 type AppConfigureBody struct {
-	Plan         *string          `json:"plan"`
+	Plan         *string          `json:"plan" example:"micro"`
 	Health       *platform.Health `json:"health"`
-	DeployBranch *string          `json:"deploy_branch"`
+	DeployBranch *string          `json:"deploy_branch" example:"main"`
 }
 
 // AppConfigure answers PATCH /apps/:app.
@@ -129,7 +129,7 @@ func (a *API) AppConfigure(c echo.Context) error {
 
 // AppRenameBody is what POST /apps/ takes.
 type AppRenameBody struct {
-	Name string `json:"name"`
+	Name string `json:"name" example:"our-shop"`
 }
 
 // AppRename answers POST /apps/:app/rename.
@@ -148,7 +148,7 @@ func (a *API) AppRename(c echo.Context) error {
 
 // AppScaleBody is what PUT /apps/ takes.
 type AppScaleBody struct {
-	Scale platform.Scale `json:"scale"`
+	Scale platform.Scale `json:"scale" example:"web"`
 }
 
 // AppScale answers PUT /apps/:app/scale.
@@ -164,7 +164,7 @@ func (a *API) AppScale(c echo.Context) error {
 
 // AppDestroyBody is what DELETE /apps/ takes.
 type AppDestroyBody struct {
-	Confirm string `json:"confirm"`
+	Confirm string `json:"confirm" doc:"the app's name" example:"my-shop"`
 }
 
 // AppDestroy answers DELETE /apps/:app; the body repeats the name.

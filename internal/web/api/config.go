@@ -35,7 +35,7 @@ func (a *API) ConfigValues(c echo.Context) error {
 // ConfigChangeBody is what PATCH /apps/ takes.
 type ConfigChangeBody struct {
 	Set   map[string]string `json:"set"`
-	Unset []string          `json:"unset"`
+	Unset []string          `json:"unset" example:"OLD_NAME"`
 }
 
 // ConfigChange answers PATCH /apps/:app/config.

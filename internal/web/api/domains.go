@@ -52,7 +52,7 @@ func (a *API) DomainsList(c echo.Context) error {
 
 // DomainAddBody is what POST /apps/ takes.
 type DomainAddBody struct {
-	Host string `json:"host"`
+	Host string `json:"host" example:"shop.example.com"`
 }
 
 // DomainAdd answers POST /apps/:app/domains.

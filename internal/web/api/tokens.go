@@ -62,10 +62,10 @@ const maxTokenDays = 3650
 
 // TokenCreateBody is what POST /tokens. The secret is in this answer and nowhere else takes.
 type TokenCreateBody struct {
-	Name        string           `json:"name"`
+	Name        string           `json:"name" example:"ci"`
 	Scopes      []platform.Scope `json:"scopes"`
-	App         string           `json:"app"`
-	ExpiresDays int              `json:"expires_days"`
+	App         string           `json:"app" doc:"only this app; empty: every app" example:"my-shop"`
+	ExpiresDays int              `json:"expires_days" doc:"0 means 90 days"`
 }
 
 // TokenCreate answers POST /tokens. The secret is in this answer and nowhere else.

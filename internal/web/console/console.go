@@ -17,6 +17,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/account"
@@ -30,6 +31,7 @@ type Config struct {
 	Version     string
 	Fingerprint func(context.Context) string // of the internal CA, SHA-256 in hex; "" when unknown
 	Now         func() time.Time
+	Reference   func() openapi.Reference // of the API
 }
 
 // Console holds the page handlers.
@@ -39,6 +41,7 @@ type Console struct {
 	version     string
 	fingerprint func(context.Context) string
 	now         func() time.Time
+	reference   func() openapi.Reference
 	assets      *assets
 	pages       map[string]*template.Template
 }
@@ -47,7 +50,7 @@ type Console struct {
 func New(config Config) (*Console, error) {
 	c := &Console{
 		apps: config.Apps, accounts: config.Accounts, version: config.Version,
-		fingerprint: config.Fingerprint, now: config.Now,
+		fingerprint: config.Fingerprint, now: config.Now, reference: config.Reference,
 	}
 	var err error
 	if c.assets, err = loadAssets(); err != nil {

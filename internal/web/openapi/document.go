@@ -44,7 +44,7 @@ func Document(c Config) Object {
 		"openapi": "3.1.0",
 		"info": Object{
 			"title": "Lugsail", "version": "1", "summary": "Apps on a server of your own",
-			"description": about,
+			"description": strings.Join(about, " "),
 		},
 		"servers":    []any{Object{"url": "/", "description": "the server that gave this document"}},
 		"tags":       tags,
@@ -53,11 +53,16 @@ func Document(c Config) Object {
 	}
 }
 
-const about = "Send a token in the header Authorization: Bearer lgs_…; make one with `lugsail tokens create` or in the console under Account. " +
-	"Bodies are JSON, and a field that a request does not know is refused. Every error is application/problem+json with a stable code, a sentence of what happened and one of what to do. " +
-	"Work that takes long answers 202 with its deployment. A list that can grow takes limit and cursor, and gives the cursor of its next page as next, null at the end. " +
-	"A POST with the header Idempotency-Key is done once: the same key and body get the same answer again for 24 hours. " +
-	"The headers RateLimit-Limit, RateLimit-Remaining and RateLimit-Reset tell how many requests are left and in how many seconds all are there again."
+// about says what holds for every operation.
+var about = []string{
+	"Send a token in the header Authorization: Bearer lgs_…; `lugsail tokens create` makes one, and so does the console under Account.",
+	"Bodies are JSON, and a field that a request does not know is refused.",
+	"Every error is application/problem+json with a stable code, a sentence of what happened and one of what to do.",
+	"Work that takes long answers 202 with its deployment.",
+	"A list that can grow takes limit and cursor, and gives the cursor of its next page as next, null at the end.",
+	"A POST with the header Idempotency-Key is done once: the same key and body get the same answer again for 24 hours.",
+	"The headers RateLimit-Limit, RateLimit-Remaining and RateLimit-Reset tell how many requests are left, and in how many seconds all are there again.",
+}
 
 func schemes() Object {
 	return Object{
