@@ -44,7 +44,7 @@ var (
 var expected = map[string]row{
 	"GET /healthz": open, "GET /ca.crt": open, "GET /robots.txt": open, "GET /assets/:file": open, "GET /api/v1/openapi.json": open,
 	"GET /docs/api": pageRead,
-	"GET /git/*": open, "POST /git/*": open, // git's own handler asks for the token
+	"GET /git/*":    open, "POST /git/*": open, // git's own handler asks for the token
 	"GET /setup/:token": open, "POST /setup/:token": open, "GET /recover/:token": open, "POST /recover/:token": open,
 	"GET /login": open, "POST /login": open, "POST /api/v1/login": open, "POST /api/v1/setup": open,
 
