@@ -106,7 +106,6 @@ var homes = map[string][]string{
 	"github.com/distribution/reference":          {"internal/registry", "internal/cnb", "internal/docker", "internal/dockerfile"},
 	"github.com/opencontainers/":                 {"internal/docker", "internal/cnb", "internal/dockerfile", "internal/registry"},
 	"github.com/klauspost/compress/":             {"internal/archive"},
-	"github.com/go-git/go-git/":                  {"internal/cli"},
 	"github.com/sirupsen/logrus":                 {"internal/registry"},
 	"github.com/caddyserver/":                    {"internal/proxy"},
 	"github.com/mholt/acmez/":                    {"internal/proxy"},

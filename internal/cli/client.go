@@ -239,6 +239,8 @@ func kindOf(status int) platform.Kind {
 		return platform.NotFound
 	case http.StatusConflict:
 		return platform.Conflict
+	case http.StatusInsufficientStorage:
+		return platform.NoRoom
 	case http.StatusUnauthorized:
 		return platform.Unauthenticated
 	case http.StatusForbidden:

@@ -2,8 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 
@@ -13,21 +16,73 @@ import (
 )
 
 func (p *program) deploy() *cobra.Command {
-	var detach bool
+	var detach, pushed bool
 	c := &cobra.Command{
-		Use: "deploy [APP]", Short: "Deploy the newest pushed commit again", Args: p.appArg, ValidArgsFunction: p.completeApp,
-		Long: "Deploy the newest commit that was pushed, once more.\n\nNew commits deploy by themselves when they are pushed: git push lugsail main",
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use: "deploy [FOLDER | ARCHIVE]", Short: "Deploy a folder, an archive, or the newest push again", Args: args(0, 1),
+		Long: "Send a folder and deploy it, without git:  lugsail deploy .\n" +
+			"What .gitignore and .lugsailignore name is left out, and .git and node_modules always.\n" +
+			"A zip, tar, tar.gz or tar.zst archive is sent as it is:  lugsail deploy app.zip\n\n" +
+			"Without a folder, the newest commit that was pushed is deployed once more.\n" +
+			"New commits deploy by themselves when they are pushed:  git push lugsail main",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && p.namesApp(args[0]) {
+				p.app, args = args[0], nil
+			}
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
 				return err
 			}
-			p.mentionUnpushed(cmd.Context())
-			return p.start(cmd.Context(), c, name, http.MethodPost, path(name, "deployments"), struct{}{}, detach)
+			if len(args) == 1 {
+				return p.deployPath(cmd.Context(), c, name, args[0], detach)
+			}
+			return p.deployAgain(cmd.Context(), c, name, pushed, detach)
 		},
 	}
 	detachFlag(c, &detach)
+	c.Flags().BoolVar(&pushed, "pushed", false, "the newest push, also when something else was deployed since")
 	return c
+}
+
+// namesApp reports whether a word is the name of an app rather than a place on this computer.
+func (p *program) namesApp(word string) bool {
+	_, err := os.Stat(word)
+	return err != nil && p.app == "" && platform.ValidateAppName(word) == nil
+}
+
+// deployPath sends a folder or an archive.
+func (p *program) deployPath(ctx context.Context, c *client, name, at string, detach bool) error {
+	info, err := os.Stat(at)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return usagef("There is no file or folder %q. This folder is deployed by: lugsail deploy .", at)
+	case err != nil:
+		return unreadableFile(at, err)
+	case info.IsDir():
+		return p.sendFolder(ctx, c, name, at, detach)
+	}
+	return p.sendFile(ctx, c, name, "uploads", at, detach)
+}
+
+// deployAgain deploys the newest push once more. When something newer came another way, that is
+// hardly what is meant.
+func (p *program) deployAgain(ctx context.Context, c *client, name string, pushed, detach bool) error {
+	var answer struct{ Deployments []deployment }
+	_, _ = c.call(ctx, http.MethodGet, path(name, "deployments"), nil, &answer) // what is wrong, the deployment says, too
+	for _, d := range answer.Deployments {
+		if pushed || d.Origin == string(platform.OriginGit) || d.Origin == string(platform.OriginRemote) {
+			break
+		}
+		if d.State == "live" && d.Origin != "" {
+			return platform.Errorf(platform.Conflict, "not_pushed", "What was deployed last was no push: %s.", clean(d.Cause)).
+				WithHint("This folder: lugsail deploy .   The newest push all the same: lugsail deploy --pushed")
+		}
+	}
+	p.mentionUnpushed(ctx)
+	err := p.start(ctx, c, name, http.MethodPost, path(name, "deployments"), struct{}{}, detach)
+	if e := platform.AsError(err); err != nil && e.Code == "nothing_pushed" {
+		return e.WithHint("%s Or send this folder without git: lugsail deploy .", e.Hint)
+	}
+	return err
 }
 
 // mentionUnpushed tells a person who changed something in the folder and expects it to be deployed.

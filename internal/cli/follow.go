@@ -15,10 +15,18 @@ import (
 
 // start asks for a deployment and follows it to its end.
 func (p *program) start(ctx context.Context, c *client, name, method, at string, body any, detach bool) error {
-	var answer struct{ Deployment *deployment }
-	raw, err := c.call(ctx, method, at, body, &answer)
+	raw, err := c.call(ctx, method, at, body, nil)
 	if err != nil {
 		return err
+	}
+	return p.started(ctx, c, name, raw, detach)
+}
+
+// started follows what an answer says has begun.
+func (p *program) started(ctx context.Context, c *client, name string, raw json.RawMessage, detach bool) error {
+	var answer struct{ Deployment *deployment }
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
 	}
 	if answer.Deployment == nil {
 		return p.nothing(ctx, c, name, raw)

@@ -51,6 +51,7 @@ type deployment struct {
 	Kind        string     `json:"kind"`
 	State       string     `json:"state"`
 	Cause       string     `json:"cause"`
+	Origin      string     `json:"origin"`
 	Commit      string     `json:"commit"`
 	CommitTitle string     `json:"commit_title"`
 	FromRelease int        `json:"from_release"`

@@ -61,6 +61,7 @@ func Enums() map[reflect.Type][]string {
 		reflect.TypeFor[platform.DeploymentKind]():  {"push", "rollback", "config", "scale", "destroy"},
 		reflect.TypeFor[platform.DeploymentState](): {"waiting", "running", "live", "failed", "cancelled", "replaced"},
 		reflect.TypeFor[platform.StepName]():        {"fetch", "build", "release", "release-command", "start", "health", "switch", "retire"},
+		reflect.TypeFor[platform.Origin]():          {"", "git", "remote", "upload", "image"},
 		reflect.TypeFor[platform.StepState]():       {"waiting", "running", "done", "failed", "skipped", "undone"},
 		reflect.TypeFor[platform.DeliveryOutcome](): {"received", "deployed", "ignored", "ping", "refused", "failed", "repeated"},
 		reflect.TypeFor[platform.ReplicaState]():    {"created", "running", "restarting", "exited", "paused"},

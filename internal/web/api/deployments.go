@@ -23,6 +23,7 @@ type Deployment struct {
 	Commit      string                   `json:"commit"`
 	CommitTitle string                   `json:"commit_title"`
 	Branch      string                   `json:"branch"`
+	Origin      platform.Origin          `json:"origin" doc:"where its source came from; empty where there is none"`
 	FromRelease int                      `json:"from_release"`
 	Release     int                      `json:"release"`
 	Failure     *Failure                 `json:"failure"`
@@ -54,7 +55,7 @@ type Step struct {
 func deploymentBody(d platform.Deployment) Deployment {
 	body := Deployment{
 		Number: d.Number, Kind: d.Kind, State: d.State, Cause: d.Cause,
-		Commit: d.Source.Commit, CommitTitle: d.Source.Title, Branch: d.Source.Branch,
+		Commit: d.Source.Commit, CommitTitle: d.Source.Title, Branch: d.Source.Branch, Origin: d.Source.Origin(),
 		FromRelease: d.FromRelease, Release: d.Release, Actor: d.Actor, Via: d.Via, CancelAsked: d.CancelAsked,
 		CreatedAt: d.CreatedAt, StartedAt: d.StartedAt, EndedAt: d.EndedAt,
 		Steps: list(d.Steps, func(s platform.Step) Step {
