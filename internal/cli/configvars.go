@@ -160,7 +160,7 @@ func (p *program) configGet() *cobra.Command {
 			if !ok {
 				return noConfigVar(name, args[0])
 			}
-			return p.done(map[string]string{args[0]: v}, "%s\n", v)
+			return p.done(map[string]string{args[0]: v}, "%s\n", p.value(v))
 		},
 	}
 }

@@ -70,7 +70,7 @@ func (p *program) watch(ctx context.Context, c *client, name string, number int)
 			if err := json.Unmarshal([]byte(e.data), &l); err != nil {
 				return fmt.Errorf("reading an event: %w", err)
 			}
-			shown.line(clean(withoutTime(l.Line)))
+			shown.line(withoutTime(l.Line))
 		case "done":
 			raw = json.RawMessage(e.data)
 			if err := json.Unmarshal([]byte(e.data), &last); err != nil {
@@ -137,8 +137,8 @@ func (l *shownLog) line(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.quiet.Reset(quietTime)
-	l.p.progress("%s\n", text)
-	l.newest = append(l.newest, text)
+	l.p.progress("%s\n", l.p.painted(text))
+	l.newest = append(l.newest, clean(text))
 	l.newest = l.newest[max(0, len(l.newest)-2):]
 }
 

@@ -77,7 +77,7 @@ func (p *program) followLogs(cmd *cobra.Command, c *client, name string, query u
 			newest[who] = l.At
 		}
 		if p.json {
-			return json.NewEncoder(p.Stdout).Encode(json.RawMessage(e.data))
+			return writeJSON(p.Stdout, append([]byte(e.data), '\n'))
 		}
 		p.logLine(l)
 		return nil
@@ -85,5 +85,5 @@ func (p *program) followLogs(cmd *cobra.Command, c *client, name string, query u
 }
 
 func (p *program) logLine(l logLine) {
-	p.printf("%s %s: %s\n", l.At.Local().Format("2006-01-02 15:04:05"), l.Replica, clean(l.Text))
+	p.printf("%s %s: %s\n", l.At.Local().Format("2006-01-02 15:04:05"), l.Replica, p.painted(l.Text))
 }

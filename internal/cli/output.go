@@ -3,22 +3,13 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
 )
 
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
-
 func (p *program) printf(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.Stdout, format, args...) // a closed pipe ends the program by signal
+	_, _ = fmt.Fprintf(p.Stdout, format, fit(args)...) // a closed pipe ends the program by signal
 }
 
 // answer prints what the API answered, for programs or for people.
@@ -40,19 +31,6 @@ func (p *program) table(rows [][]string) {
 		_, _ = fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "\t"), "\t")) // flushed below
 	}
 	_ = w.Flush() // a closed pipe ends the program by signal
-}
-
-var escape = regexp.MustCompile(`\x1b\[[0-9;?]*[ -/]*[@-~]`)
-
-// clean keeps what others wrote from steering the terminal.
-func clean(s string) string {
-	s = escape.ReplaceAllString(s, "")
-	return strings.Map(func(r rune) rune {
-		if (r < ' ' && r != '\t') || r == 0x7f || (r >= 0x80 && r < 0xa0) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }
 
 func ago(t time.Time) string {
@@ -91,5 +69,5 @@ func memory(n int64) string {
 
 // note speaks to the person beside what a program may read from standard output.
 func (p *program) note(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.Stderr, format, args...) // a closed pipe ends the program by signal
+	_, _ = fmt.Fprintf(p.Stderr, format, fit(args)...) // a closed pipe ends the program by signal
 }

@@ -203,12 +203,12 @@ func show(w io.Writer, e *platform.Error, asJSON bool) {
 	if colours(w) {
 		red, dim, plain = "\x1b[31m", "\x1b[2m", "\x1b[0m"
 	}
-	_, _ = fmt.Fprintf(w, "%sError:%s %s\n", red, plain, e.Message) // there is no further place to complain
+	_, _ = fmt.Fprintf(w, "%sError:%s %s\n", red, plain, cleanText(e.Message)) // there is no further place to complain
 	if e.Err != nil && (e.Kind == platform.Internal || e.Kind == platform.Unavailable) {
-		_, _ = fmt.Fprintf(w, "%s       %v%s\n", dim, e.Err, plain)
+		_, _ = fmt.Fprintf(w, "%s       %v%s\n", dim, cleanText(e.Err.Error()), plain)
 	}
 	if e.Hint != "" {
-		_, _ = fmt.Fprintf(w, "→ %s\n", e.Hint)
+		_, _ = fmt.Fprintf(w, "→ %s\n", cleanText(e.Hint))
 	}
 }
 
