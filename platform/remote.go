@@ -32,7 +32,7 @@ func (r Remote) Host() string {
 // second look before it is shown, compared or handed to git.
 const maxRemote = 500
 
-var remotePath = regexp.MustCompile(`^(/[A-Za-z0-9._~+%@-]+)+/?$`)
+var remotePath = regexp.MustCompile(`^(/[\p{L}\p{N}._~+@ -]+)+/?$`)
 
 // ValidateRemote gives the address of a git repository in its one form: https, a host in lower
 // case, no credentials, no query. Errors: Invalid git_url_invalid, git_url_not_https or
@@ -69,7 +69,7 @@ func ValidateRemote(address string) (string, error) {
 }
 
 func badPath(u *url.URL) bool {
-	if !remotePath.MatchString(u.EscapedPath()) {
+	if !remotePath.MatchString(u.Path) {
 		return true
 	}
 	for part := range strings.SplitSeq(u.Path, "/") {
@@ -77,7 +77,7 @@ func badPath(u *url.URL) bool {
 			return true
 		}
 	}
-	return strings.ContainsFunc(u.Path, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' })
+	return false
 }
 
 // remoteHost takes addresses and names; whether the server may go there is asked elsewhere.
