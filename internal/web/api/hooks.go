@@ -62,13 +62,10 @@ func answerHook(c echo.Context, d platform.Delivery) error {
 	if d.Deployment > 0 {
 		answer.Deployment = &d.Deployment
 	}
-	switch d.Outcome {
-	case platform.DeliveryRefused:
+	if d.Outcome == platform.DeliveryRefused {
 		return platform.Errorf(platform.Invalid, "webhook_other_repository", "%s", d.Text).WithHint("Remove the webhook there, or bind the app to that repository.")
-	case platform.DeliveryDeployed:
-		return c.JSON(http.StatusAccepted, answer)
 	}
-	return c.JSON(http.StatusOK, answer)
+	return c.JSON(http.StatusAccepted, answer)
 }
 
 // onceIn reads headers that stand there once. One that comes twice is none.

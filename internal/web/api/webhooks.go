@@ -180,7 +180,7 @@ var webhookOperations = []openapi.Operation{
 	{
 		Route: "POST /api/v1/hooks/:id", Group: "Webhooks", Summary: "Receive what a Git host tells",
 		Notes: "For GitHub, GitLab, Gitea, Forgejo, Gogs and Bitbucket, which prove by a signature that they know the webhook's secret. " +
-			"Answers 200 when there is nothing to do, and says why.",
+			"The answer says what the delivery led to, also when there is nothing to do.",
 		Media:  []string{"application/json", "application/x-www-form-urlencoded"},
 		Status: http.StatusAccepted, Answer: HookAnswer{},
 		Errors: openapi.Codes{
