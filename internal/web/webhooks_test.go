@@ -97,7 +97,7 @@ func (w *webhook) github(event, body string) answer {
 }
 
 // outcome reads what a Git host is told.
-func (a answer) outcome(t *testing.T) (outcome string, deployment int, message string) {
+func (a answer) outcome(t testing.TB) (outcome string, deployment int, message string) {
 	t.Helper()
 	var got struct {
 		Outcome, Message string
