@@ -56,6 +56,15 @@ type ProxyStatus struct {
 	InFlight map[string]int `json:"in_flight"` // requests under way, by target id
 	Dead     []string       `json:"dead"`      // ids of targets that do not answer just now
 	Requests int64          `json:"requests"`  // served since the start
+
+	Certificates []CertificateStatus `json:"certificates"` // of names that want a public one
+}
+
+// CertificateStatus is how a name does that wants a certificate of a public authority.
+type CertificateStatus struct {
+	Host     string    `json:"host"`
+	NotAfter time.Time `json:"not_after"` // zero: it has none yet
+	Trouble  string    `json:"trouble"`   // of the last order, "" when that went well
 }
 
 // Domain is a host name that a person added to an app.

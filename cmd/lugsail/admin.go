@@ -40,6 +40,7 @@ func (c *control) runAdmin(ctx context.Context) error {
 	mux.HandleFunc("POST /setup-link", c.answerLink(c.setupLink))
 	mux.HandleFunc("POST /recover", c.answerLink(c.recoverLink))
 	mux.HandleFunc("POST /prepare", c.prepareForRoot)
+	mux.HandleFunc("POST /doctor", c.answerDoctor)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // its clients are on this machine and may repeat
 	defer stop()

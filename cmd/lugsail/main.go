@@ -32,7 +32,7 @@ func program() int {
 	defer letGo()
 	context.AfterFunc(ctx, letGo) // a second Ctrl-C ends what is stuck; a second SIGTERM must not cut a stop short
 	root := cli.New(cli.Deps{
-		Version: version, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv, Local: local,
+		Version: version, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv, Local: local, Doctor: examineHere,
 	})
 	for _, c := range serverCommands() {
 		c.GroupID = "server"

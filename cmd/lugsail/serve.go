@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -58,6 +59,8 @@ type control struct {
 	outside   *outbound.Guard
 	web       *web.Server
 	firewall  *firewall.Firewall
+	began     time.Time
+	checked   atomic.Pointer[error] // what the last daily check of the database found; nil: nothing
 	preparing chan struct{}
 	steps     steps
 }
@@ -74,7 +77,7 @@ func runServe(ctx context.Context, cfg config.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	c := &control{cfg: cfg, store: db, proxy: proxy.NewClient(cfg.ControlSocket()), preparing: make(chan struct{}, 1)}
+	c := &control{cfg: cfg, began: time.Now(), store: db, proxy: proxy.NewClient(cfg.ControlSocket()), preparing: make(chan struct{}, 1)}
 	if err := c.wire(); err != nil {
 		return err
 	}
@@ -153,6 +156,7 @@ func (c *control) wireDoors() (err error) {
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
+		Doctor: machineDoctor{c.cfg, c.engine, c},
 		Addresses: app.Addresses{
 			Hosts: c.cfg.AppHosts, Consoles: c.cfg.ConsoleHosts(), Port: c.cfg.HTTPSPort,
 			IPs: addresses(c.cfg), Private: c.cfg.Private(), Ours: c.ours,
@@ -282,6 +286,15 @@ func (c *control) hide(ctx context.Context, appID string) func(string) string {
 	return secret.Lines(c.secrets(ctx, appID))
 }
 
+// noteCheck keeps what a check of the database found, for who asks how the server is.
+func (c *control) noteCheck(err error) {
+	if err == nil {
+		c.checked.Store(nil)
+		return
+	}
+	c.checked.Store(&err)
+}
+
 // checkDaily looks over the whole database once a day. Apps go on whatever it finds, so it is
 // an event for people.
 func (c *control) checkDaily(ctx context.Context) error {
@@ -294,6 +307,9 @@ func (c *control) checkDaily(ctx context.Context) error {
 		case <-tick.C:
 		}
 		err := c.store.Check(ctx)
+		if ctx.Err() == nil {
+			c.noteCheck(err)
+		}
 		if err == nil || ctx.Err() != nil {
 			continue
 		}

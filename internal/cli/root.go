@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,8 @@ type Deps struct {
 	Env     func(string) string
 	// Local tells the console's address and the file of the CA's certificate, on a server itself; "" elsewhere.
 	Local func() (url, caFile string)
+	// Doctor checks the server up where this is its root; here is false elsewhere. It may be nil.
+	Doctor func(context.Context) (findings json.RawMessage, here bool, err error)
 }
 
 // program is one run of the command line.
@@ -111,7 +114,7 @@ func (p *program) appCommands() []*cobra.Command {
 		c.PersistentFlags().StringVarP(&p.app, "app", "a", "", "name of the app; otherwise a git remote of the folder tells it")
 		complete(c, "app", p.completeApps)
 	}
-	return append([]*cobra.Command{p.create(), p.apps(), p.plans()}, named...)
+	return append([]*cobra.Command{p.create(), p.apps(), p.plans(), p.doctor()}, named...)
 }
 
 func (p *program) accountCommands() []*cobra.Command {

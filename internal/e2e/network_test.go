@@ -2,14 +2,19 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestNetworkRules tries what a hacked app and a hostile build would try, from inside of them.
@@ -74,20 +79,44 @@ func newOutside(t *testing.T) outside {
 		ip("-n", name, "addr", "add", also+"/32", "dev", "lo")
 		ip("route", "add", also+"/32", "via", o.address)
 	}
-	for _, port := range []string{"25", "53", "80", "443", "587"} {
-		serve := exec.Command("ip", "netns", "exec", name, "git", "daemon", "--port="+port, "--base-path=/nonexistent", "--reuseaddr")
-		check(t, serve.Start())
-		t.Cleanup(func() { _ = serve.Process.Kill(); _ = serve.Wait() }) // it was ended on purpose
+	for _, port := range []int{25, 53, 80, 443, 587} {
+		serveInside(t, name, port)
 	}
-	eventually(t, 10*time.Second, func() bool {
-		for _, port := range []string{"25", "53", "80", "443", "587"} {
-			if c, err := net.DialTimeout("tcp", o.address+":"+port, time.Second); err != nil || c.Close() != nil {
-				return false
-			}
-		}
-		return true
-	}, func() string { return "the outside does not answer" })
 	return o
+}
+
+// serveInside takes connections on a port of a namespace.
+func serveInside(t *testing.T, name string, port int) {
+	t.Helper()
+	opened := make(chan error)
+	var l net.Listener
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		ns, err := os.Open("/run/netns/" + name)
+		if err == nil {
+			err = errors.Join(unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET), ns.Close())
+		}
+		if err == nil {
+			l, err = net.Listen("tcp4", fmt.Sprintf("0.0.0.0:%d", port))
+		}
+		opened <- err
+	}()
+	check(t, <-opened)
+	takeAll(t, l)
+}
+
+// takeAll takes every connection and ends it.
+func takeAll(t *testing.T, l net.Listener) {
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.Close()
+		}
+	}()
 }
 
 type network struct {
@@ -101,16 +130,7 @@ func (n *network) listen(t *testing.T, port int) {
 	t.Helper()
 	l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 	check(t, err)
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_ = c.Close()
-		}
-	}()
+	takeAll(t, l)
 }
 
 // ask lets the app "dialer" try something.
@@ -262,7 +282,9 @@ func (n *network) holds(t *testing.T, limit time.Duration) {
 	_, _, address, _ := n.replica(t, "other")
 	eventually(t, limit, func() bool {
 		return n.dial(t, "198.51.100.1", 19000) != "open" && n.dial(t, address, 8080) != "open" && n.dial(t, "169.254.169.254", 80) != "open"
-	}, func() string { return "the rules do not come back:\n" + n.server.must(t, n.server.dir, "iptables", "-S") })
+	}, func() string {
+		return "the rules do not come back:\n" + n.server.must(t, n.server.dir, "iptables", "-S")
+	})
 	n.open(t, n.outside.address, 443)
 	n.open(t, "198.51.100.1", httpPort)
 	n.server.wantPage(t, "other", "/", "Dialer")

@@ -114,10 +114,8 @@ func apparmor() error {
 	if err != nil {
 		return fmt.Errorf("asking the kernel about AppArmor: %w", err)
 	}
-	for _, p := range []string{"/usr/sbin/apparmor_parser", "/sbin/apparmor_parser"} {
-		if _, err := os.Stat(p); err == nil {
-			return nil
-		}
+	if parserThere() {
+		return nil
 	}
 	return platform.Errorf(platform.Invalid, "host_apparmor", "The kernel uses AppArmor, but the package apparmor is missing, so that no container can start.").
 		WithHint("apt-get install apparmor")

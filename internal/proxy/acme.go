@@ -34,6 +34,7 @@ type acme struct {
 	mu    sync.Mutex
 	life  context.Context // nil before start
 	names map[string]context.CancelFunc
+	fails map[string]string // by name: why the last order failed
 }
 
 // cachedCertificates bounds certmagic's memory.
@@ -44,7 +45,7 @@ func newACME(c Config) (*acme, error) {
 	a := &acme{
 		log:   log,
 		store: &certmagic.FileStorage{Path: filepath.Join(c.DataDir, "acme")},
-		names: make(map[string]context.CancelFunc),
+		names: make(map[string]context.CancelFunc), fails: make(map[string]string),
 		template: certmagic.ACMEIssuer{
 			CA: c.ACMEDirectory, Email: c.ACMEEmail, Agreed: true, Logger: log,
 			// Answers come from this process only; certmagic would otherwise also
@@ -82,6 +83,7 @@ func (a *acme) start(ctx context.Context, s sockets) {
 		Storage: a.store,
 		Logger:  a.log,
 		OCSP:    certmagic.OCSPConfig{DisableStapling: true},
+		OnEvent: a.hear,
 	})
 	a.issuer = certmagic.NewACMEIssuer(a.config, a.template)
 	a.config.Issuers = []certmagic.Issuer{a.issuer}
@@ -107,6 +109,7 @@ func (a *acme) follow(names []string) {
 		if !slices.Contains(names, name) {
 			cancel()
 			delete(a.names, name)
+			delete(a.fails, name)
 			a.cache.RemoveManaged([]certmagic.SubjectIssuer{{Subject: name}})
 		}
 	}

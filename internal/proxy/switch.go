@@ -199,6 +199,9 @@ func (s *Server) status() platform.ProxyStatus {
 		}
 	}
 	slices.Sort(st.Dead)
+	if s.certs.acme != nil {
+		st.Certificates = s.certs.acme.statuses()
+	}
 	return st
 }
 

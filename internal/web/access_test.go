@@ -17,27 +17,36 @@ var comers = []string{"nobody", "viewer", "read", "deploy", "foreign", "admin", 
 
 // row is what each comer is answered on a route: "in" when the handler was reached, else
 // the status: 303 is the way to the sign-in page.
-type row struct{ nobody, viewer, read, deploy, foreign, admin, session string }
+type row struct {
+	nobody, viewer, read, deploy, foreign, admin, session string
+	owners                                                bool // not for developers
+}
 
 func (r row) of(comer string) string {
 	if comer == "developer" {
-		return r.session // no route is for the owner alone
+		if r.owners {
+			return "403"
+		}
+		return r.session
 	}
 	return []string{r.nobody, r.viewer, r.read, r.deploy, r.foreign, r.admin, r.session}[slices.Index(comers, comer)]
 }
 
 var (
-	open = row{"in", "in", "in", "in", "in", "in", "in"}
+	open = row{"in", "in", "in", "in", "in", "in", "in", false}
 	// Tokens are for programs: on a page they are nobody.
-	pageRead    = row{"303", "in", "303", "303", "303", "303", "in"}
-	pageDo      = row{"303", "403", "303", "303", "303", "303", "in"}
-	apiRead     = row{"401", "in", "in", "in", "404", "in", "in"}
-	apiDeploy   = row{"401", "403", "403", "in", "404", "in", "in"}
-	apiManage   = row{"401", "403", "403", "403", "404", "in", "in"}
-	apiAny      = row{"401", "in", "in", "in", "in", "in", "in"}
-	apiAllApps  = row{"401", "in", "in", "in", "403", "in", "in"}
-	apiOwn      = row{"401", "in", "403", "403", "403", "in", "in"}
-	apiServerDo = row{"401", "403", "403", "403", "403", "in", "in"}
+	pageRead    = row{"303", "in", "303", "303", "303", "303", "in", false}
+	pageDo      = row{"303", "403", "303", "303", "303", "303", "in", false}
+	apiRead     = row{"401", "in", "in", "in", "404", "in", "in", false}
+	apiDeploy   = row{"401", "403", "403", "in", "404", "in", "in", false}
+	apiManage   = row{"401", "403", "403", "403", "404", "in", "in", false}
+	apiAny      = row{"401", "in", "in", "in", "in", "in", "in", false}
+	apiAllApps  = row{"401", "in", "in", "in", "403", "in", "in", false}
+	apiOwn      = row{"401", "in", "403", "403", "403", "in", "in", false}
+	apiServerDo = row{"401", "403", "403", "403", "403", "in", "in", false}
+	// For the owner alone.
+	pageOwner = row{"303", "403", "303", "303", "303", "303", "in", true}
+	apiOwner  = row{"401", "403", "403", "403", "403", "in", "in", true}
 )
 
 // expected has a row for every route. A route without one fails the test.
@@ -70,6 +79,8 @@ var expected = map[string]row{
 	"GET /api/v1/apps/:app/webhook/deliveries": apiRead, "GET /api/v1/apps/:app/webhook/deliveries/:id": apiRead,
 	"POST /api/v1/apps/:app/webhook/deliveries/:id/redeliver": apiDeploy,
 	"POST /api/v1/hooks/:id":                                  open, // the signature is asked for by the handler
+
+	"GET /api/v1/doctor": apiOwner, "GET /api/v1/apps/:app/doctor": apiRead, "GET /server/checkup": pageOwner, "GET /apps/:app/checkup": pageRead,
 
 	"POST /logout": pageRead, "GET /": pageRead, "GET /activity": pageRead, "GET /server": pageRead, "GET /account": pageRead,
 	"GET /create": pageDo, "POST /create": pageDo,

@@ -22,6 +22,7 @@ const (
 	manage  = platform.ActionManage
 	secrets = platform.ActionSecrets
 	own     = platform.ActionAccount
+	server  = platform.ActionServer
 )
 
 // list is every route there is. A test walks it with every kind of actor.
@@ -55,6 +56,7 @@ func apiRoutes(a *api.API) []route {
 		{method: post, path: "/api/v1/logout", kind: program, action: read, any: true, handler: a.AccountLogout},
 		{method: get, path: "/api/v1/account", kind: program, action: read, any: true, handler: a.AccountGet},
 		{method: get, path: "/api/v1/server", kind: program, action: read, any: true, handler: a.ServerInfo},
+		{method: get, path: "/api/v1/doctor", kind: program, action: server, handler: a.DoctorServer},
 		{method: get, path: "/api/v1/plans", kind: program, action: read, any: true, handler: a.PlansList},
 		{method: get, path: "/api/v1/events", kind: program, action: read, handler: a.EventsList},
 		{method: get, path: "/api/v1/tokens", kind: program, action: own, handler: a.TokensList},
@@ -90,6 +92,7 @@ func appRoutes(a *api.API) []route {
 		{method: post, path: app + "/domains", kind: program, action: manage, handler: a.DomainAdd},
 		{method: remove, path: app + "/domains/:host", kind: program, action: manage, handler: a.DomainRemove},
 		{method: get, path: app + "/events", kind: program, action: read, handler: a.EventsList},
+		{method: get, path: app + "/doctor", kind: program, action: read, handler: a.DoctorApp},
 	}
 }
 
@@ -107,6 +110,7 @@ func pageRoutes(p *console.Console) []route {
 		{method: post, path: "/create", kind: page, action: manage, handler: p.CreateApp},
 		{method: get, path: "/activity", kind: page, action: read, handler: p.Activity},
 		{method: get, path: "/server", kind: page, action: read, handler: p.Server},
+		{method: get, path: "/server/checkup", kind: page, action: server, handler: p.ServerCheckup},
 		{method: get, path: "/docs/api", kind: page, action: read, handler: p.Reference},
 		{method: get, path: "/account", kind: page, action: own, handler: p.Account},
 		{method: post, path: "/account/password", kind: page, action: own, handler: p.AccountPassword},
@@ -120,6 +124,7 @@ func appPageRoutes(p *console.Console) []route {
 	const app = "/apps/:app"
 	return []route{
 		{method: get, path: app, kind: page, action: read, handler: p.Overview},
+		{method: get, path: app + "/checkup", kind: page, action: read, handler: p.AppCheckup},
 		{method: get, path: app + "/deployments", kind: page, action: read, handler: p.Deployments},
 		{method: post, path: app + "/deployments", kind: page, action: bring, handler: p.Redeploy},
 		{method: get, path: app + "/deployments/:number", kind: page, action: read, handler: p.Deployment},

@@ -17,6 +17,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
@@ -96,7 +97,8 @@ type Conductor struct {
 	looks    map[string]time.Time // by app id: when the keeper will look at it
 	replaces sync.Map             // app id → *sync.Mutex: whoever changes what serves of an app holds it
 	backoff  backoff
-	gone     sync.Map // ids of replicas that are being ended on purpose
+	gone     sync.Map     // ids of replicas that are being ended on purpose
+	round    atomic.Int64 // when the keeper was last through, in nanoseconds; 0 before
 	tasks    sync.WaitGroup
 	base     context.Context // of Run; background work ends with it
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
+// keepEvery is how often all apps are looked at though nothing has told of a change.
+const keepEvery = 30 * time.Second
+
 // patience is how long the first table waits for apps that cannot be looked at, when others can.
 const patience = time.Minute
 
@@ -25,7 +28,7 @@ func (c *Conductor) Run(ctx context.Context) error {
 		return err
 	}
 	c.tasks.Go(func() { c.follow(ctx) })
-	look := time.NewTicker(orDefault(c.KeepEvery, 30*time.Second))
+	look := time.NewTicker(orDefault(c.KeepEvery, keepEvery))
 	defer look.Stop()
 	repeat := time.NewTicker(time.Second)
 	defer repeat.Stop()
@@ -200,7 +203,17 @@ func (c *Conductor) keepAll(ctx context.Context) {
 	for _, app := range apps {
 		c.keep(ctx, app.ID)
 	}
+	c.round.Store(c.now().UnixNano())
 	c.wakeAll(ctx)
+}
+
+// Keeps tells when the keeper was last through all apps, and how often that should be; a zero
+// time before the first.
+func (c *Conductor) Keeps() (last time.Time, every time.Duration) {
+	if at := c.round.Load(); at != 0 {
+		last = time.Unix(0, at)
+	}
+	return last, orDefault(c.KeepEvery, keepEvery)
 }
 
 // keep makes one app's replicas what the store says. When somebody else is at it, it comes again.

@@ -25,6 +25,7 @@ type Machine struct {
 	Backups      Backups
 	Keeper       Keeper
 	Systemd      bool // starts things here
+	Alone        bool // the control plane does not run: what only it knows is not known
 }
 
 // Engine is what the Docker Engine says of itself.

@@ -219,6 +219,8 @@ func name(n Name) Finding {
 
 func firewall(m Machine) []Finding {
 	switch f := m.Firewall; {
+	case m.Alone:
+		return nil
 	case f.Off:
 		return []Finding{warning("firewall", "The network rules are switched off: apps can reach this server's own services and each other.", "Switch them on: firewall: true in the settings, then: lugsail service restart")}
 	case f.Err != nil:
@@ -279,6 +281,9 @@ func certificate(c Certificate, now time.Time) Finding {
 
 func database(m Machine) []Finding {
 	d := m.Database
+	if m.Alone {
+		return nil
+	}
 	if d.Err != nil {
 		return []Finding{bad("database", "The database is damaged or does not answer: "+lastLine(d.Err.Error())+".", "The log says more: lugsail service logs. Do not delete anything; apps go on serving.")}
 	}

@@ -129,6 +129,16 @@ func TestExamine_EachFaultIsFound(t *testing.T) {
 	}
 }
 
+func TestExamine_AloneTellsOnlyWhatItKnows(t *testing.T) {
+	m := healthy()
+	m.Alone, m.Firewall, m.Database, m.Keeper, m.Certificates = true, Firewall{}, Database{}, Keeper{}, nil
+	for _, f := range Examine(m) {
+		if f.Level != LevelOK || f.Check == "firewall" || f.Check == "database" || f.Check == "keeper" {
+			t.Errorf("got %+v", f)
+		}
+	}
+}
+
 func TestHoles_LinesAreRepairedEachByItself(t *testing.T) {
 	fixed := []string{"1.2.8", "1.3.3", "1.4.0"}
 	for version, want := range map[string]bool{

@@ -10,12 +10,14 @@ import (
 
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/observe"
 )
 
 type overviewPage struct {
 	Timeline []moment
 	Replicas []replicaRow
 	Branch   string
+	Hints    []observe.Finding // what is wrong, and what to do
 }
 
 // moment is an entry of the timeline: a release, or a deployment that made none.
@@ -78,6 +80,7 @@ func (c *Console) overviewWith(e echo.Context, wrong error) error {
 	if replicas, err := c.apps.Replicas(ctx, actor, name); err == nil { // the state's sentence tells when the engine is away
 		page.Replicas = replicaRows(f.App.App, replicas)
 	}
+	page.Hints = c.hints(e, f)
 	f.Data = page
 	if wrong != nil {
 		return c.refuse(e, wrong, "overview", f)

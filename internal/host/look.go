@@ -1,0 +1,162 @@
+package host
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Disk is the room of a file system.
+type Disk struct {
+	ID                    [2]int32 // the same for two directories of one file system
+	Free, Total           uint64   // bytes, for everybody but root
+	FreeFiles, TotalFiles uint64   // 0 in total: as many as there is room for
+	ReadOnly              bool
+}
+
+// DiskOf measures the file system of a directory.
+func DiskOf(dir string) (Disk, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return Disk{}, fmt.Errorf("reading the free space of %s: %w", dir, err)
+	}
+	return Disk{
+		ID: s.Fsid.Val, Free: s.Bavail * uint64(s.Bsize), Total: s.Blocks * uint64(s.Bsize),
+		FreeFiles: s.Ffree, TotalFiles: s.Files, ReadOnly: s.Flags&unix.ST_RDONLY != 0,
+	}, nil
+}
+
+// Memory is that of the machine, in bytes.
+type Memory struct{ Total, Available, Swap uint64 }
+
+// MemoryOf reads it from a file such as /proc/meminfo.
+func MemoryOf(file string) (Memory, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return Memory{}, fmt.Errorf("reading the memory: %w", err)
+	}
+	var m Memory
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 2 {
+			continue
+		}
+		n, err := strconv.ParseUint(fields[1], 10, 64)
+		if err != nil {
+			continue
+		}
+		switch fields[0] {
+		case "MemTotal:":
+			m.Total = n << 10
+		case "MemAvailable:":
+			m.Available = n << 10
+		case "SwapTotal:":
+			m.Swap = n << 10
+		}
+	}
+	if m.Total == 0 {
+		return m, fmt.Errorf("reading the memory: %s names none", file)
+	}
+	return m, nil
+}
+
+// ClockSynced reports whether a time service keeps the kernel's clock right.
+func ClockSynced() bool {
+	var t unix.Timex
+	state, err := unix.Adjtimex(&t) // changes nothing: no mode is set
+	return err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0
+}
+
+// AppArmor tells whether the kernel enforces it, and whether the program is there that loads profiles.
+func AppArmor() (on, parser bool) {
+	text, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	on = err == nil && strings.TrimSpace(string(text)) == "Y"
+	return on, parserThere()
+}
+
+func parserThere() bool {
+	for _, p := range []string{"/usr/sbin/apparmor_parser", "/sbin/apparmor_parser"} {
+		if _, err := os.Stat(p); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// RestartNeeded reports whether updates of the system wait for one.
+func RestartNeeded() bool {
+	_, err := os.Stat("/run/reboot-required")
+	return err == nil
+}
+
+// Kernel is its version as its makers count: distributions add repairs and keep the number of
+// their first release in its name, and tell the true one elsewhere.
+func Kernel(root string) string {
+	if text, err := os.ReadFile(filepath.Join(root, "proc/version_signature")); err == nil { // Ubuntu: "Ubuntu 5.15.0-91.101-generic 5.15.131"
+		if fields := strings.Fields(string(text)); len(fields) > 2 {
+			return fields[2]
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(root, "proc/version"))
+	if err != nil {
+		return ""
+	}
+	if _, after, found := strings.Cut(string(text), " Debian "); found { // "… SMP PREEMPT_DYNAMIC Debian 6.1.119-1 (2024-11-22)"
+		if fields := strings.Fields(after); len(fields) > 0 && strings.Contains(fields[0], "-") {
+			return strings.Split(fields[0], "-")[0]
+		}
+	}
+	fields := strings.Fields(string(text)) // "Linux version 6.12.57 …"
+	if len(fields) < 3 {
+		return ""
+	}
+	return fields[2]
+}
+
+// maxChangelog bounds what is read of one, in bytes after unpacking.
+const maxChangelog = 16 << 20
+
+// Mentions reads the changelogs of packages once, and gives what tells whether one of them names a text.
+func Mentions(root string, packages ...string) func(text string) bool {
+	var all []byte
+	for _, name := range packages {
+		for _, file := range []string{"changelog.Debian.gz", "changelog.gz", "changelog.Debian.amd64.gz"} {
+			text, err := unpack(filepath.Join(root, "usr/share/doc", name, file))
+			if err == nil {
+				all = append(all, text...)
+			}
+		}
+	}
+	return func(text string) bool { return bytes.Contains(all, []byte(text)) }
+}
+
+func unpack(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(z, maxChangelog))
+}
+
+// Program is the path of a process's program; "" when it has gone or may not be looked at.
+func Program(pid int) string {
+	path, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(path, " (deleted)") // an upgrade has put another one there
+}
