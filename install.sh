@@ -18,6 +18,7 @@ Installs Lugsail, or upgrades it when it is there already.
   --base-domain-suffix NAME  wildcard DNS used without a domain (default: sslip.io)
   --http-port PORT           default 80
   --https-port PORT          default 443
+  --ssh-port PORT            for git over SSH, default 2222; "off" means none
   --data-dir DIRECTORY       default /var/lib/lugsail
   --run-dir DIRECTORY        default /run/lugsail
   --key-file FILE            default /etc/lugsail/master.key
@@ -120,7 +121,7 @@ options() {
 		*) given=no ;;
 		esac
 		case $name in
-		--domain | --acme-email | --acme-directory | --acme-roots | --public-ip | --base-domain-suffix | --http-port | --https-port | \
+		--domain | --acme-email | --acme-directory | --acme-roots | --public-ip | --base-domain-suffix | --http-port | --https-port | --ssh-port | \
 			--data-dir | --run-dir | --key-file | --docker-host | --registry-port | --app-pool | --build-subnet | --watch-seconds | --config | --log-dir | --bin)
 			if [ $given = no ]; then
 				[ $# -gt 1 ] || fail "$name needs a value." "./install.sh --help shows all options."
@@ -185,15 +186,23 @@ port_of() {
 	sed -n "s/^$1_port: *\"\{0,1\}\([0-9]*\).*/\1/p" "$config" 2>/dev/null | grep . || echo "$2"
 }
 
+# ssh_port_of prints the port of git over SSH, or "off".
+ssh_port_of() {
+	for s in $settings; do
+		case $s in --ssh-port=*) echo "${s#*=}" && return ;; esac
+	done
+	sed -n 's/^ssh_port: *"\{0,1\}\([0-9a-z]*\).*/\1/p' "$config" 2>/dev/null | grep . || echo 2222
+}
+
 # A port that is taken is worth saying before anything is built. Later the program names who holds it.
 check_ports() {
 	if [ -x "$BIN" ]; then return 0; fi
-	for port in "$(port_of http 80)" "$(port_of https 443)"; do
-		case $port in '' | *[!0-9]*) continue ;; esac
+	for port in "$(port_of http 80)" "$(port_of https 443)" "$(ssh_port_of)"; do
+		case $port in '' | 0 | *[!0-9]*) continue ;; esac
 		hex=$(printf '%04X' "$port")
 		if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v p=":$hex" '$4 == "0A" && substr($2, length($2) - 4) == p { found = 1 } END { exit !found }'; then
 			who=$( (ss -Hltnp "sport = :$port" 2>/dev/null || true) | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1 (process \2)/p' | head -n 1)
-			fail "Port $port is in use by ${who:-another program}." "Stop that program, or choose other ports: ./install.sh --http-port 8080 --https-port 8443"
+			fail "Port $port is in use by ${who:-another program}." "Stop that program, or choose other ports: ./install.sh --http-port 8080 --https-port 8443 --ssh-port 2223"
 		fi
 	done
 }
@@ -393,7 +402,8 @@ go_back() {
 # Where the firewall of the distribution is on, visitors would not get through.
 firewall() {
 	if command -v ufw >/dev/null 2>&1 && ufw status 2>/dev/null | grep -q '^Status: active'; then
-		for port in "$(port_of http 80)" "$(port_of https 443)"; do
+		for port in "$(port_of http 80)" "$(port_of https 443)" "$(ssh_port_of)"; do
+			case $port in '' | 0 | *[!0-9]*) continue ;; esac
 			if ufw status | grep -q "^$port\(/tcp\)\{0,1\} .*ALLOW"; then continue; fi # the owner's rule, or ours
 			if quietly ufw allow "$port/tcp" comment Lugsail; then say "${dim}Opened port $port in ufw.$plain"; fi
 		done

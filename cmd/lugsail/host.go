@@ -101,7 +101,7 @@ func checkHost(_ context.Context, m machine) error {
 	}
 	found := host.Check{
 		DataDir: m.config.DataDir, Dirs: m.directories(), Present: m.config.Instance != "",
-		Ports: []int{m.config.HTTPPort, m.config.HTTPSPort}, Own: own,
+		Ports: m.config.Ports(), Own: own,
 	}.Run()
 	if m.json {
 		problems := []*platform.Error{}
@@ -162,6 +162,9 @@ func setupHost(ctx context.Context, m machine) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := makeHostKey(m, c); err != nil {
+		return err
 	}
 	if c.Instance == "" {
 		c.Instance = platform.NewID()

@@ -158,7 +158,7 @@ func (c *control) wireDoors() (err error) {
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
 		Doctor: machineDoctor{c.cfg, c.engine, c},
 		Addresses: app.Addresses{
-			Hosts: c.cfg.AppHosts, Consoles: c.cfg.ConsoleHosts(), Port: c.cfg.HTTPSPort,
+			Hosts: c.cfg.AppHosts, Consoles: c.cfg.ConsoleHosts(), Port: c.cfg.HTTPSPort, SSHPort: c.cfg.SSHPort,
 			IPs: addresses(c.cfg), Private: c.cfg.Private(), Ours: c.ours,
 		},
 	}
@@ -170,6 +170,7 @@ func (c *control) wireDoors() (err error) {
 	c.git, err = gitserver.New(gitserver.Config{
 		Dir: filepath.Join(c.cfg.DataDir, "repositories"), SourcesDir: filepath.Join(c.cfg.DataDir, "sources"),
 		HookBinary: binary, HookSocket: filepath.Join(c.cfg.RunDir, hookSocket), Source: web.ClientIP, Console: web.AskedHost,
+		SSH:     gitserver.SSH{Address: c.cfg.SSHAddress(), HostKey: c.cfg.SSHHostKey()},
 		Outside: c.wayOut, Roots: c.cfg.FetchRoots,
 	}, door, door)
 	if err != nil {
@@ -178,7 +179,7 @@ func (c *control) wireDoors() (err error) {
 	c.web, err = web.New(web.Config{
 		Socket: c.cfg.ConsoleSocket(), SocketGID: proxyGroup(), Hosts: c.cfg.ConsoleHosts, Version: version, HSTS: c.cfg.CanACME(c.cfg.ConsoleHosts()[0]),
 	}, web.Deps{
-		Apps: c.apps, Accounts: c.accounts, Directory: c.store, Ready: c.store.Ping, CA: c.proxy.CA, Git: c.git, Onces: c.store, Log: slog.Default(),
+		Apps: c.apps, Accounts: c.accounts, Directory: c.store, Ready: c.store.Ping, CA: c.proxy.CA, Git: c.git, SSH: c.git.SSHFingerprint, Onces: c.store, Log: slog.Default(),
 	})
 	return err
 }

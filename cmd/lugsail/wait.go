@@ -97,6 +97,7 @@ func summary(ctx context.Context, m machine) error {
 		m.printf("             This machine only knows a private address of itself. If visitors reach it at another one,\n" +
 			"             say which: ./install.sh --public-ip ADDRESS\n")
 	}
+	tellSSH(m)
 	m.printf("First app    lugsail login && lugsail create my-app && git push lugsail main\n")
 	if !service.Systemd() {
 		start := m.service.Binary + " service start"

@@ -26,6 +26,7 @@ func path(name string, more ...any) string {
 
 func (p *program) create() *cobra.Command {
 	var size string
+	var ssh bool
 	c := &cobra.Command{
 		Use: "create NAME", Short: "Create an app", Args: args(1, 1),
 		Example: "  lugsail create my-shop\n  git push lugsail main",
@@ -39,7 +40,11 @@ func (p *program) create() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer.App.GitURL = c.repository(answer.App.GitURL)
+			address, err := c.remoteOf(answer.App, ssh)
+			if err != nil {
+				return err
+			}
+			answer.App.GitURL = address
 			added, worktree, err := p.addRemote(cmd.Context(), answer.App.GitURL)
 			if err != nil {
 				return err
@@ -48,6 +53,7 @@ func (p *program) create() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&size, "plan", "", "plan of each replica (see lugsail plans)")
+	c.Flags().BoolVar(&ssh, "ssh", false, "let the git remote lead there by SSH, with your key (see lugsail keys)")
 	complete(c, "plan", p.completePlan)
 	return c
 }
@@ -129,6 +135,8 @@ func (p *program) describe(a app) {
 		{"Address", a.URL},
 		{"Also at", strings.Join(others(a), ", ")},
 		{"Git", a.GitURL},
+		{"Git by SSH", a.SSHURL},
+		{"Branch", branchText(a.DeployBranch)},
 		{"Plan", a.Plan},
 		{"Replicas", a.scaleText()},
 	}

@@ -137,6 +137,9 @@ func (p *program) remoteApp(ctx context.Context) (base, name, by string) {
 			continue
 		}
 		b, n, ok := appAt(words[1])
+		if !ok {
+			b, n, ok = p.appOverSSH(words[1])
+		}
 		switch {
 		case !ok:
 		case words[0] == remote:

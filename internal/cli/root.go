@@ -107,7 +107,7 @@ func New(d Deps) *cobra.Command {
 
 func (p *program) appCommands() []*cobra.Command {
 	named := []*cobra.Command{
-		p.info(), p.deploy(), p.logs(), p.open(), p.ps(), p.scale(), p.config(), p.releases(), p.rollback(),
+		p.remote(), p.branch(), p.info(), p.deploy(), p.logs(), p.open(), p.ps(), p.scale(), p.config(), p.releases(), p.rollback(),
 		p.deployments(), p.cancel(), p.domains(), p.rename(), p.destroy(),
 	}
 	for _, c := range named {
@@ -118,7 +118,7 @@ func (p *program) appCommands() []*cobra.Command {
 }
 
 func (p *program) accountCommands() []*cobra.Command {
-	return []*cobra.Command{p.login(), p.logout(), p.tokens()}
+	return []*cobra.Command{p.login(), p.logout(), p.tokens(), p.keys()}
 }
 
 // WithoutJSON takes --json out of the help of commands that have nothing to print in it.

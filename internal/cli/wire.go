@@ -20,6 +20,7 @@ type app struct {
 	DeployBranch     string         `json:"deploy_branch"`
 	URL              string         `json:"url"`
 	GitURL           string         `json:"git_url"`
+	SSHURL           string         `json:"ssh_url"`
 	Hosts            []string       `json:"hosts"`
 	Status           word           `json:"status"`
 	Release          *release       `json:"release"`

@@ -34,6 +34,7 @@ type Config struct {
 	PublicIP     string // "" means the address that the default route leaves from
 	HTTPPort     int
 	HTTPSPort    int
+	SSHPort      int    // 0 means no git over SSH
 	ACME         string // directory URL; "" or "off" means the internal CA
 	ACMEEmail    string
 	ACMERoots    string // PEM file of roots to trust when speaking to the ACME directory; "" means the system's
@@ -66,6 +67,10 @@ func (c Config) AdminSocket() string { return filepath.Join(c.RunDir, "admin.soc
 
 // ProxyDir is the proxy's own part of the data: its table and certificates.
 func (c Config) ProxyDir() string { return filepath.Join(c.DataDir, "proxy") }
+
+// SSHHostKey is the file of the key by which SSH clients know this server again. It lies among the
+// data, because a server that comes back from a backup is the same one to them.
+func (c Config) SSHHostKey() string { return filepath.Join(c.DataDir, "ssh", "host_key") }
 
 // File is where these settings were read from, and where Write puts them.
 func (c Config) File() string { return c.file }

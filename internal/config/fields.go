@@ -43,6 +43,7 @@ var fields = []Field{
 	{"public_ip", "", "address that visitors reach this server at; empty means to find out", setIP, func(c Config) string { return c.PublicIP }},
 	port("http_port", "80", "port for HTTP", func(c *Config) *int { return &c.HTTPPort }),
 	port("https_port", "443", "port for HTTPS", func(c *Config) *int { return &c.HTTPSPort }),
+	{"ssh_port", "2222", `port for git over SSH; "off" or 0 means none`, setSSHPort, sshPortText},
 	{"acme_directory", "", `ACME directory for certificates; "off" means Lugsail's own CA; empty means Let's Encrypt where a domain is set`, setACME, func(c Config) string { return c.ACME }},
 	{"acme_email", "", "e-mail address for the ACME account", setEmail, func(c Config) string { return c.ACMEEmail }},
 	path("acme_roots", "", "PEM file of roots to trust when speaking to the ACME directory", func(c *Config) *string { return &c.ACMERoots }),

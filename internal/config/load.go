@@ -67,6 +67,8 @@ func (c *Config) settle() error {
 		return wrong("https_port", "http_port and https_port are both %d.", c.HTTPPort)
 	case c.RegistryPort == c.HTTPPort || c.RegistryPort == c.HTTPSPort:
 		return wrong("registry_port", "registry_port is %d, which is also the port for visitors.", c.RegistryPort)
+	case c.SSHPort != 0 && (c.SSHPort == c.HTTPPort || c.SSHPort == c.HTTPSPort || c.SSHPort == c.RegistryPort):
+		return wrong("ssh_port", "ssh_port is %d, which another setting has too.", c.SSHPort)
 	case c.AppPool.Overlaps(c.BuildSubnet):
 		return wrong("build_subnet", "app_pool (%s) and build_subnet (%s) share addresses.", c.AppPool, c.BuildSubnet)
 	case strings.HasPrefix(c.KeyFile, c.DataDir+"/"):

@@ -139,5 +139,5 @@ func (c Check) port(port int) error {
 		name = fmt.Sprintf("%s (process %d)", h.Name, h.PID)
 	}
 	return platform.Errorf(platform.Conflict, "host_port", "Port %d is in use by %s.", port, name).
-		WithHint("Stop that program, or choose other ports: --http-port 8080 --https-port 8443.")
+		WithHint("Stop that program, or choose other ports: --http-port 8080 --https-port 8443 --ssh-port 2223 (or off).")
 }

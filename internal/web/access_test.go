@@ -60,6 +60,8 @@ var expected = map[string]row{
 	"POST /api/v1/logout": apiAny, "GET /api/v1/account": apiAny, "GET /api/v1/server": apiAny, "GET /api/v1/plans": apiAny,
 	"GET /api/v1/apps": apiAny, "GET /api/v1/events": apiAllApps, "POST /api/v1/apps": apiServerDo,
 	"GET /api/v1/tokens": apiOwn, "POST /api/v1/tokens": apiOwn, "DELETE /api/v1/tokens/:id": apiOwn,
+	"GET /api/v1/keys": apiOwn, "POST /api/v1/keys": apiOwn, "DELETE /api/v1/keys/:id": apiOwn,
+	"POST /account/keys": pageRead, "POST /account/keys/:id/remove": pageRead,
 
 	"GET /api/v1/apps/:app": apiRead, "PATCH /api/v1/apps/:app": apiManage, "DELETE /api/v1/apps/:app": apiManage,
 	"POST /api/v1/apps/:app/rename": apiManage, "POST /apps/:app/rename": pageDo,

@@ -62,6 +62,9 @@ func apiRoutes(a *api.API) []route {
 		{method: get, path: "/api/v1/tokens", kind: program, action: own, handler: a.TokensList},
 		{method: post, path: "/api/v1/tokens", kind: program, action: own, handler: a.TokenCreate},
 		{method: remove, path: "/api/v1/tokens/:id", kind: program, action: own, handler: a.TokenRevoke},
+		{method: get, path: "/api/v1/keys", kind: program, action: own, handler: a.KeysList},
+		{method: post, path: "/api/v1/keys", kind: program, action: own, handler: a.KeyAdd},
+		{method: remove, path: "/api/v1/keys/:id", kind: program, action: own, handler: a.KeyRemove},
 		{method: get, path: "/api/v1/apps", kind: program, action: read, any: true, handler: a.AppsList},
 		{method: post, path: "/api/v1/apps", kind: program, action: manage, handler: a.AppCreate},
 	}
@@ -116,6 +119,8 @@ func pageRoutes(p *console.Console) []route {
 		{method: post, path: "/account/password", kind: page, action: own, handler: p.AccountPassword},
 		{method: post, path: "/account/tokens", kind: page, action: own, handler: p.TokenCreate},
 		{method: post, path: "/account/tokens/:id/revoke", kind: page, action: own, handler: p.TokenRevoke},
+		{method: post, path: "/account/keys", kind: page, action: own, handler: p.KeyAdd},
+		{method: post, path: "/account/keys/:id/remove", kind: page, action: own, handler: p.KeyRemove},
 		{method: post, path: "/account/sessions/:id/end", kind: page, action: own, handler: p.SessionEnd},
 	}
 }

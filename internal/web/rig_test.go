@@ -29,6 +29,7 @@ const (
 	localHost    = "console.localhost"
 	testEmail    = "ada@example.test"
 	testPassword = "correct horse battery"
+	testSSH      = "SHA256:hostkey"    // fingerprint of the SSH host key
 	canary       = "LGS-CANARY-7f3a9b" // the value of a config var; it may leave through few doors
 )
 
@@ -106,7 +107,7 @@ func newUnclaimedRig(t testing.TB) *rig {
 		Socket: filepath.Join(dir, "web.sock"), Hosts: func() []string { return []string{testHost, localHost} },
 		Version: "test",
 	}, Deps{
-		Apps: r.apps, Accounts: r.accounts, Directory: s, Ready: s.Ping, CA: testCA, Onces: s,
+		Apps: r.apps, Accounts: r.accounts, Directory: s, Ready: s.Ping, CA: testCA, SSH: func() string { return testSSH }, Onces: s,
 		Git: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "git "+r.URL.Path) }),
 		Log: slog.New(slog.DiscardHandler),
 	})

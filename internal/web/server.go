@@ -42,6 +42,7 @@ type Deps struct {
 	Ready     func(context.Context) error           // nil when the database answers
 	CA        func(context.Context) ([]byte, error) // root certificate of the internal CA, PEM
 	Git       http.Handler                          // answers under /git/
+	SSH       func() string                         // fingerprint of the host key of git over SSH; "" where there is none; nil: there is none
 	Onces     Onces                                 // remembers requests with an idempotency key
 	Log       *slog.Logger
 	Now       func() time.Time // nil means time.Now
@@ -54,19 +55,21 @@ type Server struct {
 	directory  Directory
 	ready      func(context.Context) error
 	ca         func(context.Context) ([]byte, error)
-	log        *slog.Logger
-	routes     []route
-	reference  reference
-	limits     *limits
-	onces      Onces
-	run        string // id of this run of the process
-	now        func() time.Time
-	pages      *console.Console
-	handler    http.Handler
-	claimed    atomic.Bool
-	bodyTime   time.Duration // for a client to send a body
-	stopping   context.Context
-	stop       context.CancelFunc
+
+	sshFingerprint func() string
+	log            *slog.Logger
+	routes         []route
+	reference      reference
+	limits         *limits
+	onces          Onces
+	run            string // id of this run of the process
+	now            func() time.Time
+	pages          *console.Console
+	handler        http.Handler
+	claimed        atomic.Bool
+	bodyTime       time.Duration // for a client to send a body
+	stopping       context.Context
+	stop           context.CancelFunc
 }
 
 // New makes a server; Run starts it.
@@ -80,9 +83,13 @@ func New(config Config, deps Deps) (*Server, error) {
 		deps.Now = time.Now
 	}
 	s.now, s.limits = deps.Now, newLimits(deps.Now)
+	s.sshFingerprint = deps.SSH
+	if deps.SSH == nil {
+		s.sshFingerprint = func() string { return "" }
+	}
 	pages, err := console.New(console.Config{
 		Apps: deps.Apps, Accounts: deps.Accounts, Version: config.Version,
-		Fingerprint: s.fingerprint, Now: deps.Now, Reference: func() openapi.Reference { return s.reference.pages },
+		Fingerprint: s.fingerprint, SSHFingerprint: s.sshFingerprint, Now: deps.Now, Reference: func() openapi.Reference { return s.reference.pages },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("preparing the console: %w", err)

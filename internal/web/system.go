@@ -40,7 +40,11 @@ func robots(c echo.Context) error {
 }
 
 func (s *Server) info(ctx context.Context) api.Server {
-	return api.Server{Version: s.config.Version, Hosts: s.config.Hosts(), CAFingerprint: s.fingerprint(ctx)}
+	server := api.Server{Version: s.config.Version, Hosts: s.config.Hosts(), CAFingerprint: s.fingerprint(ctx)}
+	if fingerprint := s.sshFingerprint(); fingerprint != "" {
+		server.SSH = &api.SSH{Fingerprint: fingerprint}
+	}
+	return server
 }
 
 // fingerprint is the SHA-256 of the CA's certificate, hex; "" when the proxy does not tell.

@@ -15,6 +15,7 @@ type Addresses struct {
 	Hosts    route.Hosts            // of an app, without those people added
 	Consoles []string               // host names of the console, the main one first
 	Port     int                    // of HTTPS; 443 is left out of URLs
+	SSHPort  int                    // of git over SSH; 0 means that there is none
 	IPs      []netip.Addr           // of this server; the first is for domain records
 	Private  bool                   // that one is reached from its own network only
 	Ours     func(host string) bool // names that no app may claim
@@ -48,4 +49,22 @@ func (a Addresses) hostsOf(name, asked string) []string {
 		hosts = slices.Insert(slices.Delete(hosts, i, i+1), 0, beside)
 	}
 	return hosts
+}
+
+// GitURL is the address of an app's repository by HTTPS, for whoever came to the console at asked.
+func (a Addresses) GitURL(name, asked string) string {
+	return a.ConsoleURL(asked) + "/git/" + name + ".git"
+}
+
+// SSHURL is the same by SSH; "" where there is none. Names below localhost are not known to every
+// computer's SSH client, and localhost itself is.
+func (a Addresses) SSHURL(name, asked string) string {
+	if a.SSHPort == 0 {
+		return ""
+	}
+	host := a.console(asked)
+	if strings.HasSuffix(host, ".localhost") {
+		host = "localhost"
+	}
+	return fmt.Sprintf("ssh://git@%s:%d/%s.git", host, a.SSHPort, name)
 }

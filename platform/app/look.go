@@ -18,6 +18,7 @@ type Overview struct {
 	Hosts   []string             // without scheme, the main one first; no domains that lead elsewhere
 	URL     string
 	GitURL  string
+	SSHURL  string // "" where there is no git over SSH
 	Health  observe.Word
 	Remote  *platform.Remote // the repository that it is bound to; nil when there is none
 	NoWeb   bool             // what serves has no web process: nothing answers at the URL
@@ -71,7 +72,7 @@ func (s *Service) overview(ctx context.Context, actor platform.Actor, app platfo
 	if err != nil {
 		return Overview{}, fmt.Errorf("reading domains: %w", err)
 	}
-	o := Overview{App: app, GitURL: s.Addresses.ConsoleURL(actor.Console) + "/git/" + app.Name + ".git"}
+	o := Overview{App: app, GitURL: s.Addresses.GitURL(app.Name, actor.Console), SSHURL: s.Addresses.SSHURL(app.Name, actor.Console)}
 	for _, d := range domains {
 		if s.leadsHere(d.Host) {
 			o.Hosts = append(o.Hosts, d.Host)

@@ -14,7 +14,7 @@ import (
 func Operations() []openapi.Operation {
 	return join(
 		accountOperations, serverOperations, doctorOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
-		releaseOperations, replicaOperations, domainOperations, eventOperations, tokenOperations,
+		releaseOperations, replicaOperations, domainOperations, eventOperations, tokenOperations, keyOperations,
 		sourceOperations, webhookOperations,
 	)
 }

@@ -65,6 +65,12 @@ type (
 	LogsAnswer struct {
 		Lines []platform.LogLine `json:"lines"`
 	}
+	KeysAnswer struct {
+		Keys []Key `json:"keys"`
+	}
+	KeyAnswer struct {
+		Key Key `json:"key"`
+	}
 	TokensAnswer struct {
 		Tokens []Token `json:"tokens"`
 	}

@@ -25,6 +25,13 @@ type Server struct {
 	ConsoleURL    string   `json:"console_url"`
 	Hosts         []string `json:"hosts"`
 	CAFingerprint string   `json:"ca_fingerprint"` // SHA-256 of the root certificate, hex; "" when it cannot be had
+	SSH           *SSH     `json:"ssh" doc:"git over SSH; null where there is none"`
+}
+
+// SSH is how git reaches the server by SSH.
+type SSH struct {
+	Port        int    `json:"port"`
+	Fingerprint string `json:"fingerprint" doc:"of the host key, as an SSH client shows it at the first visit"`
 }
 
 // API holds the handlers.
@@ -58,6 +65,9 @@ func list[In, Out any](in []In, body func(In) Out) []Out {
 func (a *API) ServerInfo(c echo.Context) error {
 	server := a.Server(c.Request().Context())
 	server.ConsoleURL = a.Apps.Addresses.ConsoleURL(request.Actor(c).Console)
+	if server.SSH != nil {
+		server.SSH.Port = a.Apps.Addresses.SSHPort
+	}
 	return c.JSON(http.StatusOK, server)
 }
 

@@ -26,6 +26,7 @@ type App struct {
 	Health           platform.Health   `json:"health"`
 	URL              string            `json:"url"`
 	GitURL           string            `json:"git_url"`
+	SSHURL           string            `json:"ssh_url" doc:"empty where there is no git over SSH"`
 	Hosts            []string          `json:"hosts"`
 	Status           observe.Word      `json:"status"`
 	Release          *Release          `json:"release"`
@@ -37,7 +38,7 @@ type App struct {
 func appBody(o app.Overview) App {
 	body := App{
 		ID: o.App.ID, Name: o.App.Name, State: o.App.State, Plan: o.App.Plan, Scale: scaleOf(o),
-		DeployBranch: o.App.DeployBranch, Source: sourceBody(o.Remote), Health: o.App.Health, URL: o.URL, GitURL: o.GitURL,
+		DeployBranch: o.App.DeployBranch, Source: sourceBody(o.Remote), Health: o.App.Health, URL: o.URL, GitURL: o.GitURL, SSHURL: o.SSHURL,
 		Hosts: append([]string{}, o.Hosts...), Status: o.Health, CreatedAt: o.App.CreatedAt, CreatedBy: o.App.CreatedBy,
 	}
 	if o.Release != nil {

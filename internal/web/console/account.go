@@ -17,7 +17,9 @@ type accountPage struct {
 	Sessions []platform.Session
 	Tokens   []tokenRow
 	Apps     []string // that a token may be bound to
-	Wrong    string   // which form was refused: "password" or "token"
+	Keys     []platform.SSHKey
+	SSH      sshFacts
+	Wrong    string // which form was refused: "password", "token" or "key"
 }
 
 type tokenRow struct {
@@ -39,6 +41,10 @@ func (c *Console) accountWith(e echo.Context, which string, wrong error) error {
 	if err := c.tokenRows(ctx, actor, &page); err != nil {
 		return err
 	}
+	if page.Keys, err = c.accounts.SSHKeys(ctx, actor); err != nil {
+		return err
+	}
+	page.SSH = c.sshFacts(actor)
 	f := frame{Title: "Account", Nav: "account", Data: page}
 	if wrong != nil {
 		return c.refuse(e, wrong, "account", f)

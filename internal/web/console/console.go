@@ -32,6 +32,8 @@ type Config struct {
 	Fingerprint func(context.Context) string // of the internal CA, SHA-256 in hex; "" when unknown
 	Now         func() time.Time
 	Reference   func() openapi.Reference // of the API
+
+	SSHFingerprint func() string // of the host key; "" where there is no git over SSH
 }
 
 // Console holds the page handlers.
@@ -42,6 +44,7 @@ type Console struct {
 	fingerprint func(context.Context) string
 	now         func() time.Time
 	reference   func() openapi.Reference
+	ssh         func() string // fingerprint of the host key
 	assets      *assets
 	pages       map[string]*template.Template
 }
@@ -50,7 +53,7 @@ type Console struct {
 func New(config Config) (*Console, error) {
 	c := &Console{
 		apps: config.Apps, accounts: config.Accounts, version: config.Version,
-		fingerprint: config.Fingerprint, now: config.Now, reference: config.Reference,
+		fingerprint: config.Fingerprint, now: config.Now, ssh: config.SSHFingerprint, reference: config.Reference,
 	}
 	var err error
 	if c.assets, err = loadAssets(); err != nil {
@@ -149,6 +152,8 @@ var notices = map[string]string{
 	"removed":    "Removed.",
 	"password":   "Your password is changed. All other browsers are signed out; tokens go on working.",
 	"recovered":  "Your password is set. All other browsers are signed out; tokens go on working: revoke those that you do not know.",
+	"key":        "The key is added. Git over SSH knows you by it from now on.",
+	"key-gone":   "The key no longer works.",
 	"revoked":    "The token no longer works.",
 	"ended":      "That browser is signed out.",
 	"signed-out": "You are signed out.",

@@ -14,6 +14,7 @@ type serverPage struct {
 	Capacity    *capacityBar
 	Offers      []plan.Offer
 	Fingerprint string
+	SSH         sshFacts
 }
 
 // Server answers GET /server: the machine, the plans, and the certificate to trust.
@@ -23,7 +24,7 @@ func (c *Console) Server(e echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := serverPage{Fingerprint: readable(c.fingerprint(ctx))}
+	page := serverPage{Fingerprint: readable(c.fingerprint(ctx)), SSH: c.sshFacts(actor)}
 	if offers, capacity, err := c.apps.Plans(ctx, actor); err == nil {
 		page.Capacity, page.Offers = drawCapacity(apps, offers, capacity), offers
 	}
