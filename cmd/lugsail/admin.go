@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -25,6 +26,16 @@ type linkAnswer struct {
 
 // runAdmin answers root on this machine: the socket's file mode is the lock.
 func (c *control) runAdmin(ctx context.Context) error {
+	return c.runAdminWith(ctx, func(mux *http.ServeMux) {
+		mux.HandleFunc("POST /setup-link", c.answerLink(c.setupLink))
+		mux.HandleFunc("POST /recover", c.answerLink(c.recoverLink))
+		mux.HandleFunc("POST /prepare", c.prepareForRoot)
+		mux.HandleFunc("POST /doctor", c.answerDoctor)
+		c.databaseHandlers(mux)
+	})
+}
+
+func (c *control) runAdminWith(ctx context.Context, handlers func(*http.ServeMux)) error {
 	path := c.cfg.AdminSocket()
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing the old socket: %w", err)
@@ -37,10 +48,7 @@ func (c *control) runAdmin(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("guarding the socket: %w", err), listener.Close())
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /setup-link", c.answerLink(c.setupLink))
-	mux.HandleFunc("POST /recover", c.answerLink(c.recoverLink))
-	mux.HandleFunc("POST /prepare", c.prepareForRoot)
-	mux.HandleFunc("POST /doctor", c.answerDoctor)
+	handlers(mux)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // its clients are on this machine and may repeat
 	defer stop()
@@ -104,12 +112,16 @@ func askAdmin(ctx context.Context, cfg config.Config, what, email string) (linkA
 
 // postAdmin sends a request to the running control plane.
 func postAdmin(ctx context.Context, cfg config.Config, path string) (*http.Response, error) {
+	return postAdminBody(ctx, cfg, path, nil)
+}
+
+func postAdminBody(ctx context.Context, cfg config.Config, path string, body io.Reader) (*http.Response, error) {
 	client := http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", cfg.AdminSocket())
 		},
 	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://admin/"+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://admin/"+path, body)
 	if err != nil {
 		return nil, err
 	}

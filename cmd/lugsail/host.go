@@ -139,7 +139,7 @@ func (m machine) directories() []host.Directory {
 
 // knownData takes a directory with our database in it for ours, with all that lies there.
 func knownData(c config.Config) []string {
-	if _, err := os.Stat(filepath.Join(c.DataDir, store.File)); err != nil {
+	if there, err := store.Exists(c.DataDir); err != nil || !there {
 		return nil
 	}
 	return []string{"*"}
@@ -169,7 +169,7 @@ func setupHost(ctx context.Context, m machine) error {
 	if c.Instance == "" {
 		c.Instance = platform.NewID()
 	}
-	return c.Write()
+	return writeSettings(c)
 }
 
 func prepareDocker(ctx context.Context, m machine) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
@@ -63,21 +62,28 @@ type control struct {
 	checked   atomic.Pointer[error] // what the last daily check of the database found; nil: nothing
 	preparing chan struct{}
 	steps     steps
+	key       store.Sealer
+	quit      func() // ends this run; whoever started it starts it anew
 }
 
 // runServe runs the control plane until ctx ends.
 func runServe(ctx context.Context, cfg config.Config) (err error) {
 	unix.Umask(0o022) // builds run as a user of their own and read what is laid out for them; what is secret names its mode
-	key, err := loadKey(cfg)
+	sc, err := storeConfig(cfg)
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, store.Config{Dir: cfg.DataDir, Key: key})
+	if err := sealPlain(cfg, sc); err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, sc)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	c := &control{cfg: cfg, began: time.Now(), store: db, proxy: proxy.NewClient(cfg.ControlSocket()), preparing: make(chan struct{}, 1)}
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	c := &control{cfg: cfg, began: time.Now(), key: sc.Key, quit: quit, store: db, proxy: proxy.NewClient(cfg.ControlSocket()), preparing: make(chan struct{}, 1)}
 	if err := c.wire(); err != nil {
 		return err
 	}
@@ -85,15 +91,6 @@ func runServe(ctx context.Context, cfg config.Config) (err error) {
 		return err
 	}
 	return c.run(ctx)
-}
-
-// loadKey reads the key that seals secrets. It makes one only where there is nothing sealed yet:
-// beside an existing database a missing key is a loss to be told, not to be papered over.
-func loadKey(cfg config.Config) (*secret.Key, error) {
-	if _, err := os.Stat(filepath.Join(cfg.DataDir, store.File)); errors.Is(err, fs.ErrNotExist) {
-		return secret.LoadOrCreateKey(cfg.KeyFile)
-	}
-	return secret.LoadKey(cfg.KeyFile)
 }
 
 // wire makes the parts, the inner ones first.
@@ -245,7 +242,7 @@ func (c *control) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
-		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "domains": c.apps.RunDomains,
+		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "copies": c.copyDaily, "database": c.watchDatabase, "domains": c.apps.RunDomains,
 		"firewall": c.runFirewall, "commands": c.apps.RunCommands,
 	} {
 		group.Go(func() error {

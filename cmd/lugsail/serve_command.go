@@ -15,7 +15,7 @@ func serveCommand() *cobra.Command {
 				return err
 			}
 			logTo(c.LogLevel)
-			return runServe(cmd.Context(), c)
+			return serveGuarded(cmd.Context(), c)
 		},
 	})
 }

@@ -68,9 +68,9 @@ func (s *settings) status() *cobra.Command {
 				return err
 			}
 			if asJSON(cmd) {
-				err = printJSON(cmd.OutOrStdout(), map[string]any{"running": running, "parts": parts})
-			} else {
-				err = printParts(cmd.OutOrStdout(), parts)
+				err = s.statusJSON(cmd, running, parts)
+			} else if err = printParts(cmd.OutOrStdout(), parts); err == nil {
+				err = s.whySafe(cmd)
 			}
 			if err == nil && !running {
 				return notRunning
@@ -78,6 +78,30 @@ func (s *settings) status() *cobra.Command {
 			return err
 		}),
 	}
+}
+
+func (s *settings) whySafe(cmd *cobra.Command) error {
+	c, err := s.load()
+	if err != nil {
+		return err
+	}
+	return printSafeMode(cmd.OutOrStdout(), c)
+}
+
+func (s *settings) statusJSON(cmd *cobra.Command, running bool, parts []service.PartStatus) error {
+	c, err := s.load()
+	if err != nil {
+		return err
+	}
+	crashes, err := service.ReadCrashes(c.RunDir, time.Now)
+	if err != nil {
+		return err
+	}
+	answer := map[string]any{"running": running, "parts": parts, "safe_mode": crashes.Safe()}
+	if crashes.Reason != nil {
+		answer["reason"] = crashes.Reason
+	}
+	return printJSON(cmd.OutOrStdout(), answer)
 }
 
 func printParts(out io.Writer, parts []service.PartStatus) error {

@@ -19,13 +19,13 @@ import (
 
 // serverCommands are those that work on the server itself.
 func serverCommands() []*cobra.Command {
-	all := []*cobra.Command{serveCommand(), proxyCommand(), serviceCommand(), hostCommand(), setupLinkCommand(), recoverCommand()}
+	all := []*cobra.Command{serveCommand(), proxyCommand(), serviceCommand(), hostCommand(), setupLinkCommand(), recoverCommand(), dbCommand()}
 	withoutJSON(all)
 	return all
 }
 
 // answers are the commands on the server that print something which programs want.
-var answers = []string{"setup-link", "recover", "service status", "host check", "host fingerprint", "host settings", "host summary"}
+var answers = []string{"setup-link", "recover", "service status", "host check", "host fingerprint", "host settings", "host summary", "db status", "db check", "db copy", "db copies", "db restore", "db migrate-to"}
 
 func withoutJSON(commands []*cobra.Command) {
 	for _, c := range commands {
@@ -47,6 +47,9 @@ func (s *settings) add(c *cobra.Command) *cobra.Command {
 	s.flags = c.PersistentFlags()
 	s.flags.StringVar(&s.file, "config", firstOf(os.Getenv("LUGSAIL_CONFIG"), config.DefaultFile), "file of the server's settings")
 	for _, f := range config.Fields() {
+		if f.Secret() {
+			continue // flags can be read by everybody on the machine
+		}
 		s.flags.String(f.Flag(), f.Default, f.Usage)
 		_ = s.flags.MarkHidden(f.Flag()) // exists: it was just made
 	}

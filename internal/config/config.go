@@ -29,6 +29,7 @@ type Config struct {
 	RunDir       string // sockets and pid files
 	LogDir       string // logs of the processes, where systemd does not keep them
 	KeyFile      string // the key that seals secrets; outside DataDir, so that a copy of DataDir tells none
+	Database     string // address of a PostgreSQL database, sealed in the file; "" means SQLite in DataDir
 	Domain       string // "" means names on .localhost and on the address
 	Suffix       string // a domain whose names a-b-c-d.SUFFIX resolve to the address a.b.c.d
 	PublicIP     string // "" means the address that the default route leaves from

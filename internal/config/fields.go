@@ -38,6 +38,7 @@ var fields = []Field{
 	path("run_dir", "/run/lugsail", "directory of sockets and pid files", func(c *Config) *string { return &c.RunDir }),
 	path("log_dir", "/var/log/lugsail", "directory of logs, where systemd does not keep them", func(c *Config) *string { return &c.LogDir }),
 	path("key_file", "/etc/lugsail/master.key", "file of the key that seals secrets", func(c *Config) *string { return &c.KeyFile }),
+	{"database", "", "address of a PostgreSQL database, postgres://…; empty means SQLite in data_dir. To change it: lugsail db migrate-to", setDatabase, func(c Config) string { return c.Database }},
 	host("domain", "", "domain of this server: apps answer on NAME.DOMAIN, the console on console.DOMAIN", func(c *Config) *string { return &c.Domain }),
 	host("base_domain_suffix", "sslip.io", "domain whose names a-b-c-d.SUFFIX resolve to a.b.c.d; used without a domain", func(c *Config) *string { return &c.Suffix }),
 	{"public_ip", "", "address that visitors reach this server at; empty means to find out", setIP, func(c Config) string { return c.PublicIP }},

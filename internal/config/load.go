@@ -54,6 +54,9 @@ func Load(s Sources) (Config, error) {
 			v = value{text, "the flag --" + f.Flag()}
 		}
 		if err := f.set(&c, v.text); err != nil {
+			if f.Secret() {
+				return Config{}, wrong(f.Name, "%s (from %s) %s.", f.Name, v.from, err)
+			}
 			return Config{}, wrong(f.Name, "%s is %q (from %s), but %s.", f.Name, v.text, v.from, err)
 		}
 	}
@@ -154,9 +157,12 @@ func (c Config) Write() error {
 	return atomicfile.Write(c.file, []byte(b.String()), 0o644)
 }
 
-// Setting is one setting's value as text, for showing.
+// Setting is one setting's value as text, for showing; a secret is hidden.
 func (c Config) Setting(name string) string {
 	for _, f := range fields {
+		if f.Name == name && f.Secret() {
+			return hidden(f.get(c))
+		}
 		if f.Name == name {
 			return f.get(c)
 		}

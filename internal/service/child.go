@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -43,7 +45,9 @@ func (s *Supervisor) start(part string) (*child, error) {
 	if part == Proxy {
 		var env []string
 		env, c.Files = environment(s.sockets)
-		c.Env = append(c.Env, env...)
+		c.Env = slices.DeleteFunc(append(c.Env, env...), func(kv string) bool {
+			return strings.HasPrefix(kv, "LUGSAIL_DATABASE=") // not the proxy's matter, and it has a password
+		})
 		if c.Attr.Credential, err = credential(s.config.ProxyUser); err != nil {
 			return nil, err
 		}

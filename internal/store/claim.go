@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"gorm.io/gorm"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -117,3 +118,12 @@ func (r *remote) heldBy(ctx context.Context, conn *pgx.Conn) error {
 
 var errTaken = platform.Errorf(platform.Unavailable, "database_taken", "Another Lugsail uses the database now, so this one takes no more changes.").
 	WithHint("Stop the other one, then run: lugsail service restart. Apps keep running.")
+
+// Claimed reports whether this process still has its PostgreSQL database for itself. Code
+// database_taken says that it never will again; others pass.
+func (s *Store) Claimed(ctx context.Context) error {
+	if s.remote == nil {
+		return nil
+	}
+	return s.write(ctx, "looking after the database", func(tx *gorm.DB) error { return tx.Exec("SELECT 1").Error })
+}

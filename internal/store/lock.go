@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -49,4 +50,16 @@ func (l *instanceLock) release() error {
 		return fmt.Errorf("unlocking: %w", err)
 	}
 	return nil
+}
+
+// Free reports whether no control plane uses the data directory; Conflict, code already_running, when one does.
+func Free(dir string) error {
+	if there, err := exists(dir); err != nil || !there {
+		return err
+	}
+	lock, err := lockInstance(filepath.Join(dir, lockName))
+	if err != nil {
+		return err
+	}
+	return lock.release()
 }

@@ -167,11 +167,19 @@ func (s *Server) trouble(err error, c echo.Context) {
 	}
 	status, e := request.Explain(err)
 	request.Log(s.log, c, status, e)
+	s.answer(c, status, e)
+}
+
+// answer tells a program by problem+json and a person by a page.
+func (s *Server) answer(c echo.Context, status int, e *platform.Error) {
+	var err error
 	path := c.Request().URL.Path
 	if strings.HasPrefix(path, "/api/") || path == healthPath {
 		err = request.WriteProblem(c, status, e)
 	} else {
-		s.recognize(c)
+		if s.identities != nil {
+			s.recognize(c)
+		}
 		err = s.pages.Trouble(c, status, e)
 	}
 	if err != nil {
