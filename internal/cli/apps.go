@@ -140,6 +140,9 @@ func (p *program) describe(a app) {
 		{"Plan", a.Plan},
 		{"Replicas", a.scaleText()},
 	}
+	if a.Source != nil {
+		rows = append(rows, []string{"Fetched from", a.Source.String()})
+	}
 	if r := a.Release; r != nil {
 		rows = append(rows, []string{"Release", fmt.Sprintf("v%d, %s, %s", r.Number, r.Cause, ago(r.CreatedAt))})
 	}

@@ -17,20 +17,30 @@ import (
 
 func (p *program) deploy() *cobra.Command {
 	var detach, pushed bool
+	var from fetched
 	c := &cobra.Command{
 		Use: "deploy [FOLDER | ARCHIVE]", Short: "Deploy a folder, an archive, or the newest push again", Args: args(0, 1),
 		Long: "Send a folder and deploy it, without git:  lugsail deploy .\n" +
 			"What .gitignore and .lugsailignore name is left out, and .git and node_modules always.\n" +
 			"A zip, tar, tar.gz or tar.zst archive is sent as it is:  lugsail deploy app.zip\n\n" +
 			"Without a folder, the newest commit that was pushed is deployed once more.\n" +
-			"New commits deploy by themselves when they are pushed:  git push lugsail main",
+			"New commits deploy by themselves when they are pushed:  git push lugsail main\n\n" +
+			"From a public repository:  lugsail deploy --git https://github.com/you/app.git\n" +
+			"Its newest commit, later:  lugsail deploy --pull   (by itself: lugsail webhooks on)",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && p.namesApp(args[0]) {
 				p.app, args = args[0], nil
 			}
+			fetch, err := from.wanted(cmd, args)
+			if err != nil {
+				return err
+			}
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if fetch {
+				return from.deploy(cmd.Context(), p, c, name, detach)
 			}
 			if len(args) == 1 {
 				return p.deployPath(cmd.Context(), c, name, args[0], detach)
@@ -39,6 +49,7 @@ func (p *program) deploy() *cobra.Command {
 		},
 	}
 	detachFlag(c, &detach)
+	from.flags(c)
 	c.Flags().BoolVar(&pushed, "pushed", false, "the newest push, also when something else was deployed since")
 	return c
 }

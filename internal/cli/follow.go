@@ -161,7 +161,10 @@ func withoutTime(line string) string {
 
 // outcome says how a deployment has ended; newest are the last lines that were shown of its log.
 func (p *program) outcome(ctx context.Context, c *client, name string, d deployment, raw json.RawMessage, newest []string) error {
-	if d.State != "live" && p.json {
+	if nothingNew(d) && !p.json {
+		return nil // the log has said so
+	}
+	if d.State != "live" && !nothingNew(d) && p.json {
 		return failed(d, name)
 	}
 	if p.json {

@@ -108,7 +108,7 @@ func New(d Deps) *cobra.Command {
 func (p *program) appCommands() []*cobra.Command {
 	named := []*cobra.Command{
 		p.remote(), p.branch(), p.info(), p.deploy(), p.logs(), p.open(), p.ps(), p.scale(), p.config(), p.releases(), p.rollback(),
-		p.deployments(), p.cancel(), p.domains(), p.rename(), p.destroy(),
+		p.deployments(), p.cancel(), p.domains(), p.source(), p.webhooks(), p.rename(), p.destroy(),
 	}
 	for _, c := range named {
 		c.PersistentFlags().StringVarP(&p.app, "app", "a", "", "name of the app; otherwise a git remote of the folder tells it")

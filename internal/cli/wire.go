@@ -21,6 +21,7 @@ type app struct {
 	URL              string         `json:"url"`
 	GitURL           string         `json:"git_url"`
 	SSHURL           string         `json:"ssh_url"`
+	Source           *source        `json:"source"`
 	Hosts            []string       `json:"hosts"`
 	Status           word           `json:"status"`
 	Release          *release       `json:"release"`
