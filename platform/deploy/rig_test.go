@@ -37,6 +37,7 @@ type rig struct {
 	proxy   *proxy
 	routes  *route.Service
 	c       *deploy.Conductor
+	fetch   deploy.Fetcher
 	stop    func() // ends the conductor and closes the store
 
 	mu      sync.Mutex
@@ -66,6 +67,7 @@ func (r *rig) start() {
 		Redact:    func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
 		Secrets:   func(context.Context, string) []string { return []string{"LGS-CANARY-secret"} },
 		Settle:    r.settle,
+		Fetch:     r.fetch,
 		Introduce: r.introduce,
 		KeepEvery: 100 * time.Millisecond, Now: time.Now,
 	}
