@@ -111,7 +111,7 @@ var homes = map[string][]string{
 	"github.com/mholt/acmez/":                    {"internal/proxy"},
 	"github.com/letsencrypt/":                    {"internal/acmetest"},
 	"go.uber.org/zap":                            {"internal/proxy"},
-	"github.com/coder/websocket":                 {"internal/proxy"},
+	"github.com/coder/websocket":                 {"internal/proxy", "internal/web", "internal/cli"},
 	"github.com/labstack/echo/":                  {"internal/web"},
 	"github.com/santhosh-tekuri/jsonschema/":     {"internal/web"},
 	"github.com/spf13/":                          {"internal/cli", "cmd/lugsail"},

@@ -65,6 +65,8 @@ var expected = map[string]row{
 
 	"GET /api/v1/apps/:app": apiRead, "PATCH /api/v1/apps/:app": apiManage, "DELETE /api/v1/apps/:app": apiManage,
 	"POST /api/v1/apps/:app/rename": apiManage, "POST /apps/:app/rename": pageDo,
+	"GET /api/v1/apps/:app/runs": apiRead, "POST /api/v1/apps/:app/runs": apiManage, "DELETE /api/v1/apps/:app/runs/:run": apiManage,
+	"GET /api/v1/apps/:app/runs/terminal": apiManage, "GET /api/v1/apps/:app/replicas/:replica/terminal": apiManage,
 	"PUT /api/v1/apps/:app/scale":  apiManage,
 	"GET /api/v1/apps/:app/config": apiRead, "PATCH /api/v1/apps/:app/config": apiManage, "GET /api/v1/apps/:app/config/values": apiManage,
 	"GET /api/v1/apps/:app/deployments": apiRead, "POST /api/v1/apps/:app/deployments": apiDeploy,

@@ -21,6 +21,7 @@ const (
 	bring   = platform.ActionDeploy
 	manage  = platform.ActionManage
 	secrets = platform.ActionSecrets
+	execute = platform.ActionRun
 	own     = platform.ActionAccount
 	server  = platform.ActionServer
 )
@@ -30,6 +31,7 @@ func (s *Server) list(a *api.API, p *console.Console, push http.Handler) []route
 	routes := s.systemRoutes(p)
 	routes = append(routes, apiRoutes(a)...)
 	routes = append(routes, appRoutes(a)...)
+	routes = append(routes, commandRoutes(a)...)
 	routes = append(routes, sourceRoutes(a, p)...)
 	routes = append(routes, pageRoutes(p)...)
 	routes = append(routes, appPageRoutes(p)...)
@@ -96,6 +98,17 @@ func appRoutes(a *api.API) []route {
 		{method: remove, path: app + "/domains/:host", kind: program, action: manage, handler: a.DomainRemove},
 		{method: get, path: app + "/events", kind: program, action: read, handler: a.EventsList},
 		{method: get, path: app + "/doctor", kind: program, action: read, handler: a.DoctorApp},
+	}
+}
+
+func commandRoutes(a *api.API) []route {
+	const app = "/api/v1/apps/:app"
+	return []route{
+		{method: get, path: app + "/runs", kind: program, action: read, handler: a.RunsList},
+		{method: post, path: app + "/runs", kind: program, action: execute, handler: a.RunCreate},
+		{method: remove, path: app + "/runs/:run", kind: program, action: execute, handler: a.RunStop},
+		{method: get, path: app + "/runs/terminal", kind: program, action: execute, stream: true, handler: a.RunTerminal},
+		{method: get, path: app + "/replicas/:replica/terminal", kind: program, action: execute, stream: true, handler: a.ExecTerminal},
 	}
 }
 

@@ -16,6 +16,7 @@ func Operations() []openapi.Operation {
 		accountOperations, serverOperations, doctorOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
 		releaseOperations, replicaOperations, domainOperations, eventOperations, tokenOperations, keyOperations,
 		sourceOperations, webhookOperations,
+		commandOperations,
 	)
 }
 
@@ -42,10 +43,12 @@ func join(lists ...[]openapi.Operation) []openapi.Operation {
 // Paths says what the names in paths mean.
 func Paths() map[string]string {
 	return map[string]string{
-		"app":    "the app's name",
-		"number": "the deployment's number",
-		"id":     "its id, as the list gives it",
-		"host":   "the domain",
+		"app":     "the app's name",
+		"number":  "the deployment's number",
+		"id":      "its id, as the list gives it",
+		"host":    "the domain",
+		"run":     "the run's name, run.k3f9 for example",
+		"replica": "the replica's name, web.1 for example",
 	}
 }
 

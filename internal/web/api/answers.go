@@ -62,6 +62,12 @@ type (
 	ReplicasAnswer struct {
 		Replicas []Replica `json:"replicas"`
 	}
+	RunsAnswer struct {
+		Runs []Run `json:"runs"`
+	}
+	RunAnswer struct {
+		Run Run `json:"run"`
+	}
 	LogsAnswer struct {
 		Lines []platform.LogLine `json:"lines"`
 	}

@@ -24,6 +24,8 @@ type App struct {
 	DeployBranch     string            `json:"deploy_branch"`
 	Source           *Source           `json:"source" doc:"the repository that it is bound to; null when it is not"`
 	Health           platform.Health   `json:"health"`
+	StopGrace        int               `json:"stop_grace" doc:"seconds that a replica has between SIGTERM and SIGKILL"`
+	HasWeb           bool              `json:"has_web" doc:"false when what serves has no web process, and nothing answers at the URL"`
 	URL              string            `json:"url"`
 	GitURL           string            `json:"git_url"`
 	SSHURL           string            `json:"ssh_url" doc:"empty where there is no git over SSH"`
@@ -39,6 +41,7 @@ func appBody(o app.Overview) App {
 	body := App{
 		ID: o.App.ID, Name: o.App.Name, State: o.App.State, Plan: o.App.Plan, Scale: scaleOf(o),
 		DeployBranch: o.App.DeployBranch, Source: sourceBody(o.Remote), Health: o.App.Health, URL: o.URL, GitURL: o.GitURL, SSHURL: o.SSHURL,
+		StopGrace: int(o.App.Grace().Seconds()), HasWeb: !o.NoWeb,
 		Hosts: append([]string{}, o.Hosts...), Status: o.Health, CreatedAt: o.App.CreatedAt, CreatedBy: o.App.CreatedBy,
 	}
 	if o.Release != nil {
@@ -62,6 +65,9 @@ func scaleOf(o app.Overview) platform.Scale {
 		return scale
 	}
 	for _, p := range o.Release.Processes {
+		if p.Type == platform.ReleaseProcess {
+			continue // it has no replicas
+		}
 		scale[p.Type] = o.App.Scale.Of(p.Type)
 	}
 	return scale
@@ -115,6 +121,7 @@ type AppConfigureBody struct {
 	Plan         *string          `json:"plan" example:"micro"`
 	Health       *platform.Health `json:"health"`
 	DeployBranch *string          `json:"deploy_branch" example:"main"`
+	StopGrace    *int             `json:"stop_grace" doc:"seconds that a replica has between SIGTERM and SIGKILL, 1 to 600; 0 means 30" example:"60"`
 }
 
 // AppConfigure answers PATCH /apps/:app.
@@ -124,7 +131,7 @@ func (a *API) AppConfigure(c echo.Context) error {
 		return err
 	}
 	ctx, actor, name := actorAnd(c)
-	d, err := a.Apps.Configure(ctx, actor, name, app.Settings{Plan: body.Plan, Health: body.Health, DeployBranch: body.DeployBranch})
+	d, err := a.Apps.Configure(ctx, actor, name, app.Settings{Plan: body.Plan, Health: body.Health, DeployBranch: body.DeployBranch, StopGrace: body.StopGrace})
 	return started(c, d, err)
 }
 
@@ -190,7 +197,7 @@ var appOperations = []openapi.Operation{
 	begins(openapi.Operation{
 		Route: "PATCH /api/v1/apps/:app", Group: "Apps", Summary: "Change an app's plan, health check or deploy branch",
 		Notes: "What is left out stays as it is. A new plan or health check brings a new release live.", Body: AppConfigureBody{},
-		Errors: openapi.Codes{409: "does_not_fit", 422: "plan_unknown branch_invalid health_path_invalid health_timeout_invalid"},
+		Errors: openapi.Codes{409: "does_not_fit", 422: "plan_unknown branch_invalid health_path_invalid health_timeout_invalid stop_grace_invalid"},
 	}),
 	{
 		Route: "POST /api/v1/apps/:app/rename", Group: "Apps", Summary: "Rename an app", Notes: "Its address and its git address change with the name.",
@@ -200,7 +207,7 @@ var appOperations = []openapi.Operation{
 	begins(openapi.Operation{
 		Route: "PUT /api/v1/apps/:app/scale", Group: "Apps", Summary: "Set the replicas of process types",
 		Notes: "Process types that are left out stay as they are.", Body: AppScaleBody{},
-		Errors: openapi.Codes{409: "does_not_fit", 422: "scale_empty scale_invalid scale_out_of_range process_unknown process_type_invalid"},
+		Errors: openapi.Codes{409: "does_not_fit", 422: "scale_empty scale_invalid scale_out_of_range scale_release scale_too_many process_unknown process_type_invalid"},
 	}),
 	begins(openapi.Operation{
 		Route: "DELETE /api/v1/apps/:app", Group: "Apps", Summary: "Destroy an app", Notes: "confirm repeats its name.",
