@@ -37,7 +37,7 @@ func (r *rig) terminals() (*enginetest.Fake, *http.Client) {
 
 // terminal is a client's end of a command.
 type terminal struct {
-	t    *testing.T
+	t    testing.TB
 	conn *websocket.Conn
 	out  map[byte]string
 	last map[string]any // the last text
