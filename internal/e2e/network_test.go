@@ -20,6 +20,7 @@ import (
 // TestNetworkRules tries what a hacked app and a hostile build would try, from inside of them.
 func TestNetworkRules(t *testing.T) {
 	s := newServer(t)
+	before := chains(t, s) // what a killed run of the tests has left
 	testInstall(t, s)
 	testAccount(t, s)
 	o := newOutside(t)
@@ -46,11 +47,23 @@ func TestNetworkRules(t *testing.T) {
 		t.Run(part.name, part.run)
 	}
 	s.installer(t, "--purge", "--yes")
+	if left := chains(t, s); left != before {
+		t.Errorf("chains before:\n%s\nnow:\n%s", before, left)
+	}
+}
+
+// chains lists those of any Lugsail, of both families.
+func chains(t *testing.T, s *server) string {
+	t.Helper()
+	var found strings.Builder
 	for _, program := range []string{"iptables", "ip6tables"} {
-		if rules := s.must(t, s.dir, program, "-S"); strings.Contains(rules, "LUGSAIL") {
-			t.Errorf("%s: rules are left:\n%s", program, rules)
+		for line := range strings.Lines(s.must(t, s.root, program, "-S")) {
+			if strings.HasPrefix(line, "-N LUGSAIL") {
+				found.WriteString(line)
+			}
 		}
 	}
+	return found.String()
 }
 
 // outside is the world beyond the machine: a namespace of its own.

@@ -176,6 +176,9 @@ func (w *world) removed(t *testing.T, f *Firewall) {
 			t.Errorf("removing nothing: %v", err)
 		}
 	})
+	if tables := w.in(t, "machine", "cat", "/proc/self/net/ip_tables_names"); f.Status().Program == "iptables" && tables != "" {
+		t.Errorf("tables of the old kind were made: %s", tables)
+	}
 	for _, program := range []string{"iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy"} {
 		if rules := w.in(t, "machine", program, "-S"); strings.Contains(rules, "LUGSAIL") {
 			t.Errorf("%s: left:\n%s", program, rules)

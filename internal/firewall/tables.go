@@ -23,6 +23,16 @@ type table struct {
 	program string // "iptables-legacy"
 }
 
+// legacyInUse looks whether the kernel has a filter table of the old kind: asking for one makes it.
+func (f family) legacyInUse() bool {
+	file := "/proc/thread-self/net/ip_tables_names"
+	if f.six {
+		file = "/proc/thread-self/net/ip6_tables_names"
+	}
+	names, err := os.ReadFile(file)
+	return err == nil && slices.Contains(strings.Fields(string(names)), "filter")
+}
+
 // errMissing says that the machine has no program for the rules.
 var errMissing = errors.New("there is no program iptables on this machine")
 
@@ -33,7 +43,7 @@ func find(ctx context.Context, f family) (table, listing, error) {
 	err := errMissing
 	for _, ending := range backends {
 		t := table{f, f.program + ending}
-		if command.Find(t.program) == "" {
+		if command.Find(t.program) == "" || ending == "-legacy" && !f.legacyInUse() {
 			continue
 		}
 		l, listErr := t.list(ctx)
@@ -121,7 +131,7 @@ func Remove(ctx context.Context, c Config) error {
 	for _, f := range present() {
 		for _, ending := range backends {
 			t := table{f, f.program + ending}
-			if command.Find(t.program) == "" {
+			if command.Find(t.program) == "" || ending == "-legacy" && !f.legacyInUse() {
 				continue
 			}
 			if err := t.remove(ctx, c); err != nil && ending == "" {

@@ -235,3 +235,18 @@ func TestKeeper_AProxyThatLostItsTableGetsItAgain(t *testing.T) {
 	r.proxy.lose()
 	r.converged(app, 1)
 }
+
+// F16: `docker network disconnect` and `docker network rm` leave a replica that runs and that nothing reaches.
+func TestF16_AReplicaThatLostItsNetworkIsReplaced(t *testing.T) {
+	r := newRig(t)
+	app := r.app("shop")
+	r.ended(r.push(app, "one"), platform.DeploymentLive)
+	r.converged(app, 1)
+	old := r.proxy.route(app.ID).Targets[0].ID
+	r.engine.SetAddress(old, "")
+	r.eventually("another replica", func() bool {
+		now := r.proxy.route(app.ID)
+		return len(now.Targets) == 1 && now.Targets[0].ID != old
+	})
+	r.converged(app, 1)
+}

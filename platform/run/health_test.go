@@ -179,9 +179,12 @@ func TestCompare(t *testing.T) {
 		t.Fatalf("wanted %v", wanted)
 	}
 	at := func(id string, release int, process string, index int, state platform.ReplicaState) platform.Replica {
-		return platform.Replica{ID: id, Release: release, Process: process, Index: index, State: state}
+		return platform.Replica{ID: id, Release: release, Process: process, Index: index, State: state, Address: "10.1.0.2"}
 	}
+	cutOff := at("cut off", 2, "web", 1, platform.ReplicaRunning)
+	cutOff.Address = ""
 	d := run.Compare(release, wanted, []platform.Replica{
+		cutOff, // its network was removed by hand
 		at("keep", 2, "web", 1, platform.ReplicaRunning),
 		at("double", 2, "web", 1, platform.ReplicaRunning),
 		at("old", 1, "web", 1, platform.ReplicaRunning),
@@ -189,7 +192,7 @@ func TestCompare(t *testing.T) {
 		at("surplus", 2, "web", 3, platform.ReplicaRunning),
 		at("again", 2, "worker", 1, platform.ReplicaRestarting),
 	})
-	if len(d.Have) != 2 || len(d.Missing) != 1 || d.Missing[0].Index != 2 || len(d.Extra) != 4 {
+	if len(d.Have) != 2 || len(d.Missing) != 1 || d.Missing[0].Index != 2 || len(d.Extra) != 5 {
 		t.Errorf("have %v, missing %v, extra %v", d.Have, d.Missing, d.Extra)
 	}
 }

@@ -121,7 +121,7 @@ func Compare(r platform.Release, wanted []Slot, actual []platform.Replica) Diffe
 	}
 	for _, a := range actual {
 		slot := Slot{a.Process, a.Index}
-		alive := a.State == platform.ReplicaRunning || a.State == platform.ReplicaRestarting
+		alive := a.State == platform.ReplicaRunning && a.Address != "" || a.State == platform.ReplicaRestarting // without an address its network was removed by hand
 		if a.Release == r.Number && want[slot] && alive && !filled[slot] {
 			filled[slot] = true
 			d.Have = append(d.Have, a)
