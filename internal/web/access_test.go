@@ -82,7 +82,9 @@ var expected = map[string]row{
 	"GET /api/v1/apps/:app/webhook":      apiRead, "POST /api/v1/apps/:app/webhook": apiManage, "DELETE /api/v1/apps/:app/webhook": apiManage,
 	"GET /api/v1/apps/:app/webhook/deliveries": apiRead, "GET /api/v1/apps/:app/webhook/deliveries/:id": apiRead,
 	"POST /api/v1/apps/:app/webhook/deliveries/:id/redeliver": apiDeploy,
-	"POST /api/v1/hooks/:id":                                  open, // the signature is asked for by the handler
+	"GET /apps/:app/source":                                   pageRead, "POST /apps/:app/source": pageDo, "POST /apps/:app/source/pull": pageDo, "POST /apps/:app/source/unbind": pageDo,
+	"POST /apps/:app/webhook": pageDo, "POST /apps/:app/webhook/off": pageDo, "POST /apps/:app/webhook/redeliver": pageDo,
+	"POST /api/v1/hooks/:id": open, // the signature is asked for by the handler
 
 	"GET /api/v1/doctor": apiOwner, "GET /api/v1/apps/:app/doctor": apiRead, "GET /server/checkup": pageOwner, "GET /apps/:app/checkup": pageRead,
 

@@ -158,6 +158,10 @@ var notices = map[string]string{
 	"ended":      "That browser is signed out.",
 	"signed-out": "You are signed out.",
 	"destroyed":  "The app is being removed.",
+
+	"unbound":     "The app is not bound to a repository any more. What runs goes on running.",
+	"webhook-off": "The webhook is off: its address answers nobody any more. Remove it at the Git host, too.",
+	"redelivered": "It was looked at again; below is what that led to.",
 }
 
 // afterwards leads to the deployment that a change began, or back with a notice.
