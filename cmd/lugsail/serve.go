@@ -34,7 +34,6 @@ import (
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/account"
 	"github.com/lugsail/lugsail/platform/app"
-	"github.com/lugsail/lugsail/platform/build"
 	"github.com/lugsail/lugsail/platform/deploy"
 	"github.com/lugsail/lugsail/platform/release"
 	"github.com/lugsail/lugsail/platform/route"
@@ -55,6 +54,7 @@ type control struct {
 	apps      *app.Service
 	git       *gitserver.Server
 	uploads   *archive.Door
+	images    *docker.Images
 	outside   *outbound.Guard
 	web       *web.Server
 	firewall  *firewall.Firewall
@@ -110,8 +110,11 @@ func (c *control) wireEngine() (err error) {
 }
 
 func (c *control) wireBuilder() (err error) {
-	c.registry, c.builder, err = newBuilder(c.cfg)
-	return err
+	if c.registry, c.builder, err = newBuilder(c.cfg); err != nil {
+		return err
+	}
+	c.images = newImages(c.cfg, c.engine)
+	return nil
 }
 
 func (c *control) wireConductor() error {
@@ -121,11 +124,11 @@ func (c *control) wireConductor() error {
 	}
 	c.conductor = &deploy.Conductor{
 		Deployments: c.store, Apps: c.store, Journal: journal{c.store, c.store.Logs()},
-		Builds:   build.New(c.builder, c.store, 1),
+		Builds:   c.builds(),
 		Releases: release.New(c.store),
 		Replicas: c.replicas(),
 		Routes:   c.routes, Drainer: c.proxy, Watcher: watcher{c.engine, c.firewall},
-		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.removeRepository},
+		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.images.Forget, c.removeRepository},
 		Redact:  func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
 		Secrets: c.secrets, Settle: c.settle, Fetch: c.fetch, WatchTime: c.cfg.Watch, Now: time.Now,
 		Introduce: c.introduce,
@@ -134,7 +137,7 @@ func (c *control) wireConductor() error {
 }
 
 func (c *control) replicas() *run.Service {
-	replicas := run.New(c.engine, c.engine, c.builder, c.proxy)
+	replicas := run.New(c.engine, c.engine, imagesThere{c}, c.proxy)
 	replicas.Commands = c.engine
 	replicas.Host = func(name string) string { return c.cfg.AppHosts(name)[0] }
 	return replicas
@@ -152,7 +155,7 @@ func (c *control) wireDoors() (err error) {
 	c.accounts = account.New(c.store, secret.NewPasswords())
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
-		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
+		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Images: c.images, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
 		Doctor: machineDoctor{c.cfg, c.engine, c},
 		Addresses: app.Addresses{
 			Hosts: c.cfg.AppHosts, Consoles: c.cfg.ConsoleHosts(), Port: c.cfg.HTTPSPort, SSHPort: c.cfg.SSHPort,

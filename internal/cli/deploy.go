@@ -18,11 +18,13 @@ import (
 func (p *program) deploy() *cobra.Command {
 	var detach, pushed bool
 	var from fetched
+	var image, imageFile string
 	c := &cobra.Command{
 		Use: "deploy [FOLDER | ARCHIVE]", Short: "Deploy a folder, an archive, or the newest push again", Args: args(0, 1),
 		Long: "Send a folder and deploy it, without git:  lugsail deploy .\n" +
 			"What .gitignore and .lugsailignore name is left out, and .git and node_modules always.\n" +
-			"A zip, tar, tar.gz or tar.zst archive is sent as it is:  lugsail deploy app.zip\n\n" +
+			"A zip, tar, tar.gz or tar.zst archive is sent as it is:  lugsail deploy app.zip\n" +
+			"A ready image is deployed by its name:  lugsail deploy --image ghcr.io/you/app:v2\n\n" +
 			"Without a folder, the newest commit that was pushed is deployed once more.\n" +
 			"New commits deploy by themselves when they are pushed:  git push lugsail main\n\n" +
 			"From a public repository:  lugsail deploy --git https://github.com/you/app.git\n" +
@@ -39,10 +41,18 @@ func (p *program) deploy() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if fetch {
+			switch {
+			case fetch && (image != "" || imageFile != ""):
+				return usagef("Deploy an image, or fetch a repository: not both")
+			case fetch:
 				return from.deploy(cmd.Context(), p, c, name, detach)
-			}
-			if len(args) == 1 {
+			case image != "" && imageFile == "" && len(args) == 0:
+				return p.start(cmd.Context(), c, name, http.MethodPost, path(name, "images"), map[string]string{"image": image}, detach)
+			case imageFile != "" && image == "" && len(args) == 0:
+				return p.sendFile(cmd.Context(), c, name, "images/file", imageFile, detach)
+			case image != "" || imageFile != "":
+				return usagef("One at a time: a folder, --image or --image-file")
+			case len(args) == 1:
 				return p.deployPath(cmd.Context(), c, name, args[0], detach)
 			}
 			return p.deployAgain(cmd.Context(), c, name, pushed, detach)
@@ -51,6 +61,8 @@ func (p *program) deploy() *cobra.Command {
 	detachFlag(c, &detach)
 	from.flags(c)
 	c.Flags().BoolVar(&pushed, "pushed", false, "the newest push, also when something else was deployed since")
+	c.Flags().StringVar(&image, "image", "", "deploy an image of a registry, for example ghcr.io/you/app:v2")
+	c.Flags().StringVar(&imageFile, "image-file", "", "deploy an image from a file that docker save wrote")
 	return c
 }
 

@@ -73,6 +73,8 @@ var expected = map[string]row{
 	"GET /api/v1/apps/:app/deployments/:number": apiRead, "POST /api/v1/apps/:app/deployments/:number/cancel": apiDeploy,
 	"GET /api/v1/apps/:app/deployments/:number/events": apiRead,
 	"POST /api/v1/apps/:app/uploads":                   apiDeploy,
+	"POST /api/v1/apps/:app/images":                    apiDeploy,
+	"POST /api/v1/apps/:app/images/file":               apiDeploy,
 	"GET /api/v1/apps/:app/releases":                   apiRead, "POST /api/v1/apps/:app/rollback": apiDeploy,
 	"GET /api/v1/apps/:app/replicas": apiRead, "GET /api/v1/apps/:app/logs": apiRead, "GET /api/v1/apps/:app/events": apiRead,
 	"GET /api/v1/apps/:app/domains": apiRead, "POST /api/v1/apps/:app/domains": apiManage, "DELETE /api/v1/apps/:app/domains/:host": apiManage,

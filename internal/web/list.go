@@ -87,6 +87,8 @@ func appRoutes(a *api.API) []route {
 		{method: post, path: app + "/deployments", kind: program, action: bring, handler: a.DeploymentCreate},
 		{method: get, path: app + "/deployments/:number", kind: program, action: read, handler: a.DeploymentGet},
 		{method: post, path: app + "/uploads", kind: program, action: bring, handler: a.UploadCreate},
+		{method: post, path: app + "/images", kind: program, action: bring, handler: a.ImageCreate},
+		{method: post, path: app + "/images/file", kind: program, action: bring, handler: a.ImageFileCreate},
 		{method: get, path: app + "/deployments/:number/events", kind: program, action: read, stream: true, handler: a.DeploymentEvents},
 		{method: post, path: app + "/deployments/:number/cancel", kind: program, action: bring, handler: a.DeploymentCancel},
 		{method: get, path: app + "/releases", kind: program, action: read, handler: a.ReleasesList},

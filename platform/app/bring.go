@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -21,7 +22,10 @@ func (s *Service) Deploy(ctx context.Context, actor platform.Actor, name string,
 
 // causeOf says in a few words what brought a source.
 func causeOf(src platform.Source) string {
-	if src.Upload != "" {
+	switch {
+	case src.Image != "":
+		return "image " + strings.TrimPrefix(src.Title, "Image ")
+	case src.Upload != "":
 		return "upload of " + src.Upload
 	}
 	return "push of " + commitName(src)

@@ -75,6 +75,15 @@ type Sources interface {
 // Uploads turns an archive that a person sends into a tree.
 type Uploads interface {
 	Receive(ctx context.Context, body io.Reader, size int64) (platform.Source, error)
+	// ReceiveImage takes in what docker save wrote and gives the image that name.
+	ReceiveImage(ctx context.Context, body io.Reader, size int64, name string) (platform.Source, error)
+}
+
+// Images knows what images are called.
+type Images interface {
+	Reference(text string) (platform.ImageReference, error)
+	// FileName makes a name for an image that comes as a file.
+	FileName(appID string) string
 }
 
 // Service answers what people ask for.
@@ -89,6 +98,7 @@ type Service struct {
 	Engine    Engine
 	Sources   Sources
 	Uploads   Uploads
+	Images    Images
 	Conductor *deploy.Conductor
 	Routes    *route.Service
 	Addresses Addresses

@@ -24,6 +24,13 @@ type Builder interface {
 	Forget(ctx context.Context, appID string) error
 }
 
+// Importer brings images to the engine that were made elsewhere.
+type Importer interface {
+	Import(ctx context.Context, req platform.ImageRequest, log io.Writer) (platform.BuildResult, error)
+	// Retain drops all of the app's images but these.
+	Retain(ctx context.Context, appID string, images []string) error
+}
+
 // Store keeps builds.
 type Store interface {
 	CreateBuild(ctx context.Context, b *platform.Build) error
@@ -33,11 +40,12 @@ type Store interface {
 
 // Service runs builds.
 type Service struct {
-	Builder Builder
-	Store   Store
-	Limits  platform.BuildLimits
-	Now     func() time.Time
-	slots   *queue
+	Builder  Builder
+	Importer Importer // nil where images come from builds alone
+	Store    Store
+	Limits   platform.BuildLimits
+	Now      func() time.Time
+	slots    *queue
 }
 
 // New makes a Service that runs that many builds at once; 0 means 1.
@@ -88,12 +96,19 @@ func (s *Service) build(ctx context.Context, app platform.App, d platform.Deploy
 		ID: platform.NewID(), AppID: app.ID, DeploymentID: d.ID, State: platform.BuildRunning,
 		SourceDigest: d.Source.Digest, StartedAt: s.Now().UTC(),
 	}
+	return s.record(ctx, b, func() (platform.BuildResult, error) {
+		return s.Builder.Build(ctx, platform.BuildRequest{
+			BuildID: b.ID, AppID: app.ID, App: app.Name, Dir: d.Source.Dir, Limits: s.Limits,
+		}, log)
+	})
+}
+
+// record writes a build down before and after.
+func (s *Service) record(ctx context.Context, b platform.Build, run func() (platform.BuildResult, error)) (platform.Build, error) {
 	if err := s.Store.CreateBuild(ctx, &b); err != nil {
 		return b, fmt.Errorf("recording the build: %w", err)
 	}
-	result, buildErr := s.Builder.Build(ctx, platform.BuildRequest{
-		BuildID: b.ID, AppID: app.ID, App: app.Name, Dir: d.Source.Dir, Limits: s.Limits,
-	}, log)
+	result, buildErr := run()
 	b.Builder, b.Detected, b.Image, b.ImageBytes, b.Processes = result.Builder, result.Detected, result.Image, result.Bytes, result.Processes
 	b.State = platform.BuildSucceeded
 	if buildErr != nil {

@@ -208,7 +208,7 @@ func (c *Conductor) retain(ctx context.Context, app platform.App) {
 		images, err = c.inReach(ctx, app.ID)
 	}
 	if err == nil {
-		err = c.Builds.Builder.Retain(ctx, app.ID, images)
+		err = c.Builds.Retain(ctx, app.ID, images)
 	}
 	if err != nil && ctx.Err() == nil && !platform.IsKind(err, platform.NotFound) { // its app has gone
 		slog.ErrorContext(ctx, "old images not dropped", "app", app.ID, "error", err)

@@ -201,6 +201,9 @@ func (w *walk) say(format string, args ...any) {
 }
 
 func (w *walk) runBuild(ctx context.Context) (string, error) {
+	if w.d.Source.Image != "" {
+		return w.runImport(ctx)
+	}
 	w.say("Build")
 	if _, err := os.Stat(w.d.Source.Dir); err != nil {
 		return "", platform.Errorf(platform.Conflict, "source_gone", "The source of this deployment is not on the server any more.").

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+
+	"github.com/lugsail/lugsail/internal/cnb"
+	"github.com/lugsail/lugsail/internal/config"
+	"github.com/lugsail/lugsail/internal/docker"
+	"github.com/lugsail/lugsail/platform/build"
+)
+
+// newImages brings images that were made elsewhere. The built-in registry is no such place.
+func newImages(cfg config.Config, engine *docker.Engine) *docker.Images {
+	return engine.Images(docker.ImagesConfig{
+		RegistryPort: cfg.RegistryPort, RegistryAddresses: []netip.Addr{cnb.Gateway(cfg.BuildSubnet)},
+	})
+}
+
+func (c *control) builds() *build.Service {
+	builds := build.New(c.builder, c.store, 1)
+	builds.Importer = c.images
+	return builds
+}
+
+// imagesThere asks whoever can bring an image back: an id is known to the engine alone, and
+// any other name leads to the built-in registry.
+type imagesThere struct{ c *control }
+
+func (i imagesThere) Ensure(ctx context.Context, image string) error {
+	if strings.HasPrefix(image, "sha256:") {
+		return i.c.images.Ensure(ctx, image)
+	}
+	return i.c.builder.Ensure(ctx, image)
+}
