@@ -132,7 +132,7 @@ func (p *program) describe(a app) {
 	rows := [][]string{
 		{"Name", a.Name},
 		{"State", a.Status.Word + ". " + a.Status.Sentence},
-		{"Address", a.URL},
+		{"Address", a.address()},
 		{"Also at", strings.Join(others(a), ", ")},
 		{"Git", a.GitURL},
 		{"Git by SSH", a.SSHURL},
@@ -151,6 +151,14 @@ func (p *program) describe(a app) {
 	}
 	rows = append(rows, []string{"Created", fmt.Sprintf("%s by %s", ago(a.CreatedAt), a.CreatedBy)})
 	p.table(slices.DeleteFunc(rows, func(r []string) bool { return r[1] == "" }))
+}
+
+// address is where an app answers, if anything of it does.
+func (a app) address() string {
+	if a.HasWeb != nil && !*a.HasWeb {
+		return "none: it has no web process"
+	}
+	return a.URL
 }
 
 func others(a app) []string {

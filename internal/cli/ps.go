@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,24 +21,62 @@ func (p *program) ps() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var answer struct{ Replicas []replica }
-			raw, err := c.call(cmd.Context(), http.MethodGet, path(name, "replicas"), nil, &answer)
+			var answer struct {
+				Replicas []replica `json:"replicas"`
+				Runs     []runBody `json:"runs"`
+			}
+			var all [2]struct {
+				Replicas json.RawMessage `json:"replicas,omitempty"`
+				Runs     json.RawMessage `json:"runs,omitempty"`
+			}
+			for i, list := range []string{"replicas", "runs"} {
+				raw, err := c.call(cmd.Context(), http.MethodGet, path(name, list), nil, &answer)
+				if err == nil {
+					err = json.Unmarshal(raw, &all[i])
+				}
+				if err != nil {
+					return err
+				}
+			}
+			raw, err := json.Marshal(map[string]any{"replicas": all[0].Replicas, "runs": all[1].Runs})
 			if err != nil {
 				return err
 			}
-			return p.answer(raw, func() {
-				if len(answer.Replicas) == 0 {
-					p.printf("No replica of %s runs.\n", name)
-					return
-				}
-				rows := [][]string{{"REPLICA", "RELEASE", "STATE", "RESTARTS", "SINCE"}}
-				for _, r := range answer.Replicas {
-					rows = append(rows, r.row())
-				}
-				p.table(rows)
-			})
+			return p.answer(raw, func() { p.showReplicas(name, answer.Replicas, answer.Runs) })
 		},
 	}
+}
+
+func (p *program) showReplicas(name string, replicas []replica, runs []runBody) {
+	if len(replicas)+len(runs) == 0 {
+		p.printf("No replica of %s runs.\n", name)
+		return
+	}
+	rows := [][]string{{"REPLICA", "RELEASE", "STATE", "RESTARTS", "SINCE"}}
+	for _, r := range replicas {
+		rows = append(rows, r.row())
+	}
+	for _, r := range runs {
+		rows = append(rows, r.row())
+	}
+	p.table(rows)
+	for _, r := range replicas {
+		if len(r.LastLines) == 0 {
+			continue
+		}
+		p.printf("\nThe last lines of %s, which ended with exit code %d:\n", r.Name, r.ExitCode)
+		for _, line := range r.LastLines {
+			p.printf("  %s\n", line)
+		}
+	}
+}
+
+func (r runBody) row() []string {
+	state := r.State
+	if state == "exited" {
+		state += fmt.Sprintf(" (code %d)", r.ExitCode)
+	}
+	return []string{r.Name, fmt.Sprintf("v%d", r.Release), state, "", ago(r.CreatedAt) + ", by " + r.By}
 }
 
 func (r replica) row() []string {
@@ -56,10 +95,13 @@ func (r replica) row() []string {
 
 func (p *program) scale() *cobra.Command {
 	var size string
+	var grace int
 	var detach bool
 	c := &cobra.Command{
 		Use: "scale [TYPE=COUNT...]", Short: "Set how many replicas run, and how large", Args: args(0, -1),
-		Example:           "  lugsail scale web=3\n  lugsail scale --plan small",
+		Long: "Set how many replicas of each process type run, how large each is, and how long one may take to end.\n\n" +
+			"Process types are the lines of the Procfile. web gets the visitors; others, such as worker, run beside it. A new one starts with 1 replica.",
+		Example:           "  lugsail scale web=3 worker=1\n  lugsail scale --plan small\n  lugsail scale --stop-grace 60",
 		ValidArgsFunction: p.completeScale,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, name, err := p.target(cmd.Context())
@@ -70,12 +112,21 @@ func (p *program) scale() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("stop-grace") {
+				raw, err := c.call(cmd.Context(), http.MethodPatch, path(name), map[string]int{"stop_grace": grace}, nil)
+				if err != nil {
+					return err
+				}
+				if size == "" && len(change) == 0 {
+					return p.answer(raw, func() { p.printf("From now on a replica of %s has %d s to end after SIGTERM.\n", name, grace) })
+				}
+			}
 			if size == "" && len(change) == 0 {
 				a, raw, err := p.fetch(cmd.Context())
 				if err != nil {
 					return err
 				}
-				return p.answer(raw, func() { p.printf("%s on plan %s\n", a.scaleText(), a.Plan) })
+				return p.answer(raw, func() { p.printf("%s on plan %s, %d s to end after SIGTERM\n", a.scaleText(), a.Plan, a.StopGrace) })
 			}
 			if size != "" {
 				first := *p
@@ -90,6 +141,7 @@ func (p *program) scale() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&size, "plan", "", "plan of each replica (see lugsail plans)")
+	c.Flags().IntVar(&grace, "stop-grace", 30, "seconds that a replica has to end after SIGTERM, before it is killed")
 	complete(c, "plan", p.completePlan)
 	detachFlag(c, &detach)
 	return c

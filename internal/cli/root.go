@@ -107,7 +107,7 @@ func New(d Deps) *cobra.Command {
 
 func (p *program) appCommands() []*cobra.Command {
 	named := []*cobra.Command{
-		p.remote(), p.branch(), p.info(), p.deploy(), p.logs(), p.open(), p.ps(), p.scale(), p.config(), p.releases(), p.rollback(),
+		p.remote(), p.branch(), p.info(), p.deploy(), p.logs(), p.open(), p.ps(), p.scale(), p.run(), p.exec(), p.config(), p.releases(), p.rollback(),
 		p.deployments(), p.cancel(), p.domains(), p.source(), p.webhooks(), p.rename(), p.destroy(),
 	}
 	for _, c := range named {
@@ -170,6 +170,9 @@ func Execute(ctx context.Context, root *cobra.Command, arguments []string) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return ExitOK
+	}
+	if code, ok := statusOf(err); ok {
+		return code // what it had to say was said
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return ExitInterrupted

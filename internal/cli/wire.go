@@ -17,6 +17,8 @@ type app struct {
 	State            string         `json:"state"`
 	Plan             string         `json:"plan"`
 	Scale            map[string]int `json:"scale"`
+	StopGrace        int            `json:"stop_grace"`
+	HasWeb           *bool          `json:"has_web"`
 	DeployBranch     string         `json:"deploy_branch"`
 	URL              string         `json:"url"`
 	GitURL           string         `json:"git_url"`
@@ -87,6 +89,7 @@ type replica struct {
 	ExitCode    int        `json:"exit_code"`
 	OutOfMemory bool       `json:"out_of_memory"`
 	Restarts    int        `json:"restarts"`
+	LastLines   []string   `json:"last_lines"`
 	StartedAt   *time.Time `json:"started_at"`
 }
 

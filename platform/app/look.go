@@ -173,6 +173,33 @@ func (s *Service) Replicas(ctx context.Context, actor platform.Actor, name strin
 	return s.Engine.Replicas(ctx, app.ID)
 }
 
+// lastLines is how many lines tell why a replica has ended.
+const lastLines = 50
+
+// ReplicasWithLastLines gives what runs, and by id the last lines of those that have ended or end again
+// and again.
+func (s *Service) ReplicasWithLastLines(ctx context.Context, actor platform.Actor, name string) ([]platform.Replica, map[string][]string, error) {
+	replicas, err := s.Replicas(ctx, actor, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	last := map[string][]string{}
+	for _, r := range replicas {
+		if r.State != platform.ReplicaExited && !observe.Crashing(r) {
+			continue
+		}
+		hide := s.hider(ctx, r.AppID)
+		err := s.Engine.Logs(ctx, r.ID, lastLines, false, func(l platform.LogLine) error {
+			last[r.ID] = append(last[r.ID], hide(l.Text))
+			return nil
+		})
+		if err != nil && !platform.IsKind(err, platform.NotFound) {
+			return nil, nil, err
+		}
+	}
+	return replicas, last, nil
+}
+
 // Plans gives the catalogue with what still fits, and the machine's capacity.
 func (s *Service) Plans(ctx context.Context, actor platform.Actor) ([]plan.Offer, plan.Capacity, error) {
 	if !platform.Can(actor, platform.ActionRead, actor.AppID) {

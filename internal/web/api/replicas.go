@@ -26,6 +26,7 @@ type Replica struct {
 	Restarts    int                   `json:"restarts"`
 	CreatedAt   time.Time             `json:"created_at"`
 	StartedAt   *time.Time            `json:"started_at"`
+	LastLines   []string              `json:"last_lines" doc:"the last 50 lines of one that has ended or ends again and again; else empty"`
 }
 
 func replicaBody(r platform.Replica) Replica {
@@ -42,11 +43,15 @@ func replicaBody(r platform.Replica) Replica {
 
 // ReplicasList answers GET /apps/:app/replicas.
 func (a *API) ReplicasList(c echo.Context) error {
-	all, err := a.Apps.Replicas(actorAnd(c))
+	all, last, err := a.Apps.ReplicasWithLastLines(actorAnd(c))
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, ReplicasAnswer{list(all, replicaBody)})
+	bodies := list(all, replicaBody)
+	for i, r := range all {
+		bodies[i].LastLines = append([]string{}, last[r.ID]...)
+	}
+	return c.JSON(http.StatusOK, ReplicasAnswer{bodies})
 }
 
 // LogsList answers GET /apps/:app/logs: the newest lines as JSON, or with follow=true

@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/coder/websocket"
+	"golang.org/x/term"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// terminalMessage is a text on a command's connection.
+type terminalMessage struct {
+	Type     string   `json:"type"`
+	Command  []string `json:"command,omitempty"`
+	TTY      bool     `json:"tty,omitempty"`
+	Columns  uint16   `json:"columns,omitempty"`
+	Rows     uint16   `json:"rows,omitempty"`
+	Signal   string   `json:"signal,omitempty"`
+	Name     string   `json:"name,omitempty"`
+	ExitCode int      `json:"exit_code,omitempty"`
+	OOM      bool     `json:"out_of_memory,omitempty"`
+	Problem  *struct {
+		Status              int
+		Code, Message, Hint string
+	} `json:"problem,omitempty"`
+}
+
+const (
+	inputPiece  = 16 << 10
+	largestText = 1 << 20
+	stderrData  = 2 // the first byte of what a command writes there
+)
+
+// remoteCommand is a command that runs elsewhere, as this side has it.
+type remoteCommand struct {
+	p    *program
+	conn *websocket.Conn
+	tty  bool
+	fd   int // of the person's terminal
+}
+
+// terminal runs a command with this program's input and output, and ends with its exit code.
+func (p *program) terminal(ctx context.Context, c *client, at string, words []string, wantTTY bool) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // Ctrl-C is the command's
+	defer cancel()
+	fd, in := isTerminal(p.Stdin)
+	_, out := isTerminal(p.Stdout)
+	r := &remoteCommand{p: p, tty: wantTTY && in && out, fd: fd}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGWINCH)
+	defer signal.Stop(signals)
+	var err error
+	if r.conn, err = c.socket(ctx, at); err != nil {
+		return err
+	}
+	defer func() { _ = r.conn.CloseNow() }() // the other side has ended, or we leave
+	if err := r.send(ctx, r.size(terminalMessage{Type: "start", Command: words, TTY: r.tty})); err != nil {
+		return c.unreachable(err)
+	}
+	if r.tty {
+		before, err := term.MakeRaw(fd)
+		if err != nil {
+			return fmt.Errorf("preparing the terminal: %w", err)
+		}
+		defer func() { _ = term.Restore(fd, before) }()
+	}
+	go r.input(ctx)
+	go r.signals(ctx, cancel, signals)
+	return r.output(ctx, c)
+}
+
+// socket opens a WebSocket, which HTTP/2 cannot carry here.
+func (c *client) socket(ctx context.Context, at string) (*websocket.Conn, error) {
+	header := http.Header{"User-Agent": {c.agent}}
+	if c.token != "" {
+		header.Set("Authorization", "Bearer "+c.token)
+	}
+	client := *c.http
+	if t, ok := c.http.Transport.(*http.Transport); ok {
+		only := t.Clone()
+		only.ForceAttemptHTTP2, only.TLSNextProto = false, map[string]func(string, *tls.Conn) http.RoundTripper{}
+		if only.TLSClientConfig != nil {
+			only.TLSClientConfig.NextProtos = []string{"http/1.1"}
+		}
+		client.Transport = only
+	}
+	conn, res, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(c.base, "http")+at, &websocket.DialOptions{HTTPClient: &client, HTTPHeader: header})
+	if err != nil && res != nil && res.StatusCode >= 300 {
+		return nil, c.problem(res)
+	}
+	if err != nil {
+		return nil, c.unreachable(err)
+	}
+	conn.SetReadLimit(largestText)
+	return conn, nil
+}
+
+func (r *remoteCommand) send(ctx context.Context, m terminalMessage) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encoding a message: %w", err)
+	}
+	return r.conn.Write(ctx, websocket.MessageText, text)
+}
+
+func (r *remoteCommand) size(m terminalMessage) terminalMessage {
+	if columns, rows, err := term.GetSize(r.fd); r.tty && err == nil {
+		m.Columns, m.Rows = uint16(columns), uint16(rows)
+	}
+	return m
+}
+
+// input sends what is typed or piped in. It may stay behind, reading, when the program ends.
+func (r *remoteCommand) input(ctx context.Context) {
+	buffer := make([]byte, inputPiece)
+	for {
+		n, err := r.p.Stdin.Read(buffer)
+		if n > 0 && r.conn.Write(ctx, websocket.MessageBinary, buffer[:n]) != nil {
+			return // the other side has gone, which output tells
+		}
+		if err != nil {
+			_ = r.send(ctx, terminalMessage{Type: "eof"}) // likewise
+			return
+		}
+	}
+}
+
+// signals passes on what this program is told. Who is told to end twice, ends.
+func (r *remoteCommand) signals(ctx context.Context, leave context.CancelFunc, told <-chan os.Signal) {
+	names := map[os.Signal]string{os.Interrupt: "INT", syscall.SIGTERM: "TERM"}
+	for asked := 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-told:
+			if s == syscall.SIGWINCH {
+				if r.tty {
+					_ = r.send(ctx, r.size(terminalMessage{Type: "resize"})) // the next one tells it again
+				}
+				continue
+			}
+			if asked++; asked > 1 || names[s] == "" {
+				leave()
+				return
+			}
+			_ = r.send(ctx, terminalMessage{Type: "signal", Signal: names[s]}) // when it has gone, output tells
+		}
+	}
+}
+
+// output shows what the command writes, to its end.
+func (r *remoteCommand) output(ctx context.Context, c *client) error {
+	for {
+		kind, data, err := r.conn.Read(ctx)
+		if ctx.Err() != nil {
+			return exitStatus(ExitInterrupted)
+		}
+		if err != nil {
+			return platform.Errorf(platform.Unavailable, "connection_lost", "The connection to %s was lost, and the command was ended with it.", c.base).
+				WithHint("Run it again. What must go on without you: lugsail run --detach").Because(err)
+		}
+		if kind == websocket.MessageBinary {
+			if err := r.show(data); err != nil {
+				return err
+			}
+			continue
+		}
+		var m terminalMessage
+		if err := json.Unmarshal(data, &m); err != nil {
+			return fmt.Errorf("reading a message: %w", err)
+		}
+		switch {
+		case m.Type == "exit" && m.OOM:
+			return errors.Join(endedWith(max(m.ExitCode, 1)), r.tellMemory())
+		case m.Type == "exit":
+			return endedWith(m.ExitCode)
+		case m.Type == "error" && m.Problem != nil:
+			return &platform.Error{Kind: kindOf(m.Problem.Status), Code: m.Problem.Code, Message: m.Problem.Message, Hint: m.Problem.Hint}
+		}
+	}
+}
+
+func (r *remoteCommand) tellMemory() error {
+	r.p.note("The command ran out of memory. Give it a larger plan: lugsail scale --plan small\n")
+	return nil
+}
+
+func (r *remoteCommand) show(data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	to := r.p.Stdout
+	if data[0] == stderrData {
+		to = r.p.Stderr
+	}
+	if _, err := io.Writer(to).Write(data[1:]); err != nil {
+		return fmt.Errorf("showing what the command writes: %w", err)
+	}
+	return nil
+}
