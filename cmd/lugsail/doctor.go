@@ -99,7 +99,11 @@ func disksOf(dataDir, engineDir string) []observe.Disk {
 }
 
 func (d machineDoctor) lookPorts(_ context.Context, m *observe.Machine) {
-	for _, p := range []observe.Port{{Number: d.cfg.HTTPPort, What: "HTTP"}, {Number: d.cfg.HTTPSPort, What: "HTTPS"}} {
+	ports := []observe.Port{{Number: d.cfg.HTTPPort, What: "HTTP"}, {Number: d.cfg.HTTPSPort, What: "HTTPS"}}
+	if d.cfg.SSHPort != 0 {
+		ports = append(ports, observe.Port{Number: d.cfg.SSHPort, What: "git over SSH"})
+	}
+	for _, p := range ports {
 		holders, err := host.Holders(p.Number)
 		p.Err = err
 		for _, h := range holders {

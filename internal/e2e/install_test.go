@@ -16,16 +16,17 @@ import (
 // installer runs install.sh with this server's places, and gives what it printed.
 func (s *server) installer(t *testing.T, args ...string) string {
 	t.Helper()
+	more := strings.Join(args, " ")
 	args = append([]string{
 		filepath.Join(s.root, "install.sh"), "--config", s.config, "--bin", s.binary(),
 		"--data-dir", filepath.Join(s.dir, "data"), "--run-dir", filepath.Join(s.dir, "run"), "--log-dir", filepath.Join(s.dir, "log"),
 		"--key-file", filepath.Join(s.dir, "etc", "master.key"), "--docker-host", "unix://" + s.engine, "--no-docker-setup",
-		"--http-port", strconv.Itoa(httpPort), "--https-port", strconv.Itoa(httpsPort), "--public-ip", "127.0.0.1",
+		"--http-port", strconv.Itoa(httpPort), "--https-port", strconv.Itoa(httpsPort), "--ssh-port", strconv.Itoa(sshPort), "--public-ip", "127.0.0.1",
 		"--app-pool", "10.213.0.0/16", "--build-subnet", "10.212.0.0/24", "--registry-port", "18005",
 	}, args...)
 	began := time.Now()
 	out := s.must(t, s.root, "sh", args...)
-	t.Logf("install.sh %s took %.0f s", strings.Join(args[21:], " "), time.Since(began).Seconds())
+	t.Logf("install.sh %s took %.0f s", more, time.Since(began).Seconds())
 	return out
 }
 

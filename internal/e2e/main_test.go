@@ -29,6 +29,7 @@ func TestMainJob(t *testing.T) {
 		{"node", testNode},
 		{"go", testGo},
 		{"static", testStatic},
+		{"git over SSH", testSSH},
 		{"failing build", testFailingBuild},
 		{"never listens", testNeverListens},
 		{"other port", testOtherPort},
@@ -72,7 +73,7 @@ func testInstall(t *testing.T, s *server) {
 	s.ca = filepath.Join(s.dir, "data", "proxy", "ca", "ca.crt")
 	s.console = fmt.Sprintf("https://console.localhost:%d", httpsPort)
 	s.trust(t)
-	for _, name := range []string{"etc/master.key", "data/lugsail.db", "data/proxy/ca/ca.key"} {
+	for _, name := range []string{"etc/master.key", "data/lugsail.db", "data/proxy/ca/ca.key", "data/ssh/host_key"} {
 		info, err := os.Stat(filepath.Join(s.dir, name))
 		check(t, err)
 		if info.Mode().Perm()&0o077 != 0 {

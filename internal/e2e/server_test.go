@@ -39,6 +39,7 @@ type server struct {
 const (
 	httpPort  = 18080
 	httpsPort = 18443
+	sshPort   = 18022
 )
 
 // newServer makes the place of a Lugsail beside whatever else this machine has: own directories, ports and engine.
