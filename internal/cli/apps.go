@@ -79,7 +79,7 @@ func (p *program) apps() *cobra.Command {
 				return err
 			}
 			var answer struct{ Apps []app }
-			raw, err := c.call(cmd.Context(), http.MethodGet, "/api/v1/apps", nil, &answer)
+			raw, err := c.list(cmd.Context(), "/api/v1/apps", "apps", &answer)
 			if err != nil {
 				return err
 			}

@@ -15,7 +15,9 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
@@ -108,22 +110,61 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) (
 	}
 	if out != nil {
 		if err := json.Unmarshal(raw, out); err != nil {
-			return nil, platform.Errorf(platform.Unavailable, "answer_unknown", "%s gave an answer that this program does not understand.", c.base).
-				WithHint("Is that a Lugsail server? `lugsail version` shows whether it and this program fit together.").Because(err)
+			return nil, c.notUnderstood(err)
 		}
 	}
 	return raw, nil
 }
 
-// send gives the answer when it is a good one; any other becomes an error.
+func (c *client) notUnderstood(err error) error {
+	return platform.Errorf(platform.Unavailable, "answer_unknown", "%s gave an answer that this program does not understand.", c.base).
+		WithHint("Is that a Lugsail server? `lugsail version` shows whether it and this program fit together.").Because(err)
+}
+
+// send gives the answer when it is a good one; any other becomes an error. A server that asks to go on
+// more slowly, and a connection that breaks, are tried again: a POST has a key by which it is done once.
 func (c *client) send(ctx context.Context, method, path string, body any, header http.Header) (*http.Response, error) {
-	var content io.Reader
+	var text []byte
 	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
 			return nil, fmt.Errorf("encoding the request: %w", err)
 		}
-		content = bytes.NewReader(text)
+	}
+	key := ""
+	if method == http.MethodPost && c.token != "" {
+		key = platform.NewID()
+	}
+	for try := 1; ; try++ {
+		req, err := c.request(ctx, method, path, text, key, header)
+		if err != nil {
+			return nil, err
+		}
+		res, err := c.http.Do(req)
+		if wait := waitFor(res, err); wait > 0 && try < maxTries && (key != "" || method == http.MethodGet || err == nil) {
+			if err == nil {
+				_ = res.Body.Close() // nothing was written
+			}
+			if err := pause(ctx, wait); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, c.unreachable(err)
+		}
+		if res.StatusCode >= 300 {
+			defer func() { _ = res.Body.Close() }() // nothing was written
+			return nil, c.mistyped(ctx, path, c.problem(res))
+		}
+		return res, nil
+	}
+}
+
+func (c *client) request(ctx context.Context, method, path string, body []byte, key string, header http.Header) (*http.Request, error) {
+	var content io.Reader
+	if body != nil {
+		content = bytes.NewReader(body)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, content)
 	if err != nil {
@@ -136,18 +177,44 @@ func (c *client) send(ctx context.Context, method, path string, body any, header
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	res, err := c.http.Do(req)
+	return req, nil
+}
+
+const (
+	maxTries = 4
+	maxWait  = 30 * time.Second
+)
+
+// waitFor tells how long to wait before another try makes sense; 0: none does.
+func waitFor(res *http.Response, err error) time.Duration {
 	if err != nil {
-		return nil, c.unreachable(err)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+			return retryEvery
+		}
+		return 0
 	}
-	if res.StatusCode >= 300 {
-		defer func() { _ = res.Body.Close() }() // nothing was written
-		return nil, c.problem(res)
+	seconds, convErr := strconv.Atoi(res.Header.Get("Retry-After"))
+	wait := time.Duration(seconds) * time.Second
+	// Wrong passwords are slowed down too, and are not tried again.
+	if res.StatusCode != http.StatusTooManyRequests || res.Header.Get("RateLimit-Remaining") != "0" || convErr != nil || wait <= 0 || wait > maxWait {
+		return 0
 	}
-	return res, nil
+	return wait
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // unreachable explains an error of the transport.

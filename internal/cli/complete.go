@@ -45,13 +45,7 @@ func (p *program) completeApps(cmd *cobra.Command, _ []string, _ string) ([]stri
 		if err != nil {
 			return nil, err
 		}
-		var answer struct{ Apps []app }
-		_, err = c.call(ctx, http.MethodGet, "/api/v1/apps", nil, &answer)
-		var names []string
-		for _, a := range answer.Apps {
-			names = append(names, a.Name)
-		}
-		return names, err
+		return c.appNames(ctx)
 	})
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -133,15 +134,18 @@ func (p *program) areThere(ctx context.Context, wanted []string) error {
 	}
 	for _, w := range wanted {
 		if !slices.Contains(answer.Names, w) {
-			return noConfigVar(name, w)
+			return noConfigVar(name, w, answer.Names)
 		}
 	}
 	return nil
 }
 
-func noConfigVar(app, name string) error {
-	return platform.Errorf(platform.NotFound, "config_not_found", "%s has no config var %s.", app, name).
-		WithHint("`lugsail config --app %s` lists them.", app)
+func noConfigVar(app, name string, all []string) error {
+	e := platform.Errorf(platform.NotFound, "config_not_found", "%s has no config var %s.", app, name)
+	if hint := meant(name, all); hint != "" {
+		return e.WithHint("%s", hint)
+	}
+	return e.WithHint("`lugsail config --app %s` lists them.", app)
 }
 
 func (p *program) configGet() *cobra.Command {
@@ -158,7 +162,7 @@ func (p *program) configGet() *cobra.Command {
 			}
 			v, ok := answer.Config[args[0]]
 			if !ok {
-				return noConfigVar(name, args[0])
+				return noConfigVar(name, args[0], slices.Collect(maps.Keys(answer.Config)))
 			}
 			return p.done(map[string]string{args[0]: v}, "%s\n", p.value(v))
 		},

@@ -19,7 +19,7 @@ func (p *program) domains() *cobra.Command {
 				return err
 			}
 			var answer struct{ Domains []domain }
-			raw, err := c.call(cmd.Context(), http.MethodGet, path(name, "domains"), nil, &answer)
+			raw, err := c.list(cmd.Context(), path(name, "domains"), "domains", &answer)
 			if err != nil {
 				return err
 			}

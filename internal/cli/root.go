@@ -84,7 +84,7 @@ func New(d Deps) *cobra.Command {
 	root.SetIn(d.Stdin)
 	root.SetOut(d.Stdout)
 	root.SetErr(d.Stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err: err} })
+	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "print the answer as JSON")
 	root.AddGroup(&cobra.Group{ID: "apps", Title: "Apps:"}, &cobra.Group{ID: "account", Title: "Account:"}, &cobra.Group{ID: "server", Title: "On the server, as root:"})
 	for _, c := range p.appCommands() {
