@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"github.com/lugsail/lugsail/internal/cli"
 	"github.com/lugsail/lugsail/internal/gitserver"
 )
@@ -31,6 +33,11 @@ func program() int {
 	ctx, letGo := signal.NotifyContext(ctx, os.Interrupt)
 	defer letGo()
 	context.AfterFunc(ctx, letGo) // a second Ctrl-C ends what is stuck; a second SIGTERM must not cut a stop short
+	return cli.Execute(ctx, commandLine(), os.Args[1:])
+}
+
+// commandLine is all commands, those of the server among them.
+func commandLine() *cobra.Command {
 	root := cli.New(cli.Deps{
 		Version: version, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv, Local: local, Doctor: examineHere,
 	})
@@ -38,7 +45,8 @@ func program() int {
 		c.GroupID = "server"
 		root.AddCommand(c)
 	}
-	return cli.Execute(ctx, root, os.Args[1:])
+	cli.Arrange(root)
+	return root
 }
 
 // local finds the console and the CA on a server itself; both are "" elsewhere.

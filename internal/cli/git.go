@@ -136,10 +136,7 @@ func (p *program) remoteApp(ctx context.Context) (base, name, by string) {
 		if len(words) < 3 || words[2] != "(fetch)" {
 			continue
 		}
-		b, n, ok := appAt(words[1])
-		if !ok {
-			b, n, ok = p.appOverSSH(words[1])
-		}
+		b, n, ok := p.appOf(words[1])
 		switch {
 		case !ok:
 		case words[0] == remote:

@@ -46,10 +46,36 @@ func (p *program) logs() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes")
-	c.Flags().IntVarP(&tail, "tail", "n", 100, "how many of the newest lines")
-	c.Flags().StringVarP(&process, "process", "p", "", "only this process type")
-	complete(c, "process", p.completeProcess)
+	p.logFlags(c, &tail, &process)
 	return c
+}
+
+// tail is logs --follow, for those who know it by that name.
+func (p *program) tail() *cobra.Command {
+	var tail int
+	var process string
+	c := &cobra.Command{
+		Use: "tail [APP]", Short: "Follow what an app writes (logs --follow)", Args: p.appArg, ValidArgsFunction: p.completeApp,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, name, err := p.target(cmd.Context())
+			if err != nil {
+				return err
+			}
+			query := url.Values{"tail": {strconv.Itoa(tail)}}
+			if process != "" {
+				query.Set("process", process)
+			}
+			return p.followLogs(cmd, c, name, query)
+		},
+	}
+	p.logFlags(c, &tail, &process)
+	return c
+}
+
+func (p *program) logFlags(c *cobra.Command, tail *int, process *string) {
+	c.Flags().IntVarP(tail, "tail", "n", 100, "how many of the newest lines")
+	c.Flags().StringVarP(process, "process", "p", "", "only this process type")
+	complete(c, "process", p.completeProcess)
 }
 
 // followLogs goes on when the connection breaks. The server then begins anew, so what was shown

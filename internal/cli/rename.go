@@ -55,7 +55,7 @@ func (p *program) moveRemotes(ctx context.Context, was, name string) (moved []st
 		if len(words) < 3 || words[2] != "(fetch)" {
 			continue
 		}
-		if base, n, ok := appAt(words[1]); !ok || n != was || base != server {
+		if base, n, ok := p.appOf(words[1]); !ok || n != was || base != server {
 			continue
 		}
 		address := strings.TrimSuffix(strings.TrimSuffix(words[1], ".git"), was) + name + ".git"

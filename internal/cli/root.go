@@ -75,6 +75,7 @@ func New(d Deps) *cobra.Command {
 			"Sign in:    lugsail login https://console.example.com\n" +
 			"Create:     lugsail create my-shop\n" +
 			"Deploy:     git push lugsail main\n\n" +
+			"A command finds its app by the git remote of the folder; --app names another one.\n" +
 			"Names and plans complete with the Tab key: lugsail completion --help",
 		SilenceErrors: true, SilenceUsage: true, Version: d.Version,
 		Args: cobra.ArbitraryArgs,
@@ -86,7 +87,6 @@ func New(d Deps) *cobra.Command {
 	root.SetErr(d.Stderr)
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "print the answer as JSON")
-	root.AddGroup(&cobra.Group{ID: "apps", Title: "Apps:"}, &cobra.Group{ID: "account", Title: "Account:"}, &cobra.Group{ID: "server", Title: "On the server, as root:"})
 	for _, c := range p.appCommands() {
 		c.GroupID = "apps"
 		root.AddCommand(c)
@@ -95,19 +95,20 @@ func New(d Deps) *cobra.Command {
 		c.GroupID = "account"
 		root.AddCommand(c)
 	}
-	root.AddCommand(p.version(), p.gitCredential())
+	root.AddCommand(p.version(), p.gitCredential(), exitCodes())
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
 			WithoutJSON(append(c.Commands(), c)...)
 		}
 	}
+	Arrange(root)
 	return root
 }
 
 func (p *program) appCommands() []*cobra.Command {
 	named := []*cobra.Command{
-		p.remote(), p.branch(), p.info(), p.deploy(), p.logs(), p.open(), p.ps(), p.scale(), p.run(), p.exec(), p.config(), p.releases(), p.rollback(),
+		p.remote(), p.branch(), p.info(), p.deploy(), p.logs(), p.tail(), p.open(), p.ps(), p.scale(), p.run(), p.exec(), p.config(), p.releases(), p.rollback(),
 		p.deployments(), p.cancel(), p.domains(), p.source(), p.webhooks(), p.rename(), p.destroy(),
 	}
 	for _, c := range named {

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// groups are the headings of the help, in order, with the commands under them. A command that stands
+// nowhere keeps the group that its maker gave it.
+var groups = []struct{ id, title, commands string }{
+	{"apps", "Apps:", "create apps info open rename remote destroy restore trash plans"},
+	{"deploy", "Deploy:", "deploy deployments cancel releases rollback source webhooks branch"},
+	{"run", "Run and look:", "ps scale logs tail run exec doctor"},
+	{"settings", "Settings:", "config domains"},
+	{"account", "Account:", "login logout tokens keys"},
+	{"server", "On the server, as root:", ""},
+}
+
+// examples are for the commands that bring none of their own.
+var examples = map[string]string{
+	"apps": "lugsail apps\nlugsail apps --json | jq -r '.apps[].name'", "info": "lugsail info my-shop", "open": "lugsail open my-shop",
+	"plans": "lugsail plans", "destroy": "lugsail destroy my-shop\nlugsail destroy my-shop --confirm my-shop", "rename": "lugsail rename our-shop --app my-shop",
+	"deploy": "lugsail deploy\nlugsail deploy --detach", "deployments": "lugsail deployments\nlugsail deployments 7", "cancel": "lugsail cancel\nlugsail cancel 7",
+	"releases": "lugsail releases", "rollback": "lugsail rollback\nlugsail rollback v7",
+	"ps": "lugsail ps", "logs": "lugsail logs --tail 500\nlugsail logs --follow --process worker", "tail": "lugsail tail\nlugsail tail my-shop --process worker",
+	"config": "lugsail config\nlugsail config --show >.env", "config get": "lugsail config get SECRET", "config unset": "lugsail config unset OLD_NAME",
+	"domains": "lugsail domains", "domains add": "lugsail domains add shop.example.com", "domains remove": "lugsail domains remove shop.example.com",
+	"remote": "lugsail remote my-shop\nlugsail remote --ssh", "doctor": "lugsail doctor\nlugsail doctor my-shop",
+	"source": "lugsail source", "source remove": "lugsail source remove",
+	"webhooks": "lugsail webhooks", "webhooks list": "lugsail webhooks list", "webhooks on": "lugsail webhooks on", "webhooks off": "lugsail webhooks off",
+	"webhooks redeliver": "lugsail webhooks redeliver 1a2b3c4d", "webhooks rotate": "lugsail webhooks rotate", "webhooks show": "lugsail webhooks show 1a2b3c4d",
+	"keys": "lugsail keys", "keys list": "lugsail keys list", "keys add": "lugsail keys add ~/.ssh/id_ed25519.pub", "keys remove": "lugsail keys remove laptop",
+	"db": "lugsail db status", "db check": "lugsail db check", "db copies": "lugsail db copies", "db copy": "lugsail db copy", "db status": "lugsail db status",
+	"db migrate-to": "lugsail db migrate-to 'postgres://lugsail@db.example.com/lugsail'", "db restore": "lugsail db restore FILE",
+	"login": "lugsail login https://console.example.com", "logout": "lugsail logout",
+	"tokens": "lugsail tokens", "tokens create": "lugsail tokens create ci --scope deploy --app my-shop", "tokens revoke": "lugsail tokens revoke 1a2b3c4d",
+	"version": "lugsail version --json", "completion": "source <(lugsail completion bash)",
+	"completion bash": "source <(lugsail completion bash)\nlugsail completion bash >/etc/bash_completion.d/lugsail",
+	"completion zsh":  "source <(lugsail completion zsh)\nlugsail completion zsh >\"${fpath[1]}/_lugsail\"",
+	"completion fish": "lugsail completion fish >~/.config/fish/completions/lugsail.fish", "completion powershell": "lugsail completion powershell | Out-String | Invoke-Expression",
+	"help":  "lugsail help deploy\nlugsail help exit-codes",
+	"serve": "lugsail serve", "proxy": "lugsail proxy", "setup-link": "lugsail setup-link", "recover": "lugsail recover ada@example.com",
+	"service": "lugsail service status", "service start": "lugsail service start", "service stop": "lugsail service stop", "service restart": "lugsail service restart",
+	"service status": "lugsail service status", "service logs": "lugsail service logs\nlugsail service logs proxy",
+	"service install": "lugsail service install", "service uninstall": "lugsail service uninstall",
+	"host": "lugsail host check", "host check": "lugsail host check", "host fingerprint": "lugsail host fingerprint", "host prepare": "lugsail host prepare",
+	"host prepare-docker": "lugsail host prepare-docker", "host remove": "lugsail host remove\nlugsail host remove --purge", "host settings": "lugsail host settings --json",
+	"host setup": "lugsail host setup", "host summary": "lugsail host summary", "host wait": "lugsail host wait",
+}
+
+// Arrange puts all commands under their headings and gives examples to those without. It is called once
+// more when commands were added.
+func Arrange(root *cobra.Command) {
+	for _, g := range groups {
+		if !root.ContainsGroup(g.id) {
+			root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		}
+		for name := range strings.FieldsSeq(g.commands) {
+			for _, c := range root.Commands() {
+				if c.Name() == name {
+					c.GroupID = g.id
+				}
+			}
+		}
+	}
+	root.InitDefaultHelpCmd()
+	illustrate(root, "")
+}
+
+func illustrate(c *cobra.Command, path string) {
+	if example := examples[path]; c.Example == "" && example != "" {
+		c.Example = "  " + strings.ReplaceAll(example, "\n", "\n  ")
+	}
+	for _, child := range c.Commands() {
+		illustrate(child, strings.TrimSpace(path+" "+child.Name()))
+	}
+}
+
+// exitCodes is a topic of the help.
+func exitCodes() *cobra.Command {
+	c := &cobra.Command{
+		Use: "exit-codes", Short: "What the exit codes mean",
+		Long: `What the program's exit codes mean:
+
+  0    done
+  1    it failed: the deployment, or something inside Lugsail
+  2    the command line was not understood
+  3    there is no such thing: app, release, config var
+  4    nobody is signed in, or the token ended
+  5    the account or token may not do this
+  6    it clashes with what is there, or does not fit on the server
+  7    the server does not answer, or asks to try again later
+  130  interrupted
+
+run and exec end with the code of the command that they ran.
+
+With --json the error is printed as {"error": {"code", "message", "hint"}} on standard error.`,
+	}
+	WithoutJSON(c)
+	return c
+}
