@@ -122,6 +122,7 @@ func (r *rig) service() *app.Service {
 		Conductor: &deploy.Conductor{Deployments: r.store, Apps: r.store, Journal: journal{r.store}, Now: time.Now},
 		Routes:    &routing.Service{Store: r.store, Hosts: testHosts},
 		Uploads:   r.uploadDoor(),
+		Images:    r.images(),
 		Addresses: app.Addresses{
 			Hosts: testHosts, Consoles: []string{testHost, localHost}, Port: 443, IPs: []netip.Addr{netip.MustParseAddr("203.0.113.7")},
 			Ours: func(host string) bool { return strings.HasSuffix(host, ".example.test") },

@@ -28,13 +28,14 @@ type route struct {
 	any     bool            // on no app in particular, and open to tokens of one app: the answer is narrowed to it
 	setup   bool            // answers before the server is claimed, too
 	stream  bool            // stays open; ends when the server stops
+	upload  bool            // takes a large form, which its handler reads as it comes
 	handler echo.HandlerFunc
 }
 
 // handle takes a request that may come in. A form is read whole before, so that one that is too
 // large or broken is told as such, and not as one with empty fields.
 func (r route) handle(c echo.Context) error {
-	if r.method == post && r.kind != git && !strings.HasPrefix(r.path, "/api/") {
+	if r.method == post && r.kind != git && !r.upload && !strings.HasPrefix(r.path, "/api/") {
 		if err := request.ReadForm(c); err != nil {
 			return err
 		}

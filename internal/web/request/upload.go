@@ -17,6 +17,7 @@ import (
 const (
 	patience   = time.Minute      // with a client that sends nothing
 	lookAgain  = 5 * time.Second  // whether the sender may still send
+	maxUpload  = 4 << 30          // of a form; what is taken of its file, the application decides
 	answerLate = 15 * time.Minute // for the work between an upload's end and the answer
 )
 
@@ -44,7 +45,7 @@ func Upload(c echo.Context) (body io.Reader, size int64, err error) {
 // what the sender calls it. Fields before the file are passed over.
 func FormFile(c echo.Context, field string) (body io.Reader, name string, err error) {
 	r := c.Request()
-	r.Body = io.NopCloser(slowly(c))
+	r.Body = http.MaxBytesReader(c.Response(), io.NopCloser(slowly(c)), maxUpload)
 	parts, err := r.MultipartReader()
 	for range 20 {
 		if err != nil {
