@@ -120,6 +120,9 @@ func ValidateBranch(b string) error {
 	for _, c := range b {
 		bad = bad || c <= ' ' || c == 0x7f || strings.ContainsRune(`~^:?*[\`, c)
 	}
+	for part := range strings.SplitSeq(b, "/") {
+		bad = bad || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") || strings.HasSuffix(b, ".") || b == "@"
+	}
 	if bad {
 		return Errorf(Invalid, "branch_invalid", "%.60q is not the name of a branch.", b).WithHint("Give a name such as main.")
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lugsail/lugsail/platform"
@@ -116,6 +117,50 @@ func TestA18_SubmodulesAreNamedAndNeverFetched(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Whatever a submodule's address is, nobody goes there.
+func TestA18_NoAddressOfASubmoduleIsVisited(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer listener.Close() //nolint:errcheck // nothing is written
+	var visits atomic.Int32
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			visits.Add(1)
+			_ = conn.Close()
+		}
+	}()
+	eachDoor(t, func(t *testing.T, w *world) {
+		canary := filepath.Join(w.dir, "canary")
+		dir := w.checkout("shop")
+		for _, url := range []string{
+			"ext::sh -c touch% " + canary, "file:///etc", "http://" + listener.Addr().String() + "/latest/meta-data", "ssh://-oProxyCommand=touch " + canary,
+			"--upload-pack=touch " + canary, "-u./x", "../../../../other.git",
+		} {
+			w.commit(dir, ".gitmodules", "[submodule \"x\"]\n\tpath = \"x\\r\"\n\turl = "+url+"\n", url)
+			count := w.deploy.count()
+			c := w.start(dir, "push", "--force", "lugsail", "main")
+			wait(t, "a deployment or a refusal", func() bool { return w.deploy.count() > count || c.over() })
+			if w.deploy.count() == count {
+				contains(t, c.ended(1), "rejected") // fsck knows some of them
+				w.git(dir, "reset", "-q", "--hard", "HEAD~1")
+				continue
+			}
+			w.deploy.job(t, count).end(platform.DeploymentLive)
+			contains(t, c.ended(0), "Submodules are not fetched")
+		}
+		if _, err := os.Stat(canary); err == nil {
+			t.Error("a command ran")
+		}
+	})
+	if n := visits.Load(); n != 0 {
+		t.Errorf("somebody went there %d times", n)
+	}
 }
 
 func TestA19_BombsStopAtTheLimits(t *testing.T) {
