@@ -19,8 +19,13 @@ type App struct {
 	Health         Health   `gorm:"serializer:json"`     // for the next release
 	StopGrace      int      `gorm:"not null;default:0"`  // seconds between SIGTERM and SIGKILL; 0 means 30
 	CurrentRelease int      `gorm:"not null;default:0"`  // number of the release that serves; 0 before the first
-	CreatedAt      time.Time
-	CreatedBy      string // the account's e-mail address
+
+	Builder    BuilderName `gorm:"not null;default:''"` // "" lets the source decide
+	Dockerfile string      `gorm:"not null;default:''"` // its path in the source; "" means Dockerfile
+	TrashedAt  *time.Time  // since when it is in the trash; nil when it is not
+
+	CreatedAt time.Time
+	CreatedBy string // the account's e-mail address
 }
 
 // AppState is where an app is in its life.
@@ -29,7 +34,8 @@ type AppState string
 // The states of an app.
 const (
 	AppActive     AppState = "active"
-	AppDestroying AppState = "destroying" // being removed; no door may start anything for it
+	AppTrashed    AppState = "trashed"    // in the trash: nothing of it runs, everything else is kept until TrashEnds
+	AppDestroying AppState = "destroying" // being removed for good; no door may start anything for it
 )
 
 // Scale is the wanted number of replicas by process type.

@@ -35,8 +35,16 @@ const (
 	DeployRollback DeploymentKind = "rollback" // an older release's contents: enters at release
 	DeployConfig   DeploymentKind = "config"   // new config vars, plan or health settings: enters at release
 	DeployScale    DeploymentKind = "scale"    // more or fewer replicas of the current release: enters at run
-	DeployDestroy  DeploymentKind = "destroy"  // the line backwards
+	DeployTrash    DeploymentKind = "trash"    // the line backwards, as far as it can be walked again
+	DeployRestore  DeploymentKind = "restore"  // out of the trash: enters at run with the release that served
+	DeployDestroy  DeploymentKind = "destroy"  // the line backwards, for good
 )
+
+// KeepsRelease reports whether the release that serves, or served, goes on under its number.
+func (k DeploymentKind) KeepsRelease() bool { return k == DeployScale || k == DeployRestore }
+
+// TakesAway reports whether nothing of the app runs afterwards.
+func (k DeploymentKind) TakesAway() bool { return k == DeployTrash || k == DeployDestroy }
 
 // DeploymentState is where a deployment is.
 type DeploymentState string
@@ -45,7 +53,7 @@ type DeploymentState string
 const (
 	DeploymentWaiting   DeploymentState = "waiting"   // recorded; another one of the app runs first
 	DeploymentRunning   DeploymentState = "running"   // a worker walks its steps
-	DeploymentLive      DeploymentState = "live"      // switched: it serves, or has served
+	DeploymentLive      DeploymentState = "live"      // switched: it serves, or has served; or the app is in the trash
 	DeploymentFailed    DeploymentState = "failed"    // what served before still serves
 	DeploymentCancelled DeploymentState = "cancelled" // a person stopped it
 	DeploymentReplaced  DeploymentState = "replaced"  // a newer one came while it waited

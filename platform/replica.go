@@ -15,6 +15,7 @@ type Replica struct {
 	Kept        bool   // the engine starts it again by itself
 	Address     string // IP address on the app's network; "" when not running
 	Port        int    // the port it really listens on; 0 until known
+	Wanted      int    // what PORT says in it; 0 means 8080
 	ExitCode    int
 	OutOfMemory bool
 	Restarts    int

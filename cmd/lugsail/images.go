@@ -19,7 +19,7 @@ func newImages(cfg config.Config, engine *docker.Engine) *docker.Images {
 }
 
 func (c *control) builds() *build.Service {
-	builds := build.New(c.builder, c.store, 1)
+	builds := build.New(build.Choice{Buildpacks: c.builder, Dockerfile: c.dockerfile}, c.store, 1)
 	builds.Importer = c.images
 	return builds
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/lugsail/lugsail/internal/cnb"
 	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/docker"
+	"github.com/lugsail/lugsail/internal/dockerfile"
 	"github.com/lugsail/lugsail/internal/firewall"
 	"github.com/lugsail/lugsail/internal/gitserver"
 	"github.com/lugsail/lugsail/internal/outbound"
@@ -64,6 +65,8 @@ type control struct {
 	steps     steps
 	key       store.Sealer
 	quit      func() // ends this run; whoever started it starts it anew
+
+	dockerfile *dockerfile.Builder
 }
 
 // runServe runs the control plane until ctx ends.
@@ -114,7 +117,8 @@ func (c *control) wireBuilder() (err error) {
 		return err
 	}
 	c.images = newImages(c.cfg, c.engine)
-	return nil
+	c.dockerfile, err = newDockerfile(c.cfg, c.builder)
+	return err
 }
 
 func (c *control) wireConductor() error {
@@ -128,7 +132,8 @@ func (c *control) wireConductor() error {
 		Releases: release.New(c.store),
 		Replicas: c.replicas(),
 		Routes:   c.routes, Drainer: c.proxy, Watcher: watcher{c.engine, c.firewall},
-		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.images.Forget, c.removeRepository},
+		Rest:    []deploy.Leaver{c.engine.RemoveApp},
+		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.dockerfile.Forget, c.images.Forget, c.removeRepository},
 		Redact:  func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
 		Secrets: c.secrets, Settle: c.settle, Fetch: c.fetch, WatchTime: c.cfg.Watch, Now: time.Now,
 		Introduce: c.introduce,

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lugsail/lugsail/internal/command"
-	"github.com/lugsail/lugsail/platform"
 )
 
 func path(name string, more ...any) string {
@@ -207,40 +205,4 @@ func environ(p *program) []string {
 		}
 	}
 	return env
-}
-
-func (p *program) destroy() *cobra.Command {
-	var confirm string
-	c := &cobra.Command{
-		Use: "destroy [APP]", Short: "Remove an app with everything that belongs to it", Args: p.appArg, ValidArgsFunction: p.completeApp,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, name, err := p.target(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if confirm == "" {
-				confirm, err = p.ask(cmd.Context(), fmt.Sprintf("This removes the app %s, its releases, its repository and its config vars for ever.\nType its name to go on: ", name))
-				if errors.Is(err, errNobody) {
-					return usagef("Give --confirm %s where nobody can be asked", name)
-				}
-				if err != nil {
-					return err
-				}
-			}
-			if confirm != name {
-				return platform.Errorf(platform.Invalid, "not_confirmed", "Nothing was removed: %q is not the app's name.", confirm)
-			}
-			var answer struct{ Deployment *deployment }
-			raw, err := c.call(cmd.Context(), http.MethodDelete, path(name), map[string]string{"confirm": confirm}, &answer)
-			if err != nil {
-				return err
-			}
-			if err := p.awaitGone(cmd.Context(), c, name); err != nil {
-				return err
-			}
-			return p.answer(raw, func() { p.printf("Removed %s.\n", name) })
-		},
-	}
-	c.Flags().StringVar(&confirm, "confirm", "", "the app's name, to go on without a question")
-	return c
 }

@@ -12,7 +12,7 @@ var groups = []struct{ id, title, commands string }{
 	{"apps", "Apps:", "create apps info open rename remote destroy restore trash plans"},
 	{"deploy", "Deploy:", "deploy deployments cancel releases rollback source webhooks branch"},
 	{"run", "Run and look:", "ps scale logs tail run exec doctor"},
-	{"settings", "Settings:", "config domains"},
+	{"settings", "Settings:", "config domains builder"},
 	{"account", "Account:", "login logout tokens keys"},
 	{"server", "On the server, as root:", ""},
 }

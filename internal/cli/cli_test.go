@@ -748,8 +748,32 @@ func TestDestroy_NeedsTheName(t *testing.T) {
 		t.Errorf("wrong name: %d %v", code, w.asked)
 	}
 	w.says("DELETE /api/v1/apps/shop", 202, `{"deployment": {"number": 9, "state": "waiting"}}`)
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop", "trash_ends_at": "2030-05-06T12:00:00Z", "latest_deployment": {"number": 9, "state": "live", "ended_at": "2030-04-22T12:00:01Z"}}}`)
+	code, out, errs := w.run("destroy", "-a", "shop", "--confirm", "shop")
+	if code != ExitOK || !strings.Contains(out, "shop is in the trash.") || !strings.Contains(out, "6 May 2030") || !strings.Contains(out, "lugsail restore shop") {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+}
+
+func TestDestroy_NowWaitsUntilTheAppIsGone(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("DELETE /api/v1/apps/shop", 202, `{"deployment": {"number": 9, "state": "waiting"}}`)
 	w.says("GET /api/v1/apps/shop", 404, `{"code": "app_not_found", "message": "There is no app named shop."}`)
-	if code, out, errs := w.run("destroy", "-a", "shop", "--confirm", "shop"); code != ExitOK || !strings.Contains(out, "Removed shop.") {
+	if code, out, errs := w.run("destroy", "-a", "shop", "--confirm", "shop", "--now"); code != ExitOK || !strings.Contains(out, "Removed shop for good.") {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+}
+
+func TestTrash_ListsAndRestores(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("GET /api/v1/trash", 200, `{"apps": [{"name": "shop", "release": 3, "trashed_at": "2030-04-22T12:00:00Z", "trash_ends_at": "2030-05-06T12:00:00Z"}]}`)
+	if code, out, errs := w.run("trash"); code != ExitOK || !strings.Contains(out, "shop") || !strings.Contains(out, "v3") || !strings.Contains(out, "6 May 2030") {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+	w.says("POST /api/v1/apps/shop/restore", 202, `{"deployment": {"number": 10, "state": "waiting"}}`)
+	if code, out, errs := w.run("restore", "shop", "--detach"); code != ExitOK || !strings.Contains(out, "shop is back") {
 		t.Errorf("%d %s %s", code, out, errs)
 	}
 }

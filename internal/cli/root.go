@@ -109,13 +109,14 @@ func New(d Deps) *cobra.Command {
 func (p *program) appCommands() []*cobra.Command {
 	named := []*cobra.Command{
 		p.remote(), p.branch(), p.info(), p.deploy(), p.logs(), p.tail(), p.open(), p.ps(), p.scale(), p.run(), p.exec(), p.config(), p.releases(), p.rollback(),
-		p.deployments(), p.cancel(), p.domains(), p.source(), p.webhooks(), p.rename(), p.destroy(),
+		p.deployments(), p.cancel(), p.domains(), p.source(), p.webhooks(), p.rename(),
+		p.builder(), p.destroy(), p.restore(),
 	}
 	for _, c := range named {
 		c.PersistentFlags().StringVarP(&p.app, "app", "a", "", "name of the app; otherwise a git remote of the folder tells it")
 		complete(c, "app", p.completeApps)
 	}
-	return append([]*cobra.Command{p.create(), p.apps(), p.plans(), p.doctor()}, named...)
+	return append([]*cobra.Command{p.create(), p.apps(), p.plans(), p.trash(), p.doctor()}, named...)
 }
 
 func (p *program) accountCommands() []*cobra.Command {

@@ -28,6 +28,9 @@ type app struct {
 	Status           word           `json:"status"`
 	Release          *release       `json:"release"`
 	LatestDeployment *deployment    `json:"latest_deployment"`
+	Builder          string         `json:"builder"`
+	Dockerfile       string         `json:"dockerfile"`
+	TrashEndsAt      *time.Time     `json:"trash_ends_at"`
 	CreatedAt        time.Time      `json:"created_at"`
 	CreatedBy        string         `json:"created_by"`
 }

@@ -120,7 +120,7 @@ func (i *Images) Ensure(ctx context.Context, id string) error {
 		return err
 	}
 	return platform.Errorf(platform.Conflict, "image_lost", "The image of this release is gone from the server.").
-		WithHint("Deploy the image again: lugsail deploy --image NAME")
+		WithHint("Push again to build it anew, or deploy the image again: lugsail deploy --image NAME")
 }
 
 // Retain takes our names of the app's images away, but those of keep, and with the last name

@@ -91,6 +91,7 @@ func (e *Engine) replicaOf(info container.InspectResponse) platform.Replica {
 		Deployment: labels[labelDeployment],
 		Process:    labels[labelProcess],
 		Index:      number(labels[labelIndex]),
+		Wanted:     number(labels[labelPort]),
 		State:      stateOf(state),
 		Kept:       info.HostConfig.RestartPolicy.IsAlways(),
 		ExitCode:   state.ExitCode,

@@ -87,7 +87,7 @@ func (f *Fake) Start(ctx context.Context, spec platform.ReplicaSpec) (platform.R
 	f.made++
 	r := &replica{spec: spec, does: does, changed: make(chan struct{}), Replica: platform.Replica{
 		ID: fmt.Sprintf("fake%012d", f.made), AppID: spec.AppID, App: spec.App, Release: spec.Release, Deployment: spec.Deployment,
-		Process: spec.Process, Index: spec.Index, CreatedAt: time.Now().UTC(),
+		Process: spec.Process, Index: spec.Index, Wanted: spec.Port, CreatedAt: time.Now().UTC(),
 	}}
 	if f.replicas == nil {
 		f.replicas = map[string]*replica{}

@@ -18,7 +18,7 @@ func startGivesARunningReplica(c *contract) {
 		c.Errorf("times: created %v, started %v, ended %v", r.CreatedAt, r.StartedAt, r.EndedAt)
 	}
 	want := platform.Replica{
-		ID: r.ID, AppID: "lappa", App: "shop", Release: 3, Deployment: "ldeployment", Process: "web", Index: 1,
+		ID: r.ID, AppID: "lappa", App: "shop", Release: 3, Deployment: "ldeployment", Process: "web", Index: 1, Wanted: 8080,
 		State: platform.ReplicaRunning, Address: r.Address, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt,
 	}
 	c.same(r, want)

@@ -18,7 +18,7 @@ const keptLogs = 100
 // CreateDeployment records a waiting deployment with its steps and gives it the next number of
 // its app. A new push replaces the app's other pushes that still wait. A removal marks the app
 // in the same transaction, so that nothing else can be recorded for it any more: that answers
-// Conflict, code app_destroying.
+// Conflict, code app_destroying; likewise for the trash, code app_trashed.
 func (s *Store) CreateDeployment(ctx context.Context, d *platform.Deployment, steps []platform.StepName) error {
 	s.fresh(&d.ID, &d.CreatedAt)
 	if d.State == "" {
@@ -26,7 +26,7 @@ func (s *Store) CreateDeployment(ctx context.Context, d *platform.Deployment, st
 	}
 	var replaced, old []string
 	err := s.write(ctx, "recording the deployment", func(tx *gorm.DB) (err error) {
-		if err := admit(tx, *d); err != nil {
+		if err := admit(tx, *d, s.stamp()); err != nil {
 			return err
 		}
 		number, err := highest(tx.Model(&platform.Deployment{}), d.AppID)
@@ -55,18 +55,13 @@ func (s *Store) CreateDeployment(ctx context.Context, d *platform.Deployment, st
 	return nil
 }
 
-// admit refuses deployments of an app that is being removed, and marks one that shall be.
-func admit(tx *gorm.DB, d platform.Deployment) error {
+// admit refuses deployments of an app that is being removed or in the trash, and marks one that shall be.
+func admit(tx *gorm.DB, d platform.Deployment, now time.Time) error {
 	app, err := appIn(tx, d.AppID)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case d.Kind == platform.DeployDestroy:
-		return tx.Model(&platform.App{}).Where("id = ?", d.AppID).Update("state", platform.AppDestroying).Error
-	case app.State == platform.AppDestroying:
-		return platform.Errorf(platform.Conflict, "app_destroying", "%s is being removed.", app.Name)
 	}
-	return nil
+	return mark(tx, app, d.Kind, now)
 }
 
 // stepGap leaves room between the steps that each deployment of a kind has, for those that only some have.

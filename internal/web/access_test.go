@@ -58,6 +58,8 @@ var expected = map[string]row{
 	"GET /login": open, "POST /login": open, "POST /api/v1/login": open, "POST /api/v1/setup": open,
 
 	"POST /api/v1/logout": apiAny, "GET /api/v1/account": apiAny, "GET /api/v1/server": apiAny, "GET /api/v1/plans": apiAny,
+	"GET /api/v1/trash": apiAny, "POST /api/v1/apps/:app/restore": apiManage,
+	"GET /trash": pageRead, "POST /apps/:app/restore": pageDo, "POST /apps/:app/builder": pageDo,
 	"GET /api/v1/apps": apiAny, "GET /api/v1/events": apiAllApps, "POST /api/v1/apps": apiServerDo,
 	"GET /api/v1/tokens": apiOwn, "POST /api/v1/tokens": apiOwn, "DELETE /api/v1/tokens/:id": apiOwn,
 	"GET /api/v1/keys": apiOwn, "POST /api/v1/keys": apiOwn, "DELETE /api/v1/keys/:id": apiOwn,

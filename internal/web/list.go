@@ -68,6 +68,7 @@ func apiRoutes(a *api.API) []route {
 		{method: post, path: "/api/v1/keys", kind: program, action: own, handler: a.KeyAdd},
 		{method: remove, path: "/api/v1/keys/:id", kind: program, action: own, handler: a.KeyRemove},
 		{method: get, path: "/api/v1/apps", kind: program, action: read, any: true, handler: a.AppsList},
+		{method: get, path: "/api/v1/trash", kind: program, action: read, any: true, handler: a.TrashList},
 		{method: post, path: "/api/v1/apps", kind: program, action: manage, handler: a.AppCreate},
 	}
 }
@@ -79,6 +80,7 @@ func appRoutes(a *api.API) []route {
 		{method: patch, path: app, kind: program, action: manage, handler: a.AppConfigure},
 		{method: remove, path: app, kind: program, action: manage, handler: a.AppDestroy},
 		{method: post, path: app + "/rename", kind: program, action: manage, handler: a.AppRename},
+		{method: post, path: app + "/restore", kind: program, action: manage, handler: a.AppRestore},
 		{method: put, path: app + "/scale", kind: program, action: manage, handler: a.AppScale},
 		{method: get, path: app + "/config", kind: program, action: read, handler: a.ConfigList},
 		{method: get, path: app + "/config/values", kind: program, action: secrets, handler: a.ConfigValues},
@@ -127,6 +129,7 @@ func pageRoutes(p *console.Console) []route {
 		{method: get, path: "/create", kind: page, action: manage, handler: p.Create},
 		{method: post, path: "/create", kind: page, action: manage, handler: p.CreateApp},
 		{method: get, path: "/activity", kind: page, action: read, handler: p.Activity},
+		{method: get, path: "/trash", kind: page, action: read, handler: p.Trash},
 		{method: get, path: "/server", kind: page, action: read, handler: p.Server},
 		{method: get, path: "/server/checkup", kind: page, action: server, handler: p.ServerCheckup},
 		{method: get, path: "/docs/api", kind: page, action: read, handler: p.Reference},
@@ -169,5 +172,7 @@ func appPageRoutes(p *console.Console) []route {
 		{method: post, path: app + "/rename", kind: page, action: manage, handler: p.Rename},
 		{method: post, path: app + "/settings", kind: page, action: manage, handler: p.SettingsSave},
 		{method: post, path: app + "/destroy", kind: page, action: manage, handler: p.Destroy},
+		{method: post, path: app + "/restore", kind: page, action: manage, handler: p.Restore},
+		{method: post, path: app + "/builder", kind: page, action: manage, handler: p.BuilderSet},
 	}
 }

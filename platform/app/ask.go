@@ -45,7 +45,7 @@ func (s *Service) Create(ctx context.Context, actor platform.Actor, ask CreateRe
 		return Overview{}, err
 	}
 	if err := s.Store.CreateApp(ctx, &app); err != nil {
-		return Overview{}, err
+		return Overview{}, s.takenByTrash(ctx, actor, ask.Name, err)
 	}
 	s.event(ctx, actor, app, "app.created", fmt.Sprintf("%s was created on plan %s", app.Name, app.Plan))
 	s.refreshRoutes(ctx)
@@ -58,6 +58,8 @@ type Settings struct {
 	Health       *platform.Health
 	DeployBranch *string // "" means main or master
 	StopGrace    *int    // seconds between SIGTERM and SIGKILL; 0 means 30. Counts at once, without a deployment
+	Builder      *string // "auto", "buildpacks" or "dockerfile"
+	Dockerfile   *string // its path in the source; "" means Dockerfile
 }
 
 // Configure changes an app's settings. Plan and health settings need a deployment, which is
@@ -118,9 +120,11 @@ func validateSettings(set Settings) error {
 		}
 	}
 	if set.DeployBranch != nil {
-		return platform.ValidateBranch(*set.DeployBranch)
+		if err := platform.ValidateBranch(*set.DeployBranch); err != nil {
+			return err
+		}
 	}
-	return nil
+	return validateBuilder(set)
 }
 
 func apply(a *platform.App, set Settings) []string {
@@ -141,7 +145,7 @@ func apply(a *platform.App, set Settings) []string {
 		said = append(said, fmt.Sprintf("deploy branch %s", *set.DeployBranch))
 		a.DeployBranch = *set.DeployBranch
 	}
-	return said
+	return append(said, applyBuilder(a, set)...)
 }
 
 // change updates an app when the machine's memory allows what it becomes.
@@ -213,22 +217,4 @@ func (s *Service) SetConfigVars(ctx context.Context, actor platform.Actor, name 
 	text := "config vars " + strings.Join(changed, ", ")
 	s.event(ctx, actor, app, "config.changed", text)
 	return s.reconfigure(ctx, actor, app, text)
-}
-
-// Destroy removes an app with everything that is its own. confirm must be its name.
-func (s *Service) Destroy(ctx context.Context, actor platform.Actor, name, confirm string) (platform.Deployment, error) {
-	app, err := s.find(ctx, actor, name, platform.ActionManage)
-	if err != nil {
-		return platform.Deployment{}, err
-	}
-	if confirm != app.Name {
-		return platform.Deployment{}, platform.Errorf(platform.Invalid, "not_confirmed", "To destroy %s, its name must be given once more.", app.Name).
-			WithHint("This cannot be undone: type %s to go on.", app.Name)
-	}
-	d, err := s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployDestroy, Cause: "destroy"})
-	if err != nil {
-		return d, err
-	}
-	s.event(ctx, actor, app, "app.destroy", fmt.Sprintf("%s is being destroyed", app.Name))
-	return d, s.Conductor.CancelAll(ctx, app.ID)
 }

@@ -38,7 +38,7 @@ func (s *Service) AppsAfter(ctx context.Context, actor platform.Actor, after str
 	replicas, engineErr := s.Engine.Replicas(ctx, "")
 	list := []Overview{}
 	for _, app := range apps {
-		if app.Name <= after || !platform.Sees(actor, app.ID) {
+		if app.Name <= after || !platform.Sees(actor, app.ID) || app.State == platform.AppTrashed {
 			continue
 		}
 		if len(list) == limit {
@@ -260,8 +260,22 @@ func (s *Service) Events(ctx context.Context, actor platform.Actor, name string,
 	return s.History.Events(ctx, appID, before, limit)
 }
 
-// find gives an app that the actor sees and may do that with.
+// find gives an app that the actor sees and may do that with. One in the trash can be looked at only.
 func (s *Service) find(ctx context.Context, actor platform.Actor, name string, action platform.Action) (platform.App, error) {
+	app, err := s.seen(ctx, actor, name, action)
+	switch {
+	case err != nil || action == platform.ActionRead:
+		return app, err
+	case app.State == platform.AppDestroying:
+		return platform.App{}, leaving(app)
+	case app.State == platform.AppTrashed:
+		return platform.App{}, app.Trashed()
+	}
+	return app, nil
+}
+
+// seen is find for apps in whatever state.
+func (s *Service) seen(ctx context.Context, actor platform.Actor, name string, action platform.Action) (platform.App, error) {
 	missing := platform.Errorf(platform.NotFound, "app_not_found", "There is no app called %.60q.", name).
 		WithHint("See your apps with: lugsail apps")
 	if platform.ValidateAppName(name) != nil {
@@ -276,9 +290,6 @@ func (s *Service) find(ctx context.Context, actor platform.Actor, name string, a
 	}
 	if !platform.Can(actor, action, app.ID) {
 		return platform.App{}, forbidden()
-	}
-	if app.State == platform.AppDestroying && action != platform.ActionRead {
-		return platform.App{}, platform.Errorf(platform.Conflict, "app_destroying", "%s is being removed.", app.Name)
 	}
 	return app, nil
 }

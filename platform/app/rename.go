@@ -26,7 +26,7 @@ func (s *Service) Rename(ctx context.Context, actor platform.Actor, name, to str
 		return nil
 	})
 	if err != nil {
-		return Overview{}, err
+		return Overview{}, s.takenByTrash(ctx, actor, to, err)
 	}
 	s.event(ctx, actor, renamed, "app.renamed", fmt.Sprintf("%s is called %s now", app.Name, to))
 	s.refreshRoutes(ctx)

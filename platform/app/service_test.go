@@ -359,23 +359,6 @@ func TestRename_ChangesNameAndAddressAndNothingElse(t *testing.T) {
 	want(t, err, platform.NotFound, "app_not_found")
 }
 
-func TestDestroy_AsksForTheName(t *testing.T) {
-	s, db := newService(t)
-	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
-	check(t, err)
-	_, err = s.Destroy(t.Context(), owner, "shop", "Shop")
-	want(t, err, platform.Invalid, "not_confirmed")
-	d, err := s.Destroy(t.Context(), owner, "shop", "shop")
-	if err != nil || d.Kind != platform.DeployDestroy {
-		t.Errorf("deployment %+v, %v", d, err)
-	}
-	if a, err := db.AppByName(t.Context(), "shop"); err != nil || a.State != platform.AppDestroying {
-		t.Errorf("state %s, %v", a.State, err)
-	}
-	_, err = s.SetConfigVars(t.Context(), owner, "shop", map[string]string{"A": "1"}, nil)
-	want(t, err, platform.Conflict, "app_destroying")
-}
-
 func TestA73_LogsHideTheValuesOfConfigVars(t *testing.T) {
 	s, _ := newService(t)
 	o, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})

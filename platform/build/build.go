@@ -98,7 +98,7 @@ func (s *Service) build(ctx context.Context, app platform.App, d platform.Deploy
 	}
 	return s.record(ctx, b, func() (platform.BuildResult, error) {
 		return s.Builder.Build(ctx, platform.BuildRequest{
-			BuildID: b.ID, AppID: app.ID, App: app.Name, Dir: d.Source.Dir, Limits: s.Limits,
+			BuildID: b.ID, AppID: app.ID, App: app.Name, Dir: d.Source.Dir, Limits: s.Limits, Builder: app.Builder, Dockerfile: app.Dockerfile,
 		}, log)
 	})
 }

@@ -79,7 +79,8 @@ type Conductor struct {
 	Routes      *route.Service
 	Drainer     Drainer
 	Watcher     Watcher
-	Leave       []Leaver                                                                      // in this order when an app is destroyed
+	Rest        []Leaver                                                                      // what an app in the trash does without: nothing that cannot be made again
+	Leave       []Leaver                                                                      // in this order when an app is removed for good; what holds data belongs here, and nowhere else
 	Redact      func(w io.Writer, values []string) io.WriteCloser                             // hides secret values
 	Secrets     func(ctx context.Context, appID string) []string                              // that the log of an app must not show
 	Settle      func(context.Context, platform.Deployment) error                              // hears how a deployment with a source ended; nil: nobody does
@@ -148,7 +149,7 @@ func stepsOf(d platform.Deployment) []platform.StepName {
 		return tail
 	case platform.DeployRollback, platform.DeployConfig:
 		return append([]platform.StepName{platform.StepRelease}, tail...)
-	case platform.DeployDestroy:
+	case platform.DeployDestroy, platform.DeployTrash:
 		return []platform.StepName{platform.StepRetire}
 	}
 	return tail
@@ -156,7 +157,7 @@ func stepsOf(d platform.Deployment) []platform.StepName {
 
 // Cancel stops a deployment that is not live yet. What served before goes on serving.
 func (c *Conductor) Cancel(ctx context.Context, d platform.Deployment) (platform.Deployment, error) {
-	if d.State.Ended() || d.Kind == platform.DeployDestroy {
+	if d.State.Ended() || d.Kind.TakesAway() {
 		return d, platform.Errorf(platform.Conflict, "deployment_ended", "Deployment %d cannot be cancelled: it is %s.", d.Number, d.State).
 			WithHint("To go back to what served before: lugsail rollback.")
 	}
@@ -182,7 +183,7 @@ func (c *Conductor) CancelAll(ctx context.Context, appID string) error {
 		return fmt.Errorf("reading deployments: %w", err)
 	}
 	for _, d := range unfinished {
-		if d.AppID != appID || d.Kind == platform.DeployDestroy {
+		if d.AppID != appID || d.Kind.TakesAway() {
 			continue
 		}
 		if _, err := c.Cancel(ctx, d); err != nil && !platform.IsKind(err, platform.Conflict) {

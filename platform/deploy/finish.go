@@ -18,6 +18,8 @@ func (w *walk) finish(ctx context.Context, err error, stopped bool) (recorded bo
 	switch {
 	case w.d.Kind == platform.DeployDestroy && err == nil:
 		return true // its rows are gone with the app
+	case w.d.Kind == platform.DeployTrash && err == nil:
+		return w.c.finishTrash(ctx, w.app, w.d)
 	case w.live:
 		w.c.finishLive(ctx, w.app, w.d, w.release)
 		return true
@@ -36,7 +38,7 @@ func (w *walk) finish(ctx context.Context, err error, stopped bool) (recorded bo
 	if e.Kind == platform.Internal {
 		slog.ErrorContext(ctx, "deployment failed", "deployment", w.d.ID, "error", err)
 	}
-	if w.d.Kind == platform.DeployDestroy {
+	if w.d.Kind.TakesAway() {
 		e = e.WithHint("Lugsail goes on trying by itself. The server's log has the details: lugsail service logs.")
 	}
 	w.undoneStep(ctx)

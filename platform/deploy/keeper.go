@@ -19,7 +19,10 @@ func (c *Conductor) keepHeld(ctx context.Context, appID string) error {
 		return err
 	}
 	if app.State == platform.AppDestroying {
-		return errors.Join(c.Routes.Forget(ctx, appID), c.destroyAgain(ctx, app))
+		return errors.Join(c.Routes.Forget(ctx, appID), c.destroyAgain(ctx, app, "destroy"))
+	}
+	if app.State == platform.AppTrashed {
+		return c.keepTrashed(ctx, app)
 	}
 	actual, err := c.staying(ctx, appID)
 	if err != nil {
@@ -32,6 +35,12 @@ func (c *Conductor) keepHeld(ctx context.Context, appID string) error {
 	diff := run.Compare(current, run.Wanted(current, app.Scale), actual)
 	routeErr := c.route(ctx, app, diff.Have)
 	c.Replicas.Keep(ctx, diff.Have)
+	if len(diff.Missing) > 0 {
+		coming, err := c.comingBack(ctx, appID)
+		if err != nil || coming {
+			return errors.Join(routeErr, err)
+		}
+	}
 	missing := c.startMissing(ctx, app, current, diff.Missing)
 	settling := c.settling(diff.Have, c.Routes.Targets(appID).Targets)
 	if next := sooner(missing, settling); next > 0 {
@@ -69,7 +78,7 @@ func runningOf(replicas []platform.Replica, release int) []platform.Replica {
 }
 
 // destroyAgain takes up a removal that was asked for and did not come to its end.
-func (c *Conductor) destroyAgain(ctx context.Context, app platform.App) error {
+func (c *Conductor) destroyAgain(ctx context.Context, app platform.App, cause string) error {
 	unfinished, err := c.unfinishedOf(ctx, app.ID)
 	if err != nil {
 		return err
@@ -84,7 +93,7 @@ func (c *Conductor) destroyAgain(ctx context.Context, app platform.App) error {
 		return nil
 	}
 	_, err = c.Start(ctx, platform.Deployment{
-		AppID: app.ID, Kind: platform.DeployDestroy, Cause: "destroy", Actor: platform.System().Name, Via: platform.System().Via,
+		AppID: app.ID, Kind: platform.DeployDestroy, Cause: cause, Actor: platform.System().Name, Via: platform.System().Via,
 	})
 	return err
 }

@@ -15,7 +15,7 @@ import (
 // bringLive starts the release's replicas, waits for them and switches. The keeper goes on
 // looking after what serves, whose replicas are others; only those of a scale are the same.
 func (w *walk) bringLive(ctx context.Context) error {
-	if w.d.Kind == platform.DeployScale {
+	if w.d.Kind.KeepsRelease() {
 		defer w.c.hold(w.app.ID)()
 	}
 	app, err := w.c.Apps.AppByID(ctx, w.app.ID) // plan or scale may have changed during the build
@@ -169,7 +169,7 @@ func (w *walk) healthy() string {
 // switchOver commits, then moves the traffic. From the commit on there is no way back but a rollback.
 func (w *walk) switchOver(ctx context.Context) (string, error) {
 	ctx = context.WithoutCancel(ctx)
-	if w.d.Kind != platform.DeployScale {
+	if !w.d.Kind.KeepsRelease() {
 		defer w.c.hold(w.app.ID)()
 	}
 	if err := w.c.Deployments.CommitSwitch(ctx, w.app.ID, w.release.Number, w.d.ID); err != nil {

@@ -106,13 +106,16 @@ func (c *Conductor) adoptOne(ctx context.Context, appID string) error {
 
 // takeUp goes on with what a newly live release needs: to be watched, and to see the old replicas go.
 func (c *Conductor) takeUp(ctx context.Context, app platform.App) {
+	if app.State != platform.AppActive {
+		return
+	}
 	recent, err := c.Deployments.DeploymentsOf(ctx, app.ID, 5)
 	if err != nil {
 		slog.ErrorContext(ctx, "deployments not read", "app", app.ID, "error", err)
 		return
 	}
 	for _, d := range recent {
-		if d.State != platform.DeploymentLive || d.Release != app.CurrentRelease || d.Kind == platform.DeployScale {
+		if d.State != platform.DeploymentLive || d.Release != app.CurrentRelease || d.Kind.KeepsRelease() {
 			continue
 		}
 		c.watchAgain(app, d)

@@ -44,7 +44,7 @@ func (c *Conductor) addressOf(ctx context.Context, r platform.Replica, before []
 		if err != nil {
 			return known(before, r)
 		}
-		port = run.ServingPort(listeners, run.DefaultPort)
+		port = run.ServingPort(listeners, run.WantedPort(r))
 	}
 	if port == 0 {
 		return ""
@@ -244,34 +244,4 @@ func (c *Conductor) inReach(ctx context.Context, appID string) ([]string, error)
 		images = append(images, r.Image)
 	}
 	return images, nil
-}
-
-// destroy walks the line backwards: routes, replicas, what each part has of the app, its rows.
-func (w *walk) destroy(ctx context.Context) (string, error) {
-	defer w.c.hold(w.app.ID)()
-	ctx = context.WithoutCancel(ctx)
-	w.say("Removing %s", w.app.Name)
-	if err := w.c.Routes.Forget(ctx, w.app.ID); err != nil {
-		return "", fmt.Errorf("taking its routes away: %w", err)
-	}
-	replicas, err := w.c.staying(ctx, w.app.ID)
-	if err != nil {
-		return "", err
-	}
-	if err := w.c.retire(ctx, replicas); err != nil {
-		return "", fmt.Errorf("stopping replicas: %w", err)
-	}
-	for _, leave := range w.c.Leave {
-		if err := leave(ctx, w.app.ID); err != nil {
-			return "", fmt.Errorf("removing what the app left: %w", err)
-		}
-	}
-	if err := w.c.Apps.DeleteApp(ctx, w.app.ID); err != nil {
-		return "", fmt.Errorf("removing the app's rows: %w", err)
-	}
-	if err := w.c.Routes.Refresh(ctx); err != nil {
-		slog.WarnContext(ctx, "routes not published", "error", err) // repeated until the proxy has them
-	}
-	w.c.event(ctx, w.app, w.d, "app.destroyed", fmt.Sprintf("%s was destroyed", w.app.Name))
-	return "removed", nil
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +39,8 @@ type rig struct {
 	routes  *route.Service
 	c       *deploy.Conductor
 	fetch   deploy.Fetcher
-	stop    func() // ends the conductor and closes the store
+	stop    func()       // ends the conductor and closes the store
+	later   atomic.Int64 // how far the conductor's clock is ahead
 
 	mu      sync.Mutex
 	settled []string // number and state of deployments, as Settle heard of them
@@ -63,13 +65,13 @@ func (r *rig) start() {
 		Deployments: r.store, Apps: r.store, Journal: journal{r.store},
 		Builds: build.New(r.builder, r.store, 1), Releases: release.New(r.store),
 		Replicas: run.New(r.engine, r.engine, r.builder, r.proxy), Routes: r.routes,
-		Drainer: r.proxy, Watcher: r.engine, Leave: []deploy.Leaver{r.engine.RemoveApp, r.builder.Forget},
+		Drainer: r.proxy, Watcher: r.engine, Rest: []deploy.Leaver{r.engine.RemoveApp}, Leave: []deploy.Leaver{r.engine.RemoveApp, r.builder.Forget},
 		Redact:    func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
 		Secrets:   func(context.Context, string) []string { return []string{"LGS-CANARY-secret"} },
 		Settle:    r.settle,
 		Fetch:     r.fetch,
 		Introduce: r.introduce,
-		KeepEvery: 100 * time.Millisecond, Now: time.Now,
+		KeepEvery: 100 * time.Millisecond, Now: r.now,
 	}
 	r.c.Replicas.Commands, r.c.Replicas.Settle = r.engine, 300*time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
@@ -83,6 +85,8 @@ func (r *rig) start() {
 	})
 	r.eventually("the first table", func() bool { return r.proxy.revision() > 0 })
 }
+
+func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.later.Load())) }
 
 func (r *rig) settle(_ context.Context, d platform.Deployment) error {
 	r.mu.Lock()

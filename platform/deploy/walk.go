@@ -64,7 +64,7 @@ func (c *Conductor) conduct(ctx context.Context, d platform.Deployment) (recorde
 }
 
 func cancelAsked(d platform.Deployment) bool {
-	return d.CancelAsked && d.Kind != platform.DeployDestroy
+	return d.CancelAsked && !d.Kind.TakesAway()
 }
 
 func (c *Conductor) newWalk(ctx context.Context, d platform.Deployment) (*walk, func(), error) {
@@ -96,7 +96,7 @@ func (w *walk) walkWhole(ctx context.Context) (err error) {
 }
 
 func (w *walk) walk(ctx context.Context) error {
-	if w.d.Attempts > maxAttempts && w.d.Kind != platform.DeployDestroy { // nothing but its end ends a removal
+	if w.d.Attempts > maxAttempts && !w.d.Kind.TakesAway() { // nothing but its end ends a removal
 		return platform.Errorf(platform.Unavailable, "server_restarted", "The server restarted during the %s, twice.", w.unfinishedStep()).
 			WithHint("Deploy again. If it happens again, the server may be short of memory.")
 	}
@@ -106,6 +106,8 @@ func (w *walk) walk(ctx context.Context) error {
 	switch w.d.Kind {
 	case platform.DeployDestroy:
 		return w.do(ctx, platform.StepRetire, w.destroy)
+	case platform.DeployTrash:
+		return w.do(ctx, platform.StepRetire, w.trash)
 	case platform.DeployPush:
 		if err := w.fetchFirst(ctx); err != nil {
 			return err
@@ -155,7 +157,7 @@ func (w *walk) do(ctx context.Context, name platform.StepName, run func(context.
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if name == platform.StepRelease && w.d.Kind == platform.DeployScale {
+	if name == platform.StepRelease && w.d.Kind.KeepsRelease() {
 		_, err := run(ctx) // nothing to record: it is the release that serves
 		return err
 	}
@@ -223,7 +225,7 @@ func (w *walk) runBuild(ctx context.Context) (string, error) {
 }
 
 func (w *walk) makeRelease(ctx context.Context) (string, error) {
-	if w.d.Kind == platform.DeployScale {
+	if w.d.Kind.KeepsRelease() {
 		r, err := w.c.Apps.ReleaseByNumber(ctx, w.app.ID, w.app.CurrentRelease)
 		w.release = r
 		return "", err

@@ -18,7 +18,7 @@ type watch struct {
 
 // watchAfter begins to watch a release that a person brought live.
 func (c *Conductor) watchAfter(app platform.App, d platform.Deployment) {
-	if d.Via == "system" || d.Kind == platform.DeployScale {
+	if d.Via == "system" || d.Kind.KeepsRelease() {
 		return // an automatic return is not returned from
 	}
 	c.mu.Lock()

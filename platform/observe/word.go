@@ -28,6 +28,8 @@ func Judge(l Look) Word {
 	switch {
 	case l.App.State == platform.AppDestroying:
 		return Word{"pending", "Leaving", "This app is being removed."}
+	case l.App.State == platform.AppTrashed:
+		return Word{"pending", "In the trash", "It is removed for good on " + l.App.TrashEnds().Format("2 January 2006") + ". To bring it back: lugsail restore " + l.App.Name}
 	case l.Release == nil && l.Latest != nil && !l.Latest.State.Ended():
 		return Word{"pending", "Deploying", "The first deployment is under way."}
 	case l.Release == nil && l.Latest != nil && l.Latest.State == platform.DeploymentFailed:

@@ -25,7 +25,7 @@ type Offer struct {
 // Promise is the memory that an app's plan and scale promise.
 func Promise(app platform.App) int64 {
 	p, err := ByName(app.Plan)
-	if err != nil || app.State == platform.AppDestroying {
+	if err != nil || app.State != platform.AppActive && app.State != "" {
 		return 0
 	}
 	return p.Memory * int64(replicas(app.Scale))

@@ -191,6 +191,9 @@ func (s *Service) table(ctx context.Context) (platform.RouteTable, error) {
 	}
 	table := platform.RouteTable{Revision: revision, BootID: s.BootID, Console: s.Console}
 	for _, app := range apps {
+		if app.State == platform.AppTrashed {
+			continue // its names lead nowhere, and nobody else gets them
+		}
 		for _, host := range s.hostsOf(app, domains) {
 			table.Routes = append(table.Routes, s.route(app, host))
 		}

@@ -63,6 +63,9 @@ func pace(taken time.Duration) time.Duration {
 
 var errTooLate = fmt.Errorf("the time to become healthy is over")
 
+// port is what PORT says in the replica.
+func (w *wait) port() int { return WantedPort(w.replica) }
+
 // wait is one replica's way to health.
 type wait struct {
 	service   *Service
@@ -93,11 +96,11 @@ func (w *wait) look(ctx context.Context) (done bool, err error) {
 		return false, nil //nolint:nilerr // it may just have ended: the next look at its state tells
 	}
 	w.seen = listeners
-	port := ServingPort(listeners, DefaultPort)
+	port := ServingPort(listeners, w.port())
 	if port == 0 {
 		return false, w.loopback(listeners)
 	}
-	if port != DefaultPort && !w.settled(&w.otherAt, otherPortWait) {
+	if port != w.port() && !w.settled(&w.otherAt, otherPortWait) {
 		return false, nil
 	}
 	return w.probe(ctx, port), nil
@@ -140,7 +143,7 @@ func stopped(name string, r platform.Replica) error {
 }
 
 func (w *wait) loopback(listeners []platform.Listener) error {
-	only := onlyLoopback(listeners, DefaultPort)
+	only := onlyLoopback(listeners, w.port())
 	if len(only) == 0 {
 		w.loopAt = time.Time{}
 		return nil
@@ -150,7 +153,7 @@ func (w *wait) loopback(listeners []platform.Listener) error {
 	}
 	return platform.Errorf(platform.Conflict, "listens_on_loopback",
 		"%s listens on %s only, where nothing outside of its container can reach it.", w.name, strings.Join(only, " and ")).
-		WithHint("Make it listen on 0.0.0.0 and the port in $PORT (%d).", DefaultPort)
+		WithHint("Make it listen on 0.0.0.0 and the port in $PORT (%d).", w.port())
 }
 
 // settled remembers in since when something was first seen and reports whether that is long ago.
@@ -183,12 +186,12 @@ func (w *wait) probe(ctx context.Context, port int) bool {
 }
 
 func (w *wait) tellPort(port int) {
-	if port == DefaultPort || w.told {
+	if port == w.port() || w.told {
 		return
 	}
 	w.told = true
 	_, _ = fmt.Fprintf(w.log, "  %s listens on port %d, not on $PORT (%d); requests go to %d\n",
-		w.name, port, DefaultPort, port) // a log that cannot be written must not stop a deployment
+		w.name, port, w.port(), port) // a log that cannot be written must not stop a deployment
 }
 
 // tellWait writes down now and then what is awaited, for those who look on.
@@ -198,7 +201,7 @@ func (w *wait) tellWait() {
 		return
 	}
 	w.toldAt = now
-	what := fmt.Sprintf("to listen on port %d", DefaultPort)
+	what := fmt.Sprintf("to listen on port %d", w.port())
 	switch {
 	case w.replica.Process != platform.WebProcess:
 		what = "to stay up"
@@ -214,7 +217,7 @@ func (w *wait) ended(ctx context.Context) error {
 	if !errors.Is(context.Cause(ctx), errTooLate) {
 		return ctx.Err()
 	}
-	if only := onlyLoopback(w.seen, DefaultPort); len(only) > 0 {
+	if only := onlyLoopback(w.seen, w.port()); len(only) > 0 {
 		w.loopAt = w.began.Add(-loopbackWait)
 		return w.loopback(w.seen)
 	}
@@ -223,7 +226,7 @@ func (w *wait) ended(ctx context.Context) error {
 			WithHint("%s", w.probeHint())
 	}
 	return platform.Errorf(platform.Conflict, "never_listened", "%s did not open a port within %s.", w.name, seconds(w.health)).
-		WithHint("A web app must listen on the port in $PORT (%d). If this app has no web part, name its process worker in the Procfile.", DefaultPort)
+		WithHint("A web app must listen on the port in $PORT (%d). If this app has no web part, name its process worker in the Procfile.", w.port())
 }
 
 func (w *wait) probeHint() string {

@@ -8,6 +8,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -19,8 +20,11 @@ import (
 	"github.com/lugsail/lugsail/platform/plan"
 )
 
-// DefaultPort is what PORT says.
+// DefaultPort is what PORT says, unless the image names one port of its own.
 const DefaultPort = 8080
+
+// WantedPort is what PORT says in a replica.
+func WantedPort(r platform.Replica) int { return cmp.Or(r.Wanted, DefaultPort) }
 
 // Engine starts and stops replicas.
 type Engine interface {
@@ -166,10 +170,11 @@ func specOf(app platform.App, r platform.Release, deploymentID string, slot Slot
 		return platform.ReplicaSpec{}, err
 	}
 	env := environment(app, r, slot.Name())
-	env["PORT"] = fmt.Sprint(DefaultPort)
+	port := cmp.Or(p.Port, DefaultPort)
+	env["PORT"] = fmt.Sprint(port)
 	return platform.ReplicaSpec{
 		AppID: app.ID, App: app.Name, Release: r.Number, Deployment: deploymentID, Process: slot.Process, Index: slot.Index,
-		Image: r.Image, Entrypoint: p.Entrypoint, Args: p.Args, Env: env, Port: DefaultPort, Plan: limits,
+		Image: r.Image, Entrypoint: p.Entrypoint, Args: p.Args, Env: env, Port: port, Plan: limits,
 	}, nil
 }
 

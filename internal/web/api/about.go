@@ -17,6 +17,7 @@ func Operations() []openapi.Operation {
 		releaseOperations, replicaOperations, domainOperations, eventOperations, tokenOperations, keyOperations,
 		sourceOperations, webhookOperations,
 		commandOperations,
+		trashOperations,
 	)
 }
 
@@ -60,8 +61,8 @@ func Enums() map[reflect.Type][]string {
 	return map[reflect.Type][]string{
 		reflect.TypeFor[platform.Role]():            {"owner", "developer", "viewer"},
 		reflect.TypeFor[platform.Scope]():           {"read", "deploy", "admin"},
-		reflect.TypeFor[platform.AppState]():        {"active", "destroying"},
-		reflect.TypeFor[platform.DeploymentKind]():  {"push", "rollback", "config", "scale", "destroy"},
+		reflect.TypeFor[platform.AppState]():        {"active", "trashed", "destroying"},
+		reflect.TypeFor[platform.DeploymentKind]():  {"push", "rollback", "config", "scale", "trash", "restore", "destroy"},
 		reflect.TypeFor[platform.DeploymentState](): {"waiting", "running", "live", "failed", "cancelled", "replaced"},
 		reflect.TypeFor[platform.StepName]():        {"fetch", "build", "release", "release-command", "start", "health", "switch", "retire"},
 		reflect.TypeFor[platform.Origin]():          {"", "git", "remote", "upload", "image"},
@@ -93,7 +94,7 @@ func Shared(o openapi.Operation) openapi.Codes {
 	}
 	if o.Method() != http.MethodGet {
 		codes[http.StatusForbidden] += " cross_origin"
-		codes[http.StatusConflict] = "app_destroying disk_full"
+		codes[http.StatusConflict] = "app_destroying app_trashed disk_full"
 	}
 	if o.Method() == http.MethodPost && !o.Access.Public {
 		codes[http.StatusConflict] += " idempotency_running idempotency_unknown"

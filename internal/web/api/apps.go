@@ -26,6 +26,10 @@ type App struct {
 	Health           platform.Health   `json:"health"`
 	StopGrace        int               `json:"stop_grace" doc:"seconds that a replica has between SIGTERM and SIGKILL"`
 	HasWeb           bool              `json:"has_web" doc:"false when what serves has no web process, and nothing answers at the URL"`
+	Builder          string            `json:"builder" doc:"auto, buildpacks or dockerfile"`
+	Dockerfile       string            `json:"dockerfile" doc:"its path in the source; empty means Dockerfile"`
+	TrashedAt        *time.Time        `json:"trashed_at" doc:"null when it is not in the trash"`
+	TrashEndsAt      *time.Time        `json:"trash_ends_at" doc:"when it is removed for good"`
 	URL              string            `json:"url"`
 	GitURL           string            `json:"git_url"`
 	SSHURL           string            `json:"ssh_url" doc:"empty where there is no git over SSH"`
@@ -44,6 +48,8 @@ func appBody(o app.Overview) App {
 		StopGrace: int(o.App.Grace().Seconds()), HasWeb: !o.NoWeb,
 		Hosts: append([]string{}, o.Hosts...), Status: o.Health, CreatedAt: o.App.CreatedAt, CreatedBy: o.App.CreatedBy,
 	}
+	body.Builder, body.Dockerfile = o.App.Builder.Word(), o.App.Dockerfile
+	body.TrashedAt, body.TrashEndsAt = trashTimes(o.App)
 	if o.Release != nil {
 		r := releaseBody(*o.Release)
 		r.Current = true
@@ -122,6 +128,8 @@ type AppConfigureBody struct {
 	Health       *platform.Health `json:"health"`
 	DeployBranch *string          `json:"deploy_branch" example:"main"`
 	StopGrace    *int             `json:"stop_grace" doc:"seconds that a replica has between SIGTERM and SIGKILL, 1 to 600; 0 means 30" example:"60"`
+	Builder      *string          `json:"builder" doc:"auto, buildpacks or dockerfile; for the next push"`
+	Dockerfile   *string          `json:"dockerfile" doc:"its path in the source; empty means Dockerfile"`
 }
 
 // AppConfigure answers PATCH /apps/:app.
@@ -131,7 +139,7 @@ func (a *API) AppConfigure(c echo.Context) error {
 		return err
 	}
 	ctx, actor, name := actorAnd(c)
-	d, err := a.Apps.Configure(ctx, actor, name, app.Settings{Plan: body.Plan, Health: body.Health, DeployBranch: body.DeployBranch, StopGrace: body.StopGrace})
+	d, err := a.Apps.Configure(ctx, actor, name, app.Settings{Plan: body.Plan, Health: body.Health, DeployBranch: body.DeployBranch, StopGrace: body.StopGrace, Builder: body.Builder, Dockerfile: body.Dockerfile})
 	return started(c, d, err)
 }
 
@@ -170,22 +178,6 @@ func (a *API) AppScale(c echo.Context) error {
 	return started(c, d, err)
 }
 
-// AppDestroyBody is what DELETE /apps/ takes.
-type AppDestroyBody struct {
-	Confirm string `json:"confirm" doc:"the app's name" example:"my-shop"`
-}
-
-// AppDestroy answers DELETE /apps/:app; the body repeats the name.
-func (a *API) AppDestroy(c echo.Context) error {
-	var body AppDestroyBody
-	if err := request.Decode(c, &body); err != nil {
-		return err
-	}
-	ctx, actor, name := actorAnd(c)
-	d, err := a.Apps.Destroy(ctx, actor, name, body.Confirm)
-	return started(c, d, err)
-}
-
 var appOperations = []openapi.Operation{
 	{Route: "GET /api/v1/apps", Group: "Apps", Summary: "List apps by name", Query: pageParams, Status: http.StatusOK, Answer: AppsAnswer{}},
 	{
@@ -195,9 +187,9 @@ var appOperations = []openapi.Operation{
 	},
 	{Route: "GET /api/v1/apps/:app", Group: "Apps", Summary: "Show an app", Status: http.StatusOK, Answer: AppAnswer{}},
 	begins(openapi.Operation{
-		Route: "PATCH /api/v1/apps/:app", Group: "Apps", Summary: "Change an app's plan, health check or deploy branch",
+		Route: "PATCH /api/v1/apps/:app", Group: "Apps", Summary: "Change an app's plan, health check, deploy branch or builder",
 		Notes: "What is left out stays as it is. A new plan or health check brings a new release live.", Body: AppConfigureBody{},
-		Errors: openapi.Codes{409: "does_not_fit", 422: "plan_unknown branch_invalid health_path_invalid health_timeout_invalid stop_grace_invalid"},
+		Errors: openapi.Codes{409: "does_not_fit", 422: "plan_unknown branch_invalid health_path_invalid health_timeout_invalid stop_grace_invalid builder_unknown dockerfile_path_invalid"},
 	}),
 	{
 		Route: "POST /api/v1/apps/:app/rename", Group: "Apps", Summary: "Rename an app", Notes: "Its address and its git address change with the name.",
@@ -208,9 +200,5 @@ var appOperations = []openapi.Operation{
 		Route: "PUT /api/v1/apps/:app/scale", Group: "Apps", Summary: "Set the replicas of process types",
 		Notes: "Process types that are left out stay as they are.", Body: AppScaleBody{},
 		Errors: openapi.Codes{409: "does_not_fit", 422: "scale_empty scale_invalid scale_out_of_range scale_release scale_too_many process_unknown process_type_invalid"},
-	}),
-	begins(openapi.Operation{
-		Route: "DELETE /api/v1/apps/:app", Group: "Apps", Summary: "Destroy an app", Notes: "confirm repeats its name.",
-		Body: AppDestroyBody{}, Errors: openapi.Codes{422: "not_confirmed"},
 	}),
 }

@@ -157,7 +157,10 @@ var notices = map[string]string{
 	"revoked":    "The token no longer works.",
 	"ended":      "That browser is signed out.",
 	"signed-out": "You are signed out.",
-	"destroyed":  "The app is being removed.",
+	"destroyed":  "The app is being removed for good.",
+	"trashed":    "The app is in the trash. It can be brought back until the day that stands beside it.",
+	"restored":   "The app is back.",
+	"builder":    "Saved. The next push is built with it.",
 
 	"unbound":     "The app is not bound to a repository any more. What runs goes on running.",
 	"webhook-off": "The webhook is off: its address answers nobody any more. Remove it at the Git host, too.",

@@ -14,6 +14,7 @@ import (
 
 type homePage struct {
 	Apps     []app.Overview
+	Trashed  int          // in the trash
 	Capacity *capacityBar // nil when the engine does not tell
 }
 
@@ -24,7 +25,11 @@ func (c *Console) Home(e echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := homePage{Apps: apps}
+	trashed, err := c.apps.Trash(ctx, actor)
+	if err != nil {
+		return err
+	}
+	page := homePage{Apps: apps, Trashed: len(trashed)}
 	if offers, capacity, err := c.apps.Plans(ctx, actor); err == nil {
 		page.Capacity = drawCapacity(apps, offers, capacity)
 	}

@@ -53,12 +53,3 @@ func (c *Console) Rename(e echo.Context) error {
 	}
 	return e.Redirect(http.StatusSeeOther, "/apps/"+o.App.Name+"/settings?done=renamed")
 }
-
-// Destroy answers POST /apps/:app/destroy; the form repeats the name.
-func (c *Console) Destroy(e echo.Context) error {
-	_, err := c.apps.Destroy(e.Request().Context(), request.Actor(e), e.Param("app"), strings.TrimSpace(e.FormValue("confirm")))
-	if err != nil {
-		return c.settingsWith(e, err)
-	}
-	return e.Redirect(http.StatusSeeOther, "/?done=destroyed")
-}

@@ -71,6 +71,7 @@ func (c *Console) functions() template.FuncMap {
 		"program":  program,
 		"browser":  browser,
 		"action":   action,
+		"builders": builders,
 		"door":     door,
 		"without":  func(name, text string) string { return strings.TrimPrefix(text, name+" ") },
 	}

@@ -1,0 +1,18 @@
+package cnb
+
+import (
+	"context"
+	"errors"
+)
+
+// MakeRoom refuses a build for which the disk has no room. What earlier builds kept goes first.
+func (b *Builder) MakeRoom(ctx context.Context) error { return b.makeRoom(ctx) }
+
+// WatchRoom calls full when the disk is nearly full. The caller calls end.
+func (b *Builder) WatchRoom(ctx context.Context, full func()) (end func()) {
+	return b.watchRoom(ctx, func(cause error) {
+		if errors.Is(cause, errRoom) {
+			full()
+		}
+	})
+}

@@ -1,0 +1,31 @@
+package store
+
+import (
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// mark is the moment in which an app goes into the trash, comes back, or begins to be removed: the row
+// says so in the transaction that records the deployment, before anything is stopped or started.
+func mark(tx *gorm.DB, app platform.App, kind platform.DeploymentKind, now time.Time) error {
+	row := tx.Model(&platform.App{}).Where("id = ?", app.ID)
+	switch {
+	case kind == platform.DeployDestroy:
+		return row.Update("state", platform.AppDestroying).Error
+	case app.State == platform.AppDestroying:
+		return platform.Errorf(platform.Conflict, "app_destroying", "%s is being removed.", app.Name)
+	case kind == platform.DeployRestore && app.State != platform.AppTrashed:
+		return platform.Errorf(platform.Conflict, "app_not_trashed", "%s is not in the trash.", app.Name).
+			WithHint("See what is: lugsail trash")
+	case kind == platform.DeployRestore:
+		return row.Updates(map[string]any{"state": platform.AppActive, "trashed_at": nil}).Error
+	case app.State == platform.AppTrashed:
+		return app.Trashed()
+	case kind == platform.DeployTrash:
+		return row.Updates(map[string]any{"state": platform.AppTrashed, "trashed_at": now}).Error
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package app
+
+import (
+	"fmt"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+func validateBuilder(set Settings) error {
+	if set.Builder != nil {
+		if _, err := platform.ParseBuilder(*set.Builder); err != nil {
+			return err
+		}
+	}
+	if set.Dockerfile != nil {
+		if _, err := platform.CleanDockerfile(*set.Dockerfile); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyBuilder changes what the next push is built with. What runs is not touched by it.
+func applyBuilder(a *platform.App, set Settings) []string {
+	var said []string
+	if set.Builder != nil {
+		if builder, err := platform.ParseBuilder(*set.Builder); err == nil && builder != a.Builder {
+			said = append(said, fmt.Sprintf("builder %s → %s", a.Builder.Word(), builder.Word()))
+			a.Builder = builder
+		}
+	}
+	if set.Dockerfile != nil {
+		file, err := platform.CleanDockerfile(*set.Dockerfile)
+		if *set.Dockerfile == "" {
+			file = ""
+		}
+		if err == nil && file != a.Dockerfile {
+			said = append(said, "Dockerfile is "+file)
+			if file == "" {
+				said[len(said)-1] = "Dockerfile is at the top"
+			}
+			a.Dockerfile = file
+		}
+	}
+	return said
+}

@@ -1,0 +1,124 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// endServing takes an app's routes away and stops all of its replicas.
+func (c *Conductor) endServing(ctx context.Context, appID string) (stopped int, err error) {
+	if err := c.Routes.Forget(ctx, appID); err != nil {
+		return 0, fmt.Errorf("taking its routes away: %w", err)
+	}
+	replicas, err := c.staying(ctx, appID)
+	if err != nil {
+		return 0, err
+	}
+	if err := c.retire(ctx, replicas); err != nil {
+		return 0, fmt.Errorf("stopping replicas: %w", err)
+	}
+	return len(replicas), nil
+}
+
+// trash stops what runs of an app that is in the trash. That it is there was written down before, with
+// this deployment; whatever a crash leaves undone here, the keeper does.
+func (w *walk) trash(ctx context.Context) (string, error) {
+	defer w.c.hold(w.app.ID)()
+	app, err := w.c.Apps.AppByID(ctx, w.app.ID)
+	if err != nil {
+		return "", fmt.Errorf("reading the app: %w", err)
+	}
+	if app.State != platform.AppTrashed {
+		w.say("%s was brought back before it stopped", app.Name)
+		return "brought back", nil
+	}
+	w.say("Stopping %s", app.Name)
+	stopped, err := w.c.endServing(ctx, app.ID)
+	if err != nil {
+		return "", err
+	}
+	if err := w.c.rest(ctx, app.ID); err != nil {
+		return "", err
+	}
+	if err := w.c.Routes.Refresh(ctx); err != nil {
+		slog.WarnContext(ctx, "routes not published", "error", err) // repeated until the proxy has them
+	}
+	w.say("%s is in the trash until %s. To bring it back: lugsail restore %s", app.Name, app.TrashEnds().Format("2 January 2006"), app.Name)
+	return fmt.Sprintf("%d stopped", stopped), nil
+}
+
+// rest removes what an app in the trash does without.
+func (c *Conductor) rest(ctx context.Context, appID string) error {
+	for _, leave := range c.Rest {
+		if err := leave(ctx, appID); err != nil {
+			return fmt.Errorf("removing what the app does not need in the trash: %w", err)
+		}
+	}
+	return nil
+}
+
+func (c *Conductor) finishTrash(ctx context.Context, app platform.App, d platform.Deployment) (recorded bool) {
+	now := c.now()
+	d, err := c.Deployments.UpdateDeployment(ctx, d.ID, func(d *platform.Deployment) error {
+		d.State, d.EndedAt = platform.DeploymentLive, &now
+		return nil
+	})
+	if err != nil {
+		slog.ErrorContext(ctx, "end of deployment not recorded", "deployment", d.ID, "error", err)
+		return false
+	}
+	c.event(ctx, app, d, "app.trashed", fmt.Sprintf("%s is in the trash", app.Name))
+	return true
+}
+
+// comingBack reports whether an app is on its way out of the trash. Its replicas are then the deployment's to start,
+// which looks whether they are healthy.
+func (c *Conductor) comingBack(ctx context.Context, appID string) (bool, error) {
+	unfinished, err := c.unfinishedOf(ctx, appID)
+	return slices.ContainsFunc(unfinished, func(d platform.Deployment) bool { return d.Kind == platform.DeployRestore }), err
+}
+
+// keepTrashed lets nothing run of an app in the trash, and removes it for good when its time is over. The
+// caller holds the app.
+func (c *Conductor) keepTrashed(ctx context.Context, app platform.App) error {
+	if ends := app.TrashEnds(); !ends.IsZero() && !c.now().Before(ends) {
+		return errors.Join(c.Routes.Forget(ctx, app.ID), c.destroyAgain(ctx, app, "the time in the trash is over"))
+	}
+	unfinished, err := c.unfinishedOf(ctx, app.ID)
+	if err != nil || len(unfinished) > 0 {
+		return errors.Join(err, c.Routes.Forget(ctx, app.ID)) // what is under way ends first; the worker stops the rest
+	}
+	stopped, err := c.endServing(ctx, app.ID)
+	if err != nil || stopped == 0 {
+		return err
+	}
+	return c.rest(ctx, app.ID)
+}
+
+// destroy walks the line backwards: routes, replicas, what each part has of the app, its rows.
+func (w *walk) destroy(ctx context.Context) (string, error) {
+	defer w.c.hold(w.app.ID)()
+	ctx = context.WithoutCancel(ctx)
+	w.say("Removing %s", w.app.Name)
+	if _, err := w.c.endServing(ctx, w.app.ID); err != nil {
+		return "", err
+	}
+	for _, leave := range w.c.Leave {
+		if err := leave(ctx, w.app.ID); err != nil {
+			return "", fmt.Errorf("removing what the app left: %w", err)
+		}
+	}
+	if err := w.c.Apps.DeleteApp(ctx, w.app.ID); err != nil {
+		return "", fmt.Errorf("removing the app's rows: %w", err)
+	}
+	if err := w.c.Routes.Refresh(ctx); err != nil {
+		slog.WarnContext(ctx, "routes not published", "error", err) // repeated until the proxy has them
+	}
+	w.c.event(ctx, w.app, w.d, "app.destroyed", fmt.Sprintf("%s was destroyed", w.app.Name))
+	return "removed", nil
+}
