@@ -19,7 +19,7 @@ type Config struct {
 	SourcesDir string // where the trees go
 	Limits     source.Limits
 	Bytes      int64 // of one upload; 0 means 1 GiB
-	LeastFree  int64 // bytes of disk that stay free; 0 means 2 GiB
+	LeastFree  int64 // bytes of disk that stay free; 0 means the headroom rule
 	Slots      int   // uploads at the same time; 0 means 20
 }
 
@@ -39,7 +39,7 @@ func New(c Config) (*Door, error) {
 		c.Bytes = 1 << 30
 	}
 	if c.LeastFree <= 0 {
-		c.LeastFree = 2 << 30
+		c.LeastFree = defaultLeast
 	}
 	if c.Slots <= 0 {
 		c.Slots = 20
@@ -143,6 +143,13 @@ func (d *Door) room(more int64) error {
 	if err := syscall.Statfs(d.config.Dir, &disk); err != nil {
 		return fmt.Errorf("reading the free space of %s: %w", d.config.Dir, err)
 	}
+	if d.config.LeastFree == defaultLeast {
+		left := platform.Room{Free: disk.Bavail * uint64(disk.Bsize), Total: disk.Blocks * uint64(disk.Bsize), FreeFiles: disk.Ffree, Files: disk.Files}
+		left.Free -= min(left.Free, uint64(more))
+		if err := left.Refuse("this upload"); err != nil {
+			return err
+		}
+	}
 	needs := uint64(d.config.LeastFree) + uint64(more)
 	if left := disk.Bavail * uint64(disk.Bsize); left < needs {
 		return platform.Errorf(platform.NoRoom, "disk_low", "The server has %.1f GB of disk left; this upload needs %.1f GB.", gigabytes(left), gigabytes(needs)).
@@ -156,3 +163,5 @@ func (d *Door) room(more int64) error {
 }
 
 func gigabytes(n uint64) float64 { return float64(n) / (1 << 30) }
+
+const defaultLeast = 2 << 30

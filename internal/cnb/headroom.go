@@ -16,8 +16,7 @@ import (
 
 // A full disk stops apps that run, and the engine.
 const (
-	leastFree    = 2 << 30 // before a build begins
-	leastFiles   = 20000
+	leastFiles   = 20000   // before a build begins, however small the disk is
 	reserve      = 1 << 30 // while it runs
 	reserveFiles = 10000
 )
@@ -31,8 +30,9 @@ type disks struct {
 
 // room is what is left of a disk.
 type room struct {
-	bytes, files uint64
-	counted      bool // the files
+	bytes, files  uint64
+	counted       bool   // the files
+	total, places uint64 // of the whole disk; 0 where that is not known
 }
 
 func roomAt(dir string) (room, error) {
@@ -40,7 +40,7 @@ func roomAt(dir string) (room, error) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return room{}, fmt.Errorf("reading the free space of %s: %w", dir, err)
 	}
-	return room{bytes: s.Bavail * uint64(s.Bsize), files: s.Ffree, counted: s.Files > 0}, nil
+	return room{bytes: s.Bavail * uint64(s.Bsize), files: s.Ffree, counted: s.Files > 0, total: s.Blocks * uint64(s.Bsize), places: s.Files}, nil
 }
 
 // least is the room on the disks, of each kind on the one that has less.
@@ -62,9 +62,11 @@ func (b *Builder) least(ctx context.Context) (room, error) {
 }
 
 func (r room) orLess(other room) room {
-	r.bytes = min(r.bytes, other.bytes)
+	if other.bytes < r.bytes {
+		r.bytes, r.total = other.bytes, other.total
+	}
 	if other.counted && (!r.counted || other.files < r.files) {
-		r.files, r.counted = other.files, true
+		r.files, r.counted, r.places = other.files, true, other.places
 	}
 	return r
 }
@@ -87,9 +89,8 @@ func (b *Builder) headroom(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if left.bytes < leastFree {
-		return platform.Errorf(platform.NoRoom, "disk_low", "The server has %.1f GB of disk left; a build needs 2 GB.", float64(left.bytes)/(1<<30)).
-			WithHint("Remove apps or files that are not needed, or take a larger disk.")
+	if err := (platform.Room{Free: left.bytes, Total: left.total, FreeFiles: left.files, Files: left.places}).Refuse("a build"); err != nil {
+		return err
 	}
 	if left.counted && left.files < leastFiles {
 		return platform.Errorf(platform.NoRoom, "disk_files", "The server's disk has room for %d more files; a build needs %d.", left.files, leastFiles).

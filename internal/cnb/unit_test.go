@@ -17,6 +17,9 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
+// leastFree is the headroom rule's on a small disk.
+const leastFree = 2 << 30
+
 func TestLifecycleVersion_IsTheOneOfGoMod(t *testing.T) {
 	text, err := os.ReadFile("../../go.mod")
 	if err != nil {

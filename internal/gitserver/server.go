@@ -52,7 +52,7 @@ type Config struct {
 	HookSocket string // path of the unix socket between hooks and server
 	Limits     source.Limits
 	MaxPack    int64                      // bytes of one push; 0 means 1 GiB
-	LeastFree  int64                      // bytes of disk that must be free for a push; 0 means 2 GiB
+	LeastFree  int64                      // bytes of disk that must be free for a push; 0 means the headroom rule
 	Source     func(*http.Request) string // the client's IP address; nil means the connection's
 	Console    func(*http.Request) string // the host name that was asked, for the actor; nil names none
 	Quiet      time.Duration              // silence after which the pusher hears that it goes on; 0 means 15 seconds
@@ -118,7 +118,7 @@ func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
 // complete sets what is not said.
 func (c *Config) complete() {
 	c.MaxPack = cmp.Or(max(c.MaxPack, 0), 1<<30)
-	c.LeastFree = cmp.Or(max(c.LeastFree, 0), 2<<30)
+	c.LeastFree = cmp.Or(max(c.LeastFree, 0), defaultLeast)
 	c.Quiet = cmp.Or(max(c.Quiet, 0), 15*time.Second)            // longer than between two lines of a wait for health
 	c.Recheck = cmp.Or(max(c.Recheck, 0), 2500*time.Millisecond) // a revoked token ends within 5 seconds
 	c.SSH.Machine = cmp.Or(c.SSH.Machine, 15*time.Second)
