@@ -36,6 +36,7 @@ var table = map[string][]string{
 	"internal/cnb":        {"platform"},
 	"internal/command":    {},
 	"internal/config":     {"platform"},
+	"internal/disk":       {"platform"},
 	"internal/docker":     {"platform"},
 	"internal/dockerfile": {"platform"},
 	"internal/enginetest": {"platform"},

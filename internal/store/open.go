@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/glebarez/sqlite"
 	"github.com/go-gormigrate/gormigrate/v2"
@@ -205,6 +206,10 @@ func (s *Store) explainOpen(ctx context.Context, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return platform.Errorf(platform.Unavailable, "database_unwritable", "Lugsail may not open its database in %s.", s.dir).
 			WithHint("Give the directory and its files back to Lugsail's user with chown.").Because(err)
+	}
+	if errors.Is(err, syscall.EROFS) {
+		return platform.Errorf(platform.Unavailable, "database_unwritable", "The disk of %s is mounted read-only.", s.dir).
+			WithHint("A disk with errors is made read-only by the system: dmesg shows them. Check it, then mount it for writing: mount -o remount,rw. Apps keep running.").Because(err)
 	}
 	return s.explain(ctx, "opening the database", err)
 }
