@@ -15,7 +15,10 @@ import (
 type scalingPage struct {
 	Plans     []planCard
 	Processes []processRow
+	Release   string // the release command; "" when there is none
+	NoWeb     bool
 	Max       int
+	MaxAll    int
 	Free      int64
 }
 
@@ -40,7 +43,8 @@ func (c *Console) scalingWith(e echo.Context, wrong error) error {
 	a := f.App.App
 	f.Data = scalingPage{
 		Plans: planCards(a, offers, capacity), Processes: processRows(f.App.Overview),
-		Max: platform.MaxReplicas, Free: capacity.Free,
+		Release: releaseCommand(f.App.Overview), NoWeb: f.App.NoWeb,
+		Max: platform.MaxReplicas, MaxAll: platform.MaxAppReplicas, Free: capacity.Free,
 	}
 	if wrong != nil {
 		return c.refuse(e, wrong, "scaling", f)
@@ -67,12 +71,24 @@ func planCards(a platform.App, offers []plan.Offer, capacity plan.Capacity) []pl
 	return cards
 }
 
+// releaseCommand is what runs before each switch.
+func releaseCommand(o app.Overview) string {
+	if o.Release == nil {
+		return ""
+	}
+	p, _ := o.Release.Process(platform.ReleaseProcess)
+	return p.Command
+}
+
 func processRows(o app.Overview) []processRow {
 	if o.Release == nil || len(o.Release.Processes) == 0 {
 		return []processRow{{Type: platform.WebProcess, Count: o.App.Scale.Of(platform.WebProcess)}}
 	}
 	var rows []processRow
 	for _, p := range o.Release.Processes {
+		if p.Type == platform.ReleaseProcess {
+			continue
+		}
 		rows = append(rows, processRow{Type: p.Type, Command: p.Command, Count: o.App.Scale.Of(p.Type)})
 	}
 	return rows

@@ -26,7 +26,7 @@ func (c *Console) settingsWith(e echo.Context, wrong error) error {
 	return c.show(e, http.StatusOK, "settings", f)
 }
 
-// SettingsSave answers POST /apps/:app/settings: deploy branch and health check.
+// SettingsSave answers POST /apps/:app/settings: deploy branch, health check and time to end.
 func (c *Console) SettingsSave(e echo.Context) error {
 	branch := strings.TrimSpace(e.FormValue("branch"))
 	health := platform.Health{Path: strings.TrimSpace(e.FormValue("path"))}
@@ -38,7 +38,15 @@ func (c *Console) SettingsSave(e echo.Context) error {
 		}
 		health.TimeoutSeconds = seconds
 	}
-	d, err := c.apps.Configure(e.Request().Context(), request.Actor(e), e.Param("app"), app.Settings{DeployBranch: &branch, Health: &health})
+	set := app.Settings{DeployBranch: &branch, Health: &health}
+	if text := strings.TrimSpace(e.FormValue("grace")); text != "" {
+		seconds, err := strconv.Atoi(text)
+		if err != nil || seconds < 1 {
+			return c.settingsWith(e, platform.Errorf(platform.Invalid, "stop_grace_invalid", "The time to end must be between 1 and %d seconds.", platform.MaxStopGrace))
+		}
+		set.StopGrace = &seconds
+	}
+	d, err := c.apps.Configure(e.Request().Context(), request.Actor(e), e.Param("app"), set)
 	if err != nil {
 		return c.settingsWith(e, err)
 	}
