@@ -40,6 +40,8 @@ func TestNetworkRules(t *testing.T) {
 		{"A35 other apps", n.testApps},
 		{"A36 metadata and mail", n.testOutside},
 		{"builds", n.testBuilds},
+		{"check-up", n.testDoctor},
+		{"F14 check-up of an engine that hangs", n.testDoctorHung},
 		{"F11 the engine starts over", n.testEngine},
 		{"F16 rules removed by hand", n.testFlushed},
 		{"F16 networks and containers removed by hand", n.testRemoved},
