@@ -105,3 +105,46 @@ func TestPublicName(t *testing.T) {
 		}
 	}
 }
+
+func TestACME_StatusTellsOfCertificatesAndOfTrouble(t *testing.T) {
+	r, server, _ := acmeRig(t)
+	server.Refuse.Store(true)
+	app := startApp(t, says("serving"))
+	first, second := routeTo("a.example.org", app), routeTo("b.example.org", app)
+	first.ACME, second.ACME = true, true
+	certificate := func(host string) platform.CertificateStatus {
+		status, err := r.control.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range status.Certificates {
+			if c.Host == host {
+				return c
+			}
+		}
+		return platform.CertificateStatus{}
+	}
+	r.publish(t, first)
+	eventually(t, "the trouble with a.example.org", func() bool { return certificate("a.example.org").Trouble != "" })
+	if c := certificate("a.example.org"); !c.NotAfter.IsZero() {
+		t.Errorf("got %+v", c)
+	}
+	server.Refuse.Store(false)
+	r.publish(t, second)
+	eventually(t, "a certificate for b.example.org", func() bool { return !certificate("b.example.org").NotAfter.IsZero() })
+	if c := certificate("b.example.org"); c.Trouble != "" {
+		t.Errorf("got %+v", c)
+	}
+	if c := certificate("a.example.org"); c.Host != "" {
+		t.Errorf("a name that left is told of: %+v", c)
+	}
+}
+
+func TestOneLine_IsShortAndNoMore(t *testing.T) {
+	if got := oneLine("  too\nmany\t requests "); got != "too many requests" {
+		t.Errorf("got %q", got)
+	}
+	if got := oneLine(strings.Repeat("é", maxTrouble)); len(got) > maxTrouble+3 || !strings.HasSuffix(got, "…") || strings.Contains(got, "\uFFFD") {
+		t.Errorf("%d bytes", len(got))
+	}
+}
