@@ -17,7 +17,9 @@ func parseListing(text string) listing {
 		}
 		switch fields[0] {
 		case "-N", "-P":
-			l[fields[1]] = l[fields[1]] // there, perhaps empty
+			if !l.has(fields[1]) {
+				l[fields[1]] = nil // there, perhaps empty
+			}
 		case "-A":
 			l[fields[1]] = append(l[fields[1]], strings.Join(fields[2:], " "))
 		}
