@@ -11,6 +11,10 @@
 // build and sees a failed one rejected. Only then do the objects enter the repository,
 // and the proc-receive hook moves the branch.
 //
+// Fetch is the one place where git speaks to another host: the newest commit of a public
+// repository, without history, into a repository that is thrown away. It connects through a
+// guarded way that it is given, has no credentials and asks for none.
+//
 // What surprises:
 //
 //   - The branch is moved by the server, not by receive-pack. receive-pack insists on the
