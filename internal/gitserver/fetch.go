@@ -30,7 +30,7 @@ const (
 func (s *Server) fetchSettings() []string {
 	set := []string{
 		"protocol.https.allow=always", "http.followRedirects=initial", "http.proxyAuthMethod=basic", "http.sslVerify=true",
-		"http.lowSpeedLimit=1000", "http.lowSpeedTime=" + strconv.Itoa(max(1, int(s.cfg.Stall/time.Second))),
+		"http.lowSpeedLimit=2000", "http.lowSpeedTime=" + strconv.Itoa(max(1, int(s.cfg.Stall/time.Second))),
 		"credential.helper=", "core.askPass=", "transfer.bundleURI=false", "fetch.recurseSubmodules=false",
 		"fetch.fsckObjects=true", "fetch.unpackLimit=1", "protocol.version=2",
 	}

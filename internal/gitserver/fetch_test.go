@@ -368,3 +368,50 @@ func TestA42_ANameThatIsRebound(t *testing.T) {
 		t.Error("it was connected to")
 	}
 }
+
+// What the person or machine around us knows goes to no host, and nothing follows a redirect.
+func TestA43_NoCredentialsAreSentAnywhere(t *testing.T) {
+	home := t.TempDir()
+	for name, text := range map[string]string{
+		".netrc":     "default login ada password LGS-CANARY\n",
+		".gitconfig": "[http]\n\textraHeader = Authorization: Bearer LGS-CANARY\n[credential]\n\thelper = \"!printf 'username=ada\\\\npassword=LGS-CANARY\\\\n'\"\n",
+	} {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_CONFIG_HOME", home)
+	t.Setenv("GIT_CONFIG_GLOBAL", filepath.Join(home, ".gitconfig"))
+	t.Setenv("GIT_ASKPASS", "/bin/echo")
+	u := newUpstream(t)
+	asked := atomic.Int64{}
+	look := func(r *http.Request) {
+		asked.Add(1)
+		if text := fmt.Sprint(r.Header, r.URL); strings.Contains(text, "CANARY") || r.Header.Get("Authorization") != "" || r.Header.Get("Proxy-Authorization") != "" || r.Header.Get("Cookie") != "" {
+			t.Errorf("%s was sent %v", r.Host, r.Header)
+		}
+	}
+	other := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		look(r)
+		w.Header().Set("WWW-Authenticate", `Basic realm="https://`+u.host.Listener.Addr().String()+`/"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer other.Close()
+	reach, err := platform.ParseReach(strings.TrimPrefix(u.host.URL, "https://") + "," + strings.TrimPrefix(other.URL, "https://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.guard = outbound.New(reach)
+	lead := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		look(r)
+		w.Header().Set("Set-Cookie", "a=b")
+		http.Redirect(w, r, other.URL+r.URL.RequestURI(), http.StatusFound)
+	})
+	u.between.Store(&lead)
+	_, err = u.fetch(u.url(), "main", "")
+	u.wantError(err, "repository_private")
+	if asked.Load() < 2 {
+		t.Errorf("%d requests", asked.Load())
+	}
+}

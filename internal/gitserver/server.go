@@ -62,7 +62,7 @@ type Config struct {
 
 	Outside   func(ctx context.Context, limit int64) (Way, error) // to other hosts, for Fetch; nil: there is none
 	FetchTime time.Duration                                       // for one fetch; 0 means 10 minutes
-	Stall     time.Duration                                       // below 1 kB/s for that long, a fetch ends; 0 means 30 seconds
+	Stall     time.Duration                                       // below 2 kB/s for that long, a fetch ends; 0 means 30 seconds
 	Roots     string                                              // PEM file of the roots that other hosts are trusted by; "" means the system's
 }
 
