@@ -25,6 +25,16 @@ func firewallConfig(cfg config.Config) firewall.Config {
 	return c
 }
 
+// firewallAtOnce puts the rules in before anything else is looked at: after a boot Docker has started
+// apps already, and a database that cannot be opened must not leave them without.
+func firewallAtOnce(ctx context.Context, cfg config.Config) *firewall.Firewall {
+	f := firewall.New(firewallConfig(cfg), nil)
+	if cfg.Firewall {
+		_ = f.Look(ctx) // says itself why it cannot, and is tried again
+	}
+	return f
+}
+
 // runFirewall keeps the rules, or takes them away where the owner wants none.
 func (c *control) runFirewall(ctx context.Context) error {
 	if c.cfg.Firewall {

@@ -72,6 +72,7 @@ type control struct {
 // runServe runs the control plane until ctx ends.
 func runServe(ctx context.Context, cfg config.Config) (err error) {
 	unix.Umask(0o022) // builds run as a user of their own and read what is laid out for them; what is secret names its mode
+	rules := firewallAtOnce(ctx, cfg)
 	sc, err := storeConfig(cfg)
 	if err != nil {
 		return err
@@ -86,7 +87,7 @@ func runServe(ctx context.Context, cfg config.Config) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	c := &control{cfg: cfg, began: time.Now(), key: sc.Key, quit: quit, store: db, proxy: proxy.NewClient(cfg.ControlSocket()), preparing: make(chan struct{}, 1)}
+	c := &control{cfg: cfg, began: time.Now(), key: sc.Key, quit: quit, store: db, firewall: rules, proxy: proxy.NewClient(cfg.ControlSocket()), preparing: make(chan struct{}, 1)}
 	if err := c.wire(); err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (c *control) wire() error {
 }
 
 func (c *control) wireEngine() (err error) {
-	c.firewall = firewall.New(firewallConfig(c.cfg), c.rulesRestored)
+	c.firewall.Restored = c.rulesRestored
 	c.engine, err = docker.New(docker.Config{Host: c.cfg.DockerHost, Instance: c.cfg.Instance, Pool: c.cfg.AppPool.String()})
 	return err
 }
