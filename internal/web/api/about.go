@@ -76,8 +76,8 @@ func Enums() map[reflect.Type][]string {
 func Shared(o openapi.Operation) openapi.Codes {
 	codes := openapi.Codes{
 		http.StatusBadRequest: "bad_request", http.StatusNotFound: "not_set_up", http.StatusTooManyRequests: "too_many_requests",
-		http.StatusInternalServerError: "internal",
-		http.StatusServiceUnavailable:  "busy database_stopped database_unwritable database_damaged engine_unavailable",
+		http.StatusInternalServerError: "internal config_unreadable",
+		http.StatusServiceUnavailable:  "busy database_stopped database_unwritable database_damaged database_unreachable database_refused database_missing docker_unavailable safe_mode",
 	}
 	if !o.Access.Public {
 		codes[http.StatusUnauthorized] = "not_signed_in token_wrong token_expired session_expired"
@@ -94,7 +94,7 @@ func Shared(o openapi.Operation) openapi.Codes {
 	}
 	if o.Method() != http.MethodGet {
 		codes[http.StatusForbidden] += " cross_origin"
-		codes[http.StatusConflict] = "app_destroying app_trashed disk_full"
+		codes[http.StatusConflict] = "app_destroying app_trashed disk_full docker_too_old"
 	}
 	if o.Method() == http.MethodPost && !o.Access.Public {
 		codes[http.StatusConflict] += " idempotency_running idempotency_unknown"
@@ -105,6 +105,7 @@ func Shared(o openapi.Operation) openapi.Codes {
 		codes[http.StatusBadRequest] += " json_invalid field_unknown field_twice field_invalid body_unreadable"
 		codes[http.StatusRequestEntityTooLarge] = "body_too_large"
 		codes[http.StatusUnsupportedMediaType] = "not_json"
+		codes[http.StatusUnprocessableEntity] += " not_text"
 	}
 	if len(o.Query) > 0 {
 		codes[http.StatusUnprocessableEntity] += " query_invalid"

@@ -159,7 +159,7 @@ var deploymentOperations = []openapi.Operation{
 	},
 	begins(openapi.Operation{
 		Route: "POST /api/v1/apps/:app/deployments", Group: "Deployments", Summary: "Deploy the newest commit again", Body: struct{}{},
-		Errors: openapi.Codes{404: "source_gone", 409: "source_gone push_under_way"},
+		Errors: openapi.Codes{404: "source_gone", 409: "source_gone nothing_pushed push_under_way"},
 	}),
 	{Route: "GET /api/v1/apps/:app/deployments/:number", Group: "Deployments", Summary: "Show a deployment and its steps", Status: http.StatusOK, Answer: DeploymentAnswer{}},
 	{
