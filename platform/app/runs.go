@@ -123,6 +123,8 @@ func (w *sweep) judge(ctx context.Context, r platform.Run) (why string, end bool
 	case r.Kind == platform.RunRelease:
 		d, err := w.service.History.DeploymentByID(ctx, r.Deployment)
 		return "", platform.IsKind(err, platform.NotFound) || err == nil && d.State.Ended()
+	case w.leaving(ctx, r.AppID):
+		return "its app was removed", true
 	case r.Attached && !w.service.isAttached(r.Name):
 		return "its connection was lost, because Lugsail was restarted", true
 	case r.State != platform.ReplicaExited && !r.Until.IsZero() && now.After(r.Until):
@@ -132,6 +134,12 @@ func (w *sweep) judge(ctx context.Context, r platform.Run) (why string, end bool
 	}
 	w.tell(r)
 	return "", now.Sub(r.EndedAt) > keepEnded
+}
+
+// leaving reports whether an app is not to run anything any more.
+func (w *sweep) leaving(ctx context.Context, appID string) bool {
+	app, err := w.service.Store.AppByID(ctx, appID)
+	return platform.IsKind(err, platform.NotFound) || err == nil && app.State != platform.AppActive
 }
 
 // tell writes down how a run that went on by itself has ended.
