@@ -136,6 +136,7 @@ func TestA22_OnlyTheTwoCommandsOfGit(t *testing.T) {
 		{"git-upload-pack 'shop.git/config'", "no app at that address"},
 		{"git-upload-pack 'shop.git", "no app at that address"},
 		{"git-upload-archive 'shop.git'", "git archive is not served here"},
+		{"git-lfs-authenticate shop.git upload", "Git LFS is not served here"},
 		{"git-upload-pack 'nonesuch.git'", "There is no app nonesuch."},
 		{"scp -t /tmp", "Files cannot be copied"},
 		{"rsync --server . /", "Files cannot be copied"},

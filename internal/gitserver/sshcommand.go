@@ -28,6 +28,8 @@ func notServed(command string) string {
 	switch {
 	case strings.HasPrefix(command, "git-upload-archive"), strings.HasPrefix(command, "git upload-archive"):
 		return "git archive is not served here; clone instead."
+	case strings.HasPrefix(command, "git-lfs"):
+		return "Git LFS is not served here. To push without its files: git push --no-verify lugsail main"
 	case strings.HasPrefix(command, "git-"), word == "git":
 		return "There is no app at that address. It is ssh://git@SERVER:PORT/APP.git."
 	case word == "scp", word == "rsync", word == "sftp":
