@@ -162,7 +162,7 @@ func (c *control) wireDoors() (err error) {
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Images: c.images, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
-		Doctor: machineDoctor{c.cfg, c.engine, c},
+		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: &diskMeter{c: c},
 		Addresses: app.Addresses{
 			Hosts: c.cfg.AppHosts, Consoles: c.cfg.ConsoleHosts(), Port: c.cfg.HTTPSPort, SSHPort: c.cfg.SSHPort,
 			IPs: addresses(c.cfg), Private: c.cfg.Private(), Ours: c.ours,
@@ -251,7 +251,7 @@ func (c *control) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
-		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "copies": c.copyDaily, "database": c.watchDatabase, "domains": c.apps.RunDomains,
+		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "copies": c.copyDaily, "ballast": c.runBallast, "prune": c.pruneDaily, "database": c.watchDatabase, "domains": c.apps.RunDomains,
 		"firewall": c.runFirewall, "commands": c.apps.RunCommands,
 	} {
 		group.Go(func() error {

@@ -11,7 +11,7 @@ import (
 var groups = []struct{ id, title, commands string }{
 	{"apps", "Apps:", "create apps info open rename remote destroy restore trash plans"},
 	{"deploy", "Deploy:", "deploy deployments cancel releases rollback source webhooks branch"},
-	{"run", "Run and look:", "ps scale logs tail run exec doctor"},
+	{"run", "Run and look:", "ps scale logs tail run exec doctor disk"},
 	{"settings", "Settings:", "config domains builder"},
 	{"account", "Account:", "login logout tokens keys"},
 	{"server", "On the server, as root:", ""},
@@ -26,6 +26,7 @@ var examples = map[string]string{
 	"ps": "lugsail ps", "logs": "lugsail logs --tail 500\nlugsail logs --follow --process worker", "tail": "lugsail tail\nlugsail tail my-shop --process worker",
 	"config": "lugsail config\nlugsail config --show >.env", "config get": "lugsail config get SECRET", "config unset": "lugsail config unset OLD_NAME",
 	"domains": "lugsail domains", "domains add": "lugsail domains add shop.example.com", "domains remove": "lugsail domains remove shop.example.com",
+	"disk":   "lugsail disk",
 	"remote": "lugsail remote my-shop\nlugsail remote --ssh", "doctor": "lugsail doctor\nlugsail doctor my-shop",
 	"source": "lugsail source", "source remove": "lugsail source remove",
 	"webhooks": "lugsail webhooks", "webhooks list": "lugsail webhooks list", "webhooks on": "lugsail webhooks on", "webhooks off": "lugsail webhooks off",

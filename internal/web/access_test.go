@@ -91,7 +91,7 @@ var expected = map[string]row{
 	"POST /apps/:app/webhook": pageDo, "POST /apps/:app/webhook/off": pageDo, "POST /apps/:app/webhook/redeliver": pageDo,
 	"POST /api/v1/hooks/:id": open, // the signature is asked for by the handler
 
-	"GET /api/v1/doctor": apiOwner, "GET /api/v1/apps/:app/doctor": apiRead, "GET /server/checkup": pageOwner, "GET /apps/:app/checkup": pageRead,
+	"GET /api/v1/doctor": apiOwner, "GET /api/v1/disk": apiOwner, "GET /api/v1/apps/:app/doctor": apiRead, "GET /server/checkup": pageOwner, "GET /apps/:app/checkup": pageRead,
 
 	"POST /logout": pageRead, "GET /": pageRead, "GET /activity": pageRead, "GET /server": pageRead, "GET /account": pageRead,
 	"GET /create": pageDo, "POST /create": pageDo,

@@ -58,6 +58,7 @@ func apiRoutes(a *api.API) []route {
 		{method: post, path: "/api/v1/logout", kind: program, action: read, any: true, handler: a.AccountLogout},
 		{method: get, path: "/api/v1/account", kind: program, action: read, any: true, handler: a.AccountGet},
 		{method: get, path: "/api/v1/server", kind: program, action: read, any: true, handler: a.ServerInfo},
+		{method: get, path: "/api/v1/disk", kind: program, action: server, handler: a.ServerDisk},
 		{method: get, path: "/api/v1/doctor", kind: program, action: server, handler: a.DoctorServer},
 		{method: get, path: "/api/v1/plans", kind: program, action: read, any: true, handler: a.PlansList},
 		{method: get, path: "/api/v1/events", kind: program, action: read, handler: a.EventsList},

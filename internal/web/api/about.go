@@ -13,7 +13,7 @@ import (
 // and every answer that it sees with them. A file with handlers has a list of its own beside them.
 func Operations() []openapi.Operation {
 	return join(
-		accountOperations, serverOperations, doctorOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
+		accountOperations, serverOperations, doctorOperations, diskOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
 		releaseOperations, replicaOperations, domainOperations, eventOperations, tokenOperations, keyOperations,
 		sourceOperations, webhookOperations,
 		commandOperations,

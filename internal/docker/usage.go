@@ -1,0 +1,73 @@
+package docker
+
+import (
+	"context"
+	"strings"
+
+	"github.com/docker/docker/api/types"
+)
+
+// Usage is what the engine's images and containers take of its disk, in bytes.
+type Usage struct {
+	Images  map[string]int64 // by app: layers that no other image has
+	Layers  map[string]int64 // by app: what its containers have written
+	Shared  int64            // layers of our images that several have: bases and runtimes
+	Foreign int64            // images, containers, volumes and caches that are not ours
+}
+
+// Usage measures. It takes the engine seconds where there is much.
+func (e *Engine) Usage(ctx context.Context) (Usage, error) {
+	df, err := call(ctx, e, e.limits.start, "measuring what Docker holds", func(ctx context.Context) (types.DiskUsage, error) {
+		return e.client.DiskUsage(ctx, types.DiskUsageOptions{})
+	})
+	if err != nil {
+		return Usage{}, err
+	}
+	u := Usage{Images: map[string]int64{}, Layers: map[string]int64{}}
+	all := df.LayersSize
+	for _, image := range df.Images {
+		if image == nil {
+			continue
+		}
+		own := image.Size - max(image.SharedSize, 0)
+		all -= own
+		if app := appOfImage(image.RepoTags); app != "" {
+			u.Images[app] += own
+		} else {
+			u.Foreign += own
+		}
+	}
+	u.Shared = max(all, 0)
+	for _, c := range df.Containers {
+		if c == nil {
+			continue
+		}
+		if c.Labels[labelInstance] == e.instance && c.Labels[labelApp] != "" {
+			u.Layers[c.Labels[labelApp]] += c.SizeRw
+		} else {
+			u.Foreign += c.SizeRw
+		}
+	}
+	for _, v := range df.Volumes {
+		if v != nil && v.UsageData != nil {
+			u.Foreign += max(v.UsageData.Size, 0)
+		}
+	}
+	for _, cache := range df.BuildCache {
+		if cache != nil && !cache.Shared {
+			u.Foreign += cache.Size
+		}
+	}
+	return u, nil
+}
+
+// appOfImage reads the app's id out of the name of its image: 127.0.0.1:5005/apps/ID:TAG.
+func appOfImage(names []string) string {
+	for _, name := range names {
+		if _, rest, ok := strings.Cut(name, "/apps/"); ok {
+			id, _, _ := strings.Cut(rest, ":")
+			return id
+		}
+	}
+	return ""
+}
