@@ -10,7 +10,7 @@ import (
 
 func TestCommand_StartsAsTheImageWantsIt(t *testing.T) {
 	buildpacks := platform.Release{Processes: []platform.Process{{Type: "web", Entrypoint: []string{"/cnb/process/web"}}}}
-	plain := platform.Release{Processes: []platform.Process{{Type: "web"}, {Type: "worker", Entrypoint: []string{"/bin/sh", "-c"}, Args: []string{"./work"}}}}
+	plain := platform.Release{Processes: []platform.Process{{Type: "web"}, {Type: "worker", Entrypoint: []string{"/entrypoint"}, Args: []string{"./work"}}}}
 	for name, c := range map[string]struct {
 		release          platform.Release
 		words            []string
