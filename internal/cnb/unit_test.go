@@ -298,7 +298,7 @@ func TestUnknownLanguage_SaysWhatToDo(t *testing.T) {
 		"several folders": {[]string{"client/package.json", "client/index.html", "api/go.mod"}, "api/go.mod, client/package.json are in folders below the top. Create an app for each and push its folder alone: git subtree push --prefix api lugsail main"},
 		"strange folder":  {[]string{"a;b/package.json"}, "Push that folder alone"},
 		"Python":          {[]string{"main.py"}, "looks like Python"},
-		"Dockerfile":      {[]string{"Dockerfile", "src/x.c"}, "looks like an app with a Dockerfile"},
+		"Dockerfile":      {[]string{"Dockerfile", "src/x.c"}, "lugsail builder auto"},
 		"Python in it":    {[]string{"Dockerfile.dev", "requirements.txt", "x.rb"}, "looks like Python"},
 		"page":            {[]string{"home.html"}, "rename home.html"},
 		"else":            {[]string{"README.md"}, "Add one of these files"},

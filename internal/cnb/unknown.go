@@ -18,7 +18,7 @@ var signs = []string{"package.json", "go.mod", "index.html", "Procfile"}
 var foreign = map[string]string{
 	"requirements.txt": "Python", "pyproject.toml": "Python", "Pipfile": "Python", "manage.py": "Python", "composer.json": "PHP", "index.php": "PHP",
 	"Gemfile": "Ruby", "pom.xml": "Java", "build.gradle": "Java", "build.gradle.kts": "Java", "Cargo.toml": "Rust", "mix.exs": "Elixir",
-	"deno.json": "Deno", "deno.jsonc": "Deno", "Dockerfile": "an app with a Dockerfile", "docker-compose.yml": "an app of Docker Compose",
+	"deno.json": "Deno", "deno.jsonc": "Deno", "docker-compose.yml": "an app of Docker Compose",
 	"compose.yaml": "an app of Docker Compose", "compose.yml": "an app of Docker Compose",
 	".py": "Python", ".php": "PHP", ".rb": "Ruby", ".java": "Java", ".rs": "Rust", ".csproj": ".NET", ".sln": ".NET", ".cs": ".NET",
 }
@@ -39,6 +39,9 @@ func unknownLanguage(dir string) error {
 func whatToDo(names, below []string) string {
 	if len(names) == 0 {
 		return "Commit your files first: git add . && git commit."
+	}
+	if slices.Contains(names, "Dockerfile") {
+		return "This app is set to be built with buildpacks, but it has a Dockerfile. To build with that: lugsail builder auto"
 	}
 	for _, key := range []func(string) string{func(name string) string { return name }, path.Ext} {
 		for _, name := range names {
