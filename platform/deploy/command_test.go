@@ -284,3 +284,21 @@ func TestF17_AnEndByItselfIsInTheAppsLog(t *testing.T) {
 		return strings.Contains(r.appLog(app), "worker.1 of v1 ended with exit code 9; it is started again")
 	})
 }
+
+func TestA37_AReplicaThatIsStartedAgainAtOnceIsStillSaidToHaveRunOutOfMemory(t *testing.T) {
+	r := newRig(t)
+	r.c.WatchTime = -1
+	app := r.app("shop")
+	r.ended(r.push(app, "v1"), platform.DeploymentLive)
+	r.eventually("a replica that is kept", func() bool {
+		all, err := r.engine.Replicas(t.Context(), app.ID)
+		r.check(err)
+		return len(all) == 1 && all[0].Kept
+	})
+	all, err := r.engine.Replicas(t.Context(), app.ID)
+	r.check(err)
+	r.engine.RunOutOfMemory(all[0].ID)
+	r.eventually("its reason in the app's log", func() bool {
+		return strings.Contains(r.appLog(app), "web.1 of v1 ran out of memory: more than the 512 MB of plan nano")
+	})
+}

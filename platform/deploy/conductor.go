@@ -98,6 +98,7 @@ type Conductor struct {
 	looks    map[string]time.Time // by app id: when the keeper will look at it
 	replaces sync.Map             // app id → *sync.Mutex: whoever changes what serves of an app holds it
 	backoff  backoff
+	starved  sync.Map     // ids of replicas that ran out of memory, until their end is told
 	gone     sync.Map     // ids of replicas that are being ended on purpose
 	round    atomic.Int64 // when the keeper was last through, in nanoseconds; 0 before
 	tasks    sync.WaitGroup

@@ -151,6 +151,9 @@ func (c *Conductor) follow(ctx context.Context) {
 		if c.leaving(change.ReplicaID) {
 			return
 		}
+		if change.Action == "oom" {
+			c.starved.Store(change.ReplicaID, true)
+		}
 		if change.Action == "die" {
 			c.tasks.Go(func() { c.noteEnd(ctx, change) })
 			c.died(ctx, change)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/plan"
@@ -31,7 +32,7 @@ func (c *Conductor) noteEnd(ctx context.Context, change platform.ReplicaChange) 
 	}
 	name := run.Slot{Process: r.Process, Index: r.Index}.Name()
 	how := fmt.Sprintf("ended with exit code %d", change.ExitCode)
-	if r.OutOfMemory {
+	if r.OutOfMemory || c.wasStarved(ctx, change) {
 		how = "ran out of memory" + c.sizeOf(ctx, r)
 	}
 	next := ""
@@ -42,6 +43,24 @@ func (c *Conductor) noteEnd(ctx context.Context, change platform.ReplicaChange) 
 		next = fmt.Sprintf("; it is started again (restart %d, after a growing pause)", r.Restarts)
 	}
 	c.Note(r.AppID, "%s of v%d %s%s", name, r.Release, how, next)
+}
+
+// starvedLag is how long before or after an end the engine may tell that memory was the reason.
+const starvedLag = time.Second
+
+// wasStarved reports whether the engine has told that a replica ran out of memory, by the time that it
+// ended. What is started again has forgotten that.
+func (c *Conductor) wasStarved(ctx context.Context, change platform.ReplicaChange) bool {
+	_, told := c.starved.LoadAndDelete(change.ReplicaID)
+	if told || change.ExitCode != 137 { // of SIGKILL
+		return told
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(starvedLag):
+	}
+	_, told = c.starved.LoadAndDelete(change.ReplicaID)
+	return told
 }
 
 func (c *Conductor) sizeOf(ctx context.Context, r platform.Replica) string {
