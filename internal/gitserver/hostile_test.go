@@ -123,7 +123,7 @@ func TestA18_SubmodulesAreNamedAndNeverFetched(t *testing.T) {
 func TestA18_NoAddressOfASubmoduleIsVisited(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	defer listener.Close() //nolint:errcheck // nothing is written
+	defer listener.Close()
 	var visits atomic.Int32
 	go func() {
 		for {

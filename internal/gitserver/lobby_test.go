@@ -1,8 +1,10 @@
 package gitserver
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -16,8 +18,7 @@ func ended(t *testing.T, far net.Conn) bool {
 		return true
 	}
 	_, err := far.Read(make([]byte, 1))
-	timeout, ok := err.(net.Error)
-	return !ok || !timeout.Timeout()
+	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 func TestA24_TheLobbyMakesRoomAtTheExpenseOfTheLargestCrowd(t *testing.T) {

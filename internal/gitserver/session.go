@@ -144,7 +144,7 @@ func (v *visit) receiveOverSSH(ctx context.Context, l *line, c call) error {
 		return err
 	}
 	if _, err := l.Write(refs); err != nil {
-		return nil //nolint:nilerr // the client has gone
+		return nil // the client has gone
 	}
 	l.swallow = true
 	head, _ := l.in.Peek(4)          // an error comes again with the next read
