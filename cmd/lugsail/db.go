@@ -402,8 +402,11 @@ func printSafeMode(out io.Writer, cfg config.Config) error {
 	if err != nil || crashes.Reason == nil || os.Geteuid() != 0 {
 		return err
 	}
+	if crashes.Running && len(crashes.Ended) == 0 {
+		return nil // the try after safe mode is under way, or has become more than one
+	}
 	word := "The control plane ended " + fmt.Sprint(len(crashes.Ended)) + " times within a minute"
-	if crashes.Safe() {
+	if crashes.Safe() && !crashes.Running {
 		word = "Safe mode since " + crashes.Since.Local().Format(time.DateTime) + ": the control plane cannot start. Apps go on"
 	}
 	_, err = fmt.Fprintf(out, "\n%s.\n%s\n", word, crashes.Reason.Message)

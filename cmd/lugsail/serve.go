@@ -251,7 +251,7 @@ func (c *control) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
-		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "copies": c.copyDaily, "ballast": c.runBallast, "prune": c.pruneDaily, "database": c.watchDatabase, "domains": c.apps.RunDomains,
+		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "copies": c.copyDaily, "ballast": c.runBallast, "layers": c.watchLayers, "prune": c.pruneDaily, "database": c.watchDatabase, "domains": c.apps.RunDomains,
 		"firewall": c.runFirewall, "commands": c.apps.RunCommands,
 	} {
 		group.Go(func() error {

@@ -97,7 +97,7 @@ func (s *settings) statusJSON(cmd *cobra.Command, running bool, parts []service.
 	if err != nil {
 		return err
 	}
-	answer := map[string]any{"running": running, "parts": parts, "safe_mode": crashes.Safe()}
+	answer := map[string]any{"running": running, "parts": parts, "safe_mode": crashes.Safe() && !crashes.Running}
 	if crashes.Reason != nil {
 		answer["reason"] = crashes.Reason
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types"
+	"github.com/docker/docker/api/types/container"
 )
 
 // Usage is what the engine's images and containers take of its disk, in bytes.
@@ -59,6 +60,18 @@ func (e *Engine) Usage(ctx context.Context) (Usage, error) {
 		}
 	}
 	return u, nil
+}
+
+// Written tells how many bytes each running replica has written into its own layer, by its id.
+func (e *Engine) Written(ctx context.Context) (map[string]int64, error) {
+	list, err := call(ctx, e, e.limits.start, "measuring what replicas have written", func(ctx context.Context) ([]container.Summary, error) {
+		return e.client.ContainerList(ctx, container.ListOptions{Size: true, Filters: e.replicas("")})
+	})
+	written := make(map[string]int64, len(list))
+	for _, c := range list {
+		written[c.ID] = c.SizeRw
+	}
+	return written, err
 }
 
 // appOfImage reads the app's id out of the name of its image: 127.0.0.1:5005/apps/ID:TAG.
