@@ -94,7 +94,9 @@ func (s *server) noRuns(t *testing.T, limit time.Duration) {
 			s.ours(t, "ps", "-aq", "--filter", "label=lugsail.run-kind=release")
 	}
 	eventually(t, limit+10*time.Second, func() bool { return left() == "" },
-		func() string { return "containers of commands stay: " + s.ours(t, "ps", "-a", "--filter", "label=lugsail.run") })
+		func() string {
+			return "containers of commands stay: " + s.ours(t, "ps", "-a", "--filter", "label=lugsail.run")
+		})
 }
 
 // piped runs the command line with a standard input, and gives both outputs apart.
