@@ -39,7 +39,9 @@ func near(word string, names []string) []string {
 	})
 	var best []string
 	for _, c := range found[:min(len(found), 3)] {
-		best = append(best, c.name)
+		if c.far == found[0].far || strings.HasPrefix(strings.ToLower(c.name), strings.ToLower(word)) {
+			best = append(best, c.name)
+		}
 	}
 	return best
 }

@@ -137,9 +137,14 @@ func unknown(cmd *cobra.Command, args []string) error {
 		return cmd.Help()
 	}
 	text := fmt.Sprintf("There is no command %q.", args[0])
-	cmd.SuggestionsMinimumDistance = 2 // letters that may differ
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return usagef("%s Did you mean %s?", text, strings.Join(near, " or "))
+	var names []string
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			names = append(names, c.Name())
+		}
+	}
+	if hint := meant(args[0], names); hint != "" {
+		return usagef("%s %s", text, hint)
 	}
 	return usageOf(args[0], "%s", text)
 }
