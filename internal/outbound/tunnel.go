@@ -97,7 +97,7 @@ func (t *Tunnel) serve(conn net.Conn) {
 	defer context.AfterFunc(t.life, func() { _ = conn.Close() })() // ends what waits on it
 	_ = conn.SetDeadline(time.Now().Add(askTime))                  // a connection of ours takes deadlines
 	in := bufio.NewReader(io.LimitReader(conn, 16<<10))            // the program waits for an answer before it sends more
-	request, err := http.ReadRequest(in)                           //nolint:bodyclose // CONNECT has none
+	request, err := http.ReadRequest(in)
 	if err != nil || request.Method != http.MethodConnect || !t.known(request) {
 		answer(conn, http.StatusForbidden)
 		return
