@@ -93,7 +93,6 @@ type pieces struct {
 	seen      map[string]bool
 	described bool
 	bytes     int64
-	looked    int64
 }
 
 func (p *pieces) all() error {

@@ -262,7 +262,7 @@ func (b bringing) describe(ctx context.Context, id string) (platform.BuildResult
 				WithHint("Build the image without that label.")
 		}
 	}
-	start := append(slices.Clone([]string(found.Config.Entrypoint)), found.Config.Cmd...)
+	start := append(slices.Clone(found.Config.Entrypoint), found.Config.Cmd...)
 	if len(start) == 0 {
 		return platform.BuildResult{}, platform.Errorf(platform.Invalid, "no_process", "The image says nothing of what to start.").
 			WithHint("End its Dockerfile with a line such as CMD [\"./server\"], and build it again.")

@@ -113,7 +113,7 @@ func saved(t *testing.T, e *Engine, name string) map[string][]byte {
 	t.Helper()
 	stream, err := e.client.ImageSave(t.Context(), []string{name})
 	check(t, err)
-	defer stream.Close() //nolint:errcheck // nothing was written
+	defer stream.Close()
 	files := map[string][]byte{}
 	for r := tar.NewReader(stream); ; {
 		h, err := r.Next()
