@@ -45,9 +45,12 @@ func (m *diskMeter) measure(ctx context.Context) []observe.DiskUse {
 	at := func(parts ...string) string { return filepath.Join(append([]string{data}, parts...)...) }
 	all := []observe.DiskUse{
 		{Kind: "database", Bytes: disk.Taken(ctx, at(store.File)) + disk.Taken(ctx, at(store.File+"-wal"))},
-		{Kind: "copies", Bytes: disk.Taken(ctx, at("copies"))}, {Kind: "logs", Bytes: disk.Taken(ctx, at("logs"))},
-		{Kind: "registry", Bytes: disk.Taken(ctx, at("registry"))}, {Kind: "sources", Bytes: disk.Taken(ctx, at("sources")) + disk.Taken(ctx, at("uploads"))},
-		{Kind: "certificates", Bytes: disk.Taken(ctx, at("proxy"))}, {Kind: "ballast", Bytes: disk.Taken(ctx, at("ballast"))},
+		{Kind: "copies", Bytes: disk.Taken(ctx, at("copies"))},
+		{Kind: "logs", Bytes: disk.Taken(ctx, at("logs"))},
+		{Kind: "registry", Bytes: disk.Taken(ctx, at("registry"))},
+		{Kind: "sources", Bytes: disk.Taken(ctx, at("sources")) + disk.Taken(ctx, at("uploads"))},
+		{Kind: "certificates", Bytes: disk.Taken(ctx, at("proxy"))},
+		{Kind: "ballast", Bytes: disk.Taken(ctx, at("ballast"))},
 		{Kind: "builds", Bytes: disk.Taken(ctx, at("builds", "depot"))},
 	}
 	for kind, dir := range map[string]string{"cache": at("builds", "apps"), "repository": at("repositories")} {
