@@ -10,9 +10,11 @@ func (b *Builder) MakeRoom(ctx context.Context) error { return b.makeRoom(ctx) }
 
 // WatchRoom calls full when the disk is nearly full. The caller calls end.
 func (b *Builder) WatchRoom(ctx context.Context, full func()) (end func()) {
-	return b.watchRoom(ctx, func(cause error) {
+	watched, abort := context.WithCancelCause(ctx)
+	return b.watchRoom(watched, func(cause error) {
 		if errors.Is(cause, errRoom) {
 			full()
 		}
+		abort(cause)
 	})
 }
