@@ -23,7 +23,7 @@ func (s *server) installer(t *testing.T, args ...string) string {
 		"--key-file", filepath.Join(s.dir, "etc", "master.key"), "--docker-host", "unix://" + s.engine, "--no-docker-setup",
 		"--http-port", strconv.Itoa(httpPort), "--https-port", strconv.Itoa(httpsPort), "--ssh-port", strconv.Itoa(sshPort), "--public-ip", "127.0.0.1",
 		"--app-pool", "10.213.0.0/16", "--build-subnet", "10.212.0.0/24", "--registry-port", "18005",
-	}, args...)
+	}, append(s.options, args...)...)
 	began := time.Now()
 	out := s.must(t, s.root, "sh", args...)
 	t.Logf("install.sh %s took %.0f s", more, time.Since(began).Seconds())
@@ -96,6 +96,12 @@ func (s *server) ours(t *testing.T, args ...string) string {
 // killEngine ends dockerd as a crash would, and gives what starts it again.
 func (s *server) killEngine(t *testing.T) (start func()) {
 	t.Helper()
+	return s.endEngine(t, syscall.SIGKILL)
+}
+
+// endEngine ends dockerd with a signal, waits until it is gone, and gives what starts it again.
+func (s *server) endEngine(t *testing.T, signal syscall.Signal) (start func()) {
+	t.Helper()
 	pidFile := filepath.Join(filepath.Dir(s.engine), "docker.pid")
 	text, err := os.ReadFile(pidFile)
 	check(t, err)
@@ -104,9 +110,12 @@ func (s *server) killEngine(t *testing.T) (start func()) {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	check(t, err)
 	args := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
-	check(t, syscall.Kill(pid, syscall.SIGKILL))
+	check(t, syscall.Kill(pid, signal))
+	eventually(t, 60*time.Second, func() bool { return ended(pid) }, func() string { return "dockerd does not end" })
 	return func() {
-		check(t, os.Remove(pidFile))
+		if err := os.Remove(pidFile); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
 		// The containerd that died with it may be a zombie yet, which dockerd would take for alive.
 		check(t, os.RemoveAll(filepath.Join(filepath.Dir(s.engine), "exec", "containerd", "containerd.pid")))
 		cmd := exec.Command(args[0], args[1:]...)
@@ -117,4 +126,10 @@ func (s *server) killEngine(t *testing.T) (start func()) {
 			return exec.Command("docker", "-H", "unix://"+s.engine, "version").Run() == nil
 		}, func() string { return "the engine does not start again" })
 	}
+}
+
+// ended reports whether a process is gone, or waits for its parent only.
+func ended(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.Contains(string(text), ") Z ")
 }

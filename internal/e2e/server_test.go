@@ -31,9 +31,10 @@ type server struct {
 	client  *http.Client
 	email   string
 	pass    string
-	setup   string // the token of the set-up link
-	token   string // of the API
-	engine  string // path of the engine's socket
+	setup   string   // the token of the set-up link
+	token   string   // of the API
+	engine  string   // path of the engine's socket
+	options []string // of install.sh, beside the places
 }
 
 const (
