@@ -1,4 +1,4 @@
-# Targets for people: build, test, check, e2e, bench-deploy, bench-idle, dist, fuzz, clean.
+# Targets for people: build, test, check, e2e, bench-deploy, bench-idle, soak, dist, fuzz, clean.
 
 GO      ?= go
 VERSION ?= $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -66,6 +66,15 @@ bench-deploy-all: build
 .PHONY: bench-idle
 bench-idle: ## what ten idle apps cost: memory and processor time of both processes
 	@$(MAKE) --no-print-directory bench-deploy BENCHFLAGS=-idle
+
+SOAKTIME ?= 4h
+.PHONY: soak
+soak: ## a crowd, then random things and faults for SOAKTIME; SEED=n repeats an order
+	SOAKTIME='$(SOAKTIME)' SEED='$(SEED)' sh internal/testenv/run $(MAKE) --no-print-directory soak-all
+
+.PHONY: soak-all
+soak-all: build
+	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -v -count=1 -timeout 0 -run TestManyThings ./internal/e2e
 
 FUZZTIME ?= 30s
 .PHONY: fuzz

@@ -189,7 +189,7 @@ func TestImports_PlatformIsStandardLibraryOnly(t *testing.T) {
 	}
 }
 
-func TestExec_OnePackageStartsPrograms(t *testing.T) {
+func TestA80_OnePackageStartsPrograms(t *testing.T) {
 	for _, f := range files(t) {
 		if f.pkg == "internal/command" || (f.test && withinAny(f.pkg, drivers)) {
 			continue
@@ -214,7 +214,7 @@ func isPackage(e ast.Expr, name string) bool {
 var shells = []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "env", "eval", "xargs"}
 
 // A shell would have to be named somewhere to be started.
-func TestExec_NoShellIsNamed(t *testing.T) {
+func TestA80_NoShellIsNamed(t *testing.T) {
 	for _, f := range files(t) {
 		if f.pkg == "internal/arch" || withinAny(f.pkg, containers) {
 			continue

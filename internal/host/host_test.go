@@ -111,7 +111,7 @@ func TestMergeDaemon_DamagedFileIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestDefaults_NothingThatStopsTheEngineOrChangesOthersContainers(t *testing.T) {
+func TestF15_NothingThatStopsTheEngineOrChangesOthersContainers(t *testing.T) {
 	if _, there := Defaults(Engine{Swarm: true})["live-restore"]; there {
 		t.Error("live-restore beside Swarm: the engine would not start")
 	}
@@ -162,7 +162,7 @@ func TestAskEngine(t *testing.T) {
 	}
 }
 
-func TestCheck_TakenPortNamesItsHolder(t *testing.T) {
+func TestF37_TakenPortNamesItsHolder(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

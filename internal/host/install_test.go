@@ -91,7 +91,7 @@ func TestInstaller_InstallsAndUpgrades(t *testing.T) {
 }
 
 // Wherever an upgrade fails, program and settings of the version before lie where they lay.
-func TestInstaller_FailedUpgradeKeepsTheOldVersion(t *testing.T) {
+func TestA77_FailedUpgradeKeepsTheOldVersion(t *testing.T) {
 	for _, failing := range []string{"host check", "host setup", "service install", "service restart", "host wait"} {
 		t.Run(failing, func(t *testing.T) {
 			i := newInstaller(t, program("new", failing))
@@ -138,7 +138,7 @@ func TestInstaller_OtherSettingsThatFailKeepTheProgram(t *testing.T) {
 	}
 }
 
-func TestInstaller_DamagedReleaseChangesNothing(t *testing.T) {
+func TestA77_DamagedReleaseChangesNothing(t *testing.T) {
 	i := newInstaller(t, program("new"))
 	i.write(t, "release/lugsail", program("other"))
 	if out, err := i.run(); err == nil || !strings.Contains(out, "checksum") || i.read("bin/lugsail") != "" {

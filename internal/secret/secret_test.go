@@ -27,7 +27,7 @@ func newTestKey(t *testing.T) *Key {
 	return key
 }
 
-func TestKeyFile_IsMadeOnceAndOnlyForItsOwner(t *testing.T) {
+func TestA78_KeyFileIsMadeOnceAndOnlyForItsOwner(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.key")
 	first, err := LoadOrCreateKey(path)
 	if err != nil {
