@@ -8,6 +8,9 @@ export GOFLAGS
 export GOCACHE    ?= $(shell $(GO) env GOCACHE)
 export GOMODCACHE ?= $(shell $(GO) env GOMODCACHE)
 
+# What each fuzz test gets; the tests run all of them for that long, two at a time.
+FUZZTIME ?= 30s
+
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 PACKAGES = ./...
 # In a nested module, so that go.mod holds what the product needs and nothing else.
@@ -30,6 +33,7 @@ test: ## every test, on a private Docker Engine; installs what it needs (root, a
 
 .PHONY: test-all
 test-all: build
+	sh internal/testenv/fuzz '$(GO)' '$(FUZZTIME)'
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/testenv/summary $(GO) test -json -timeout 30m -p 2 $(PACKAGES)
 
 .PHONY: check
@@ -76,7 +80,6 @@ soak: ## a crowd, then random things and faults for SOAKTIME; SEED=n repeats an 
 soak-all: build
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -v -count=1 -timeout 0 -run TestManyThings ./internal/e2e
 
-FUZZTIME ?= 30s
 .PHONY: fuzz
 fuzz: ## each fuzz test for FUZZTIME
 	sh internal/testenv/fuzz '$(GO)' '$(FUZZTIME)'
