@@ -28,11 +28,16 @@ func testCrowd(t *testing.T, s *server) {
 	repos := make([]*repo, crowdApps)
 	for i := range repos {
 		r := s.repo(t, fmt.Sprintf("crowd%d", i), "")
-		r.write(t, "package.json", `{"name": "creature", "private": true, "scripts": {"start": "node server.js"}}`)
+		r.write(t, "package.json", manifest)
 		r.write(t, "server.js", program("first"))
 		r.pushed(t, "first")
 		repos[i] = r
 	}
+	defer func() {
+		for _, r := range repos {
+			s.lugsail(t, "destroy", "--app", r.app, "--confirm", r.app, "--now")
+		}
+	}()
 	s.quiet(t)
 	before, memory := s.everything(t), residentKB(t, s.pid(t, "serve"))
 	since := time.Now()
@@ -56,9 +61,6 @@ func testCrowd(t *testing.T, s *server) {
 	}
 	s.same(t, before)
 	s.memoryBack(t, memory)
-	for _, r := range repos {
-		s.lugsail(t, "destroy", "--app", r.app, "--confirm", r.app)
-	}
 }
 
 // rush does everything at the same time and returns when all have their answers.
@@ -73,7 +75,7 @@ func (s *server) rush(t *testing.T, repos []*repo) {
 		r.commit(t, "third")
 		folder := filepath.Join(s.dir, "upload", r.app)
 		check(t, os.MkdirAll(folder, 0o755))
-		check(t, os.WriteFile(filepath.Join(folder, "package.json"), []byte(`{"name": "creature", "private": true, "scripts": {"start": "node server.js"}}`), 0o644))
+		check(t, os.WriteFile(filepath.Join(folder, "package.json"), []byte(manifest), 0o644))
 		check(t, os.WriteFile(filepath.Join(folder, "server.js"), []byte(program("uploaded")), 0o644))
 		tasks.Go(func() { s.answered(t, s.run(t, r.dir, "git", "push", "lugsail", older+":refs/heads/main")) })
 		tasks.Go(func() { s.answered(t, s.run(t, r.dir, "git", "push", "lugsail", "main")) })
@@ -132,32 +134,39 @@ func (s *server) followers(t *testing.T, repos []*repo, lines *atomic.Int64) (st
 	return func() { cancel(); tasks.Wait() }
 }
 
-// fairness checks that no app's second build began while another app waited for its first.
+// fairness checks that builds have their turns in the order in which they were asked for: no app's
+// second build comes before the first one of an app that had asked earlier.
 func (s *server) fairness(t *testing.T, repos []*repo, since time.Time) {
 	t.Helper()
-	type start struct {
-		app string
-		at  time.Time
+	type build struct {
+		app          string
+		asked, ended time.Time
 	}
-	var starts []start
+	first, later := map[string]build{}, []build{}
 	for _, r := range repos {
 		var list struct {
 			Deployments []struct {
-				Number int
-				State  string
-				Steps  []struct {
-					Name      string
-					StartedAt *time.Time `json:"started_at"`
+				State     string
+				CreatedAt time.Time `json:"created_at"`
+				Steps     []struct {
+					Name, State string
+					EndedAt     *time.Time `json:"ended_at"`
 				}
 			}
 		}
 		s.json(t, &list, "deployments", "--app", r.app)
 		states := map[string]int{}
-		for _, d := range list.Deployments {
+		for _, d := range slices.Backward(list.Deployments) {
 			states[d.State]++
 			for _, step := range d.Steps {
-				if step.Name == "build" && step.StartedAt != nil && step.StartedAt.After(since) {
-					starts = append(starts, start{r.app, *step.StartedAt})
+				if step.Name != "build" || step.State != "done" || step.EndedAt == nil || d.CreatedAt.Before(since) {
+					continue
+				}
+				b := build{r.app, d.CreatedAt, *step.EndedAt}
+				if _, ok := first[r.app]; ok {
+					later = append(later, b)
+				} else {
+					first[r.app] = b
 				}
 			}
 		}
@@ -166,14 +175,15 @@ func (s *server) fairness(t *testing.T, repos []*repo, since time.Time) {
 			t.Errorf("%s has deployments that do not end: %v", r.app, states)
 		}
 	}
-	slices.SortFunc(starts, func(a, b start) int { return a.at.Compare(b.at) })
-	seen := map[string]bool{}
-	for i, b := range starts {
-		if seen[b.app] && i < len(repos) {
-			t.Errorf("%s got its second turn when only %d of %d apps had had their first", b.app, len(seen), len(repos))
-			break
+	for _, l := range later {
+		for _, f := range first {
+			if f.asked.Before(l.asked) && f.ended.After(l.ended) {
+				t.Errorf("%s, asked for at %s, was built again before %s, asked for at %s", l.app, l.asked, f.app, f.asked)
+			}
 		}
-		seen[b.app] = true
+	}
+	if len(first) < len(repos) || len(later) == 0 {
+		t.Errorf("%d first builds and %d others: too few to say anything", len(first), len(later))
 	}
 }
 
@@ -213,7 +223,9 @@ func (s *server) same(t *testing.T, before map[string]int) {
 	eventually(t, 2*time.Minute, func() bool {
 		now = s.everything(t)
 		return maps.EqualFunc(before, now, func(a, b int) bool { return b <= a })
-	}, func() string { return fmt.Sprintf("before %v, now %v", before, now) })
+	}, func() string {
+		return fmt.Sprintf("before %v, now %v; open:\n%s", before, now, s.must(t, s.dir, "ls", "-l", fmt.Sprintf("/proc/%d/fd", s.pid(t, "serve"))))
+	})
 }
 
 // memoryBack waits until the control plane holds at most a fifth more than before.

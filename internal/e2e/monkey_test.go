@@ -28,6 +28,7 @@ type monkey struct {
 // creature is an app as it has to be.
 type creature struct {
 	name   string
+	id     string
 	repo   *repo
 	serves content
 	mark   string          // the config var MARK, as it was set last
@@ -55,7 +56,7 @@ func TestManyThings(t *testing.T) {
 	t.Run("F41 random monkey", func(t *testing.T) { testMonkey(t, s) })
 }
 
-// testMonkey does 24 kinds of things in random order to a server, faults among them, and looks
+// testMonkey does some 30 kinds of things in random order to a server, faults among them, and looks
 // after each whether store, engine and routes say the same, whether one release of each app serves,
 // and whether all that was acknowledged is there. The seed is in the log; SEED repeats its order,
 // SOAKTIME its length.
@@ -121,6 +122,8 @@ func (m *monkey) next(word string) string {
 	m.made++
 	return fmt.Sprintf("%s%d", word, m.made)
 }
+
+const manifest = `{"name": "creature", "private": true, "scripts": {"start": "node server.js"}}`
 
 // program is the app that all creatures are: it shows its text, its release and MARK.
 func program(text string) string {

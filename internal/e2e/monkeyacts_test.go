@@ -2,6 +2,10 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,7 +18,8 @@ func (m *monkey) acts() map[string]func(*testing.T) bool {
 		"create": m.create, "push": m.push, "push what does not build": m.pushBroken, "push another branch": m.pushBranch,
 		"push the same again": m.pushAgain, "push twice at once": m.pushTwice, "push and kill": m.pushAndKill, "push and cancel": m.pushAndCancel,
 		"roll back": m.rollback, "set a config var": m.setConfig, "set a config var and kill": m.setConfigAndKill, "scale": m.scale, "plan": m.plan,
-		"rename": m.rename, "destroy": m.destroy, "destroy and kill": m.destroyAndKill,
+		"upload": m.upload, "run a command": m.oneOff, "rename": m.rename,
+		"destroy": m.destroy, "destroy and kill": m.destroyAndKill, "restore": m.restore, "restore and kill": m.restoreAndKill, "remove for good": m.purge,
 		"kill the control plane": m.killPart("serve"), "kill the proxy": m.killPart("proxy"), "hold the control plane": m.hold,
 		"kill the engine": m.killEngine, "restart the engine": m.restartEngine,
 		"kill a replica": m.hurt("kill"), "remove a replica": m.hurt("rm", "-f"), "stop a replica": m.hurt("stop", "-t", "0"),
@@ -41,7 +46,8 @@ func (m *monkey) create(t *testing.T) bool {
 	}
 	name := m.next("app")
 	c := &creature{name: name, web: 1, past: map[int]content{}, repo: m.s.repo(t, name, "")}
-	c.repo.write(t, "package.json", `{"name": "creature", "private": true, "scripts": {"start": "node server.js"}}`)
+	c.repo.write(t, "package.json", manifest)
+	c.id = m.of(t, c).ID
 	m.apps[name] = c
 	return true
 }
@@ -194,11 +200,7 @@ func (m *monkey) rollback(t *testing.T) bool {
 func (m *monkey) setConfig(t *testing.T) bool { return m.configWith(t, func() {}, true) }
 
 func (m *monkey) setConfigAndKill(t *testing.T) bool {
-	return m.configWith(t, func() {
-		time.Sleep(time.Duration(m.random.IntN(800)) * time.Millisecond) // a random moment is the point
-		m.s.kill(t, "serve")
-		m.s.answers(t)
-	}, false)
+	return m.configWith(t, m.killSoon(t), false)
 }
 
 func (m *monkey) configWith(t *testing.T, meanwhile func(), certain bool) bool {
@@ -261,14 +263,47 @@ func (m *monkey) rename(t *testing.T) bool {
 	return true
 }
 
+// upload sends a folder past git.
+func (m *monkey) upload(t *testing.T) bool {
+	c := m.any(everyone)
+	if c == nil {
+		return false
+	}
+	text := m.next("text")
+	folder := filepath.Join(m.s.dir, "upload", text)
+	check(t, os.MkdirAll(folder, 0o755))
+	check(t, os.WriteFile(filepath.Join(folder, "package.json"), []byte(manifest), 0o644))
+	check(t, os.WriteFile(filepath.Join(folder, "server.js"), []byte(program(text)), 0o644))
+	m.fine(t, m.cli(t, "deploy", folder, "--app", c.name))
+	m.expect(t, c, content{text: text, mark: c.mark}, true)
+	return true
+}
+
+// oneOff runs a command with the app's config vars, and expects its exit code.
+func (m *monkey) oneOff(t *testing.T) bool {
+	c := m.live()
+	if c == nil {
+		return false
+	}
+	got := m.cli(t, "run", "--app", c.name, "--no-tty", "--", "node", "-e", "console.log('MARK=' + (process.env.MARK || '')); process.exit(7)")
+	if got.code != 7 || !strings.Contains(got.out, "MARK="+c.serves.mark) {
+		t.Errorf("%s: exit code %d\n%s", m.step, got.code, got.out)
+	}
+	return true
+}
+
 func (m *monkey) destroy(t *testing.T) bool { return m.destroyWith(t, func() {}, true) }
 
-func (m *monkey) destroyAndKill(t *testing.T) bool {
-	return m.destroyWith(t, func() {
-		time.Sleep(time.Duration(m.random.IntN(500)) * time.Millisecond) // a random moment is the point
+func (m *monkey) destroyAndKill(t *testing.T) bool { return m.destroyWith(t, m.killSoon(t), false) }
+
+// killSoon is a crash of the control plane at a random moment of something short.
+func (m *monkey) killSoon(t *testing.T) func() {
+	pause := time.Duration(m.random.IntN(800)) * time.Millisecond
+	return func() {
+		time.Sleep(pause) // the moment is the point
 		m.s.kill(t, "serve")
 		m.s.answers(t)
-	}, false)
+	}
 }
 
 func (m *monkey) destroyWith(t *testing.T, meanwhile func(), certain bool) bool {
@@ -283,11 +318,65 @@ func (m *monkey) destroyWith(t *testing.T, meanwhile func(), certain bool) bool 
 	if certain {
 		m.fine(t, got)
 	}
-	if got.code != 0 {
-		m.fine(t, m.cli(t, "destroy", "--app", c.name, "--confirm", c.name)) // whether it was asked for or not: once more
+	if got.code != 0 && !m.trashed(t, c) {
+		m.fine(t, m.cli(t, "destroy", "--app", c.name, "--confirm", c.name)) // it was not asked for yet
 	}
 	delete(m.apps, c.name)
+	m.trash[c.name] = c
 	m.gone(t, c.name)
+	return true
+}
+
+func (m *monkey) trashed(t *testing.T, c *creature) bool {
+	t.Helper()
+	var list struct{ Apps []found }
+	m.s.json(t, &list, "trash")
+	return slices.ContainsFunc(list.Apps, func(f found) bool { return f.Name == c.name })
+}
+
+func (m *monkey) restore(t *testing.T) bool { return m.restoreWith(t, func() {}, true) }
+
+func (m *monkey) restoreAndKill(t *testing.T) bool { return m.restoreWith(t, m.killSoon(t), false) }
+
+func (m *monkey) restoreWith(t *testing.T, meanwhile func(), certain bool) bool {
+	c := m.oneOfTrash()
+	if c == nil {
+		return false
+	}
+	restored := make(chan result, 1)
+	go func() { restored <- m.cli(t, "restore", c.name) }()
+	meanwhile()
+	got := <-restored
+	if certain {
+		m.fine(t, got)
+	}
+	if got.code != 0 && m.trashed(t, c) {
+		m.fine(t, m.cli(t, "restore", c.name)) // it was not asked for yet
+	}
+	delete(m.trash, c.name)
+	m.apps[c.name] = c
+	if c.serves.release > 0 {
+		m.resolve(t, c, content{text: c.serves.text, mark: c.mark})
+	}
+	return true
+}
+
+func (m *monkey) oneOfTrash() *creature {
+	names := slices.Sorted(maps.Keys(m.trash))
+	if len(names) == 0 {
+		return nil
+	}
+	return m.trash[names[m.random.IntN(len(names))]]
+}
+
+// purge removes an app of the trash for good.
+func (m *monkey) purge(t *testing.T) bool {
+	c := m.oneOfTrash()
+	if c == nil {
+		return false
+	}
+	m.fine(t, m.cli(t, "destroy", "--app", c.name, "--confirm", c.name, "--now"))
+	delete(m.trash, c.name)
 	return true
 }
 

@@ -210,7 +210,14 @@ func (m *monkey) wrongLeftovers(t *testing.T, ids map[string]*creature) []string
 	return wrong
 }
 
-func (m *monkey) inTrash(string) bool { return len(m.trash) > 0 }
+func (m *monkey) inTrash(id string) bool {
+	for _, c := range m.trash {
+		if c.id == id {
+			return true
+		}
+	}
+	return false
+}
 
 // gone waits until a name of no app leads nowhere.
 func (m *monkey) gone(t *testing.T, name string) {
