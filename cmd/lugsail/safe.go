@@ -16,10 +16,7 @@ import (
 	"github.com/lugsail/lugsail/platform/app"
 )
 
-const (
-	safeTime   = 30 * time.Second // then it is tried again
-	steadyTime = time.Minute      // after which earlier crashes are forgotten
-)
+const safeTime = 30 * time.Second // then it is tried again
 
 // serveGuarded runs the control plane and remembers how that ends. Where it cannot start, it says so
 // instead of trying for ever: apps are the proxy's matter and go on.
@@ -38,13 +35,11 @@ func serveGuarded(ctx context.Context, cfg config.Config) error {
 	if safe {
 		return serveSafe(ctx, cfg, crashes)
 	}
-	steady := time.AfterFunc(steadyTime, func() {
+	err = runServe(ctx, cfg, func() {
 		if err := crashes.Steady(); err != nil {
 			slog.WarnContext(ctx, "earlier crashes are not forgotten", "error", err)
 		}
 	})
-	err = runServe(ctx, cfg)
-	steady.Stop()
 	return errors.Join(err, crashes.End(err))
 }
 

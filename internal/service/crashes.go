@@ -83,7 +83,8 @@ func (c *Crashes) End(reason error) error {
 	return c.save()
 }
 
-// Steady is called when the control plane has run well for a while.
+// Steady is called when the control plane has been through all apps: it can start. What ends it
+// later is no loop that safe mode could break, and an owner may kill it as often as they like.
 func (c *Crashes) Steady() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -61,3 +61,22 @@ func TestCrashes_F10ThreeInAMinuteMeanSafeModeAndATryNowAndThen(t *testing.T) {
 }
 
 var errKilled = errors.New("killed")
+
+// F01: what could start is no crash loop, however often it is killed.
+func TestF01_KillsOfAControlPlaneThatWorkedAreNoCrashLoop(t *testing.T) {
+	dir, now := t.TempDir(), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	for range 20 {
+		c, err := ReadCrashes(dir, func() time.Time { return now })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if safe, err := c.Begin(); safe || err != nil {
+			t.Fatalf("safe mode: %v, %v", safe, err)
+		}
+		now = now.Add(time.Second)
+		if err := c.Steady(); err != nil { // and is killed then
+			t.Fatal(err)
+		}
+		now = now.Add(time.Second)
+	}
+}

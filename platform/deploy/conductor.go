@@ -87,6 +87,7 @@ type Conductor struct {
 	Introduce   func(ctx context.Context, appID string, types []string) (platform.App, error) // gives new process types replicas as memory allows; nil leaves them without
 	Fetch       Fetcher                                                                       // brings sources that lie elsewhere; nil: nobody does
 	CommandTime time.Duration                                                                 // that a release command has; 0 means 30 minutes
+	Through     func()                                                                        // hears when the keeper has been through all apps for the first time; nil: nobody does
 	DrainTime   time.Duration                                                                 // 0 means 30 seconds
 	WatchTime   time.Duration                                                                 // after a switch, a release that dies gives way to the one before; 0 means 60 seconds, less than 0 never
 	KeepEvery   time.Duration                                                                 // 0 means 30 seconds

@@ -209,7 +209,9 @@ func (c *Conductor) keepAll(ctx context.Context) {
 	for _, app := range apps {
 		c.keep(ctx, app.ID)
 	}
-	c.round.Store(c.now().UnixNano())
+	if c.round.Swap(c.now().UnixNano()) == 0 && c.Through != nil {
+		c.Through()
+	}
 	c.wakeAll(ctx)
 }
 
