@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -68,10 +69,19 @@ func (s *server) env() []string {
 	return []string{
 		"HOME=" + s.home(), "PATH=" + filepath.Join(s.dir, "bin") + ":" + os.Getenv("PATH"),
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C.UTF-8", "LUGSAIL_CONFIG=" + s.config,
-		"GOCACHE=" + os.Getenv("GOCACHE"), "GOMODCACHE=" + os.Getenv("GOMODCACHE"), "GOFLAGS=-buildvcs=false",
+		"GOCACHE=" + goCaches()[0], "GOMODCACHE=" + goCaches()[1], "GOFLAGS=-buildvcs=false",
 		"LUGSAIL_TEST_DOCKER=unix://" + s.engine, // by which what a killed run leaves is found
 	}
 }
+
+// goCaches are those of whoever runs the tests: with a home of its own a build would begin with nothing.
+var goCaches = sync.OnceValue(func() []string {
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
+	if err != nil {
+		return []string{"", ""}
+	}
+	return strings.Fields(string(out))
+})
 
 // result is how a program ended.
 type result struct {
