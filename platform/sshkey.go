@@ -74,10 +74,10 @@ func ParseSSHKey(text string) (SSHKey, error) {
 // Kind says what sort of key it is, as ssh-keygen -l writes it.
 func (k SSHKey) Kind() string {
 	kind, _, _ := strings.Cut(k.Public, " ")
-	switch {
-	case kind == keyEd25519:
+	switch kind {
+	case keyEd25519:
 		return "ED25519"
-	case kind == keyRSA:
+	case keyRSA:
 		return "RSA"
 	}
 	return "ECDSA"

@@ -95,7 +95,7 @@ func (c *client) socket(ctx context.Context, at string) (*websocket.Conn, error)
 		}
 		client.Transport = only
 	}
-	conn, res, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(c.base, "http")+at, &websocket.DialOptions{HTTPClient: &client, HTTPHeader: header})
+	conn, res, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(c.base, "http")+at, &websocket.DialOptions{HTTPClient: &client, HTTPHeader: header}) //nolint:bodyclose // the connection has it, or c.problem closes it
 	if err != nil && res != nil && res.StatusCode >= 300 {
 		return nil, c.problem(res)
 	}
@@ -204,7 +204,7 @@ func (r *remoteCommand) show(data []byte) error {
 	if data[0] == stderrData {
 		to = r.p.Stderr
 	}
-	if _, err := io.Writer(to).Write(data[1:]); err != nil {
+	if _, err := to.Write(data[1:]); err != nil {
 		return fmt.Errorf("showing what the command writes: %w", err)
 	}
 	return nil

@@ -48,7 +48,7 @@ func (p *program) moveRemotes(ctx context.Context, was, name string) (moved []st
 	server, _, _ := p.remoteApp(ctx)
 	out, err := git("remote", "-v").Output(ctx)
 	if err != nil || server == "" {
-		return nil, nil //nolint:nilerr // not a folder of git, or of no app
+		return nil, nil // not a folder of git, or of no app
 	}
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)

@@ -286,7 +286,7 @@ func TestUpload_EndsSoonAfterItsTokenWasRevoked(t *testing.T) {
 	r.poll(func() bool { return r.left() == 0 })
 	must(t, writer.Close()) // a patient client sends the rest
 	res := <-answered
-	defer res.Body.Close() //nolint:errcheck // nothing was written
+	defer res.Body.Close()
 	var p struct{ Code string }
 	_ = json.NewDecoder(res.Body).Decode(&p) // the status says it
 	if res.StatusCode != http.StatusUnauthorized {

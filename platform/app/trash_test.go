@@ -44,7 +44,7 @@ func TestDestroy_GoesIntoTheTrashAndComesBack(t *testing.T) {
 		t.Fatalf("deployment %+v, %v", d, err)
 	}
 	list, err := s.Trash(t.Context(), owner)
-	if err != nil || len(list) != 1 || list[0].TrashEnds().Sub(time.Now()).Round(time.Hour) != platform.TrashTime {
+	if err != nil || len(list) != 1 || time.Until(list[0].TrashEnds()).Round(time.Hour) != platform.TrashTime {
 		t.Fatalf("trash %+v, %v", list, err)
 	}
 	if apps, err := s.Apps(t.Context(), owner); err != nil || len(apps) != 0 {

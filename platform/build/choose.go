@@ -50,7 +50,7 @@ func has(dir, file string) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil && !info.IsDir(), nil //nolint:nilerr // what cannot be looked at is no Dockerfile
+	return err == nil && !info.IsDir(), nil // what cannot be looked at is no Dockerfile
 }
 
 // Build builds with the builder that Choose names, and says so when it is not the usual one.

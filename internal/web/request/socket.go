@@ -42,7 +42,7 @@ func ServeSocket(c echo.Context, f func(ctx context.Context, s *Socket) error) e
 	defer streams.leave(account)
 	conn, err := websocket.Accept(c.Response(), c.Request(), nil) // it looks at the origin once more
 	if err != nil {
-		return nil //nolint:nilerr // it has answered already
+		return nil // it has answered already
 	}
 	conn.SetReadLimit(socketFrame)
 	s := &Socket{conn: conn}
