@@ -42,7 +42,7 @@ func TestMistyped_AppsConfigVarsFlagsAndCommands(t *testing.T) {
 		{"logs --folow", ExitUsage, "Did you mean --follow?"},
 		{"deploy --detatch", ExitUsage, "Did you mean --detach?"},
 		{"logs --zzzz", ExitUsage, "lugsail logs --help"},
-		{"destory", ExitUsage, "Did you mean destroy or restore?"}, //nolint:misspell // that is the point
+		{"destory", ExitUsage, "Did you mean destroy?"}, //nolint:misspell // that is the point
 		{"config ste", ExitUsage, "Did you mean set?"},
 		{"domain", ExitUsage, "domains"},
 	} {
