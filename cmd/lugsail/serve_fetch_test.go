@@ -12,6 +12,7 @@ import (
 
 	"github.com/lugsail/lugsail/internal/command"
 	"github.com/lugsail/lugsail/internal/config"
+	"github.com/lugsail/lugsail/internal/firewall"
 	"github.com/lugsail/lugsail/internal/proxy"
 	"github.com/lugsail/lugsail/internal/secret"
 	"github.com/lugsail/lugsail/internal/store"
@@ -33,7 +34,7 @@ func wired(t *testing.T, dir, settings string) *control {
 	db, err := store.Open(t.Context(), store.Config{Dir: cfg.DataDir, Key: key})
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
-	c := &control{cfg: cfg, store: db, proxy: proxy.NewClient(cfg.ControlSocket()), preparing: make(chan struct{}, 1)}
+	c := &control{cfg: cfg, store: db, firewall: firewall.New(firewallConfig(cfg), nil), proxy: proxy.NewClient(cfg.ControlSocket()), preparing: make(chan struct{}, 1)}
 	for _, part := range []func() error{c.wireEngine, c.wireConductor, c.wireDoors} { // all but builds, which take a port of the machine
 		must(t, part())
 	}
