@@ -89,7 +89,7 @@ func checkHost(_ context.Context, m machine) error {
 		return err
 	}
 	own := func(pid int) bool {
-		if pid == 1 && service.Systemd() {
+		if service.Systemd() && (pid == 1 || service.UnitHas(pid)) {
 			return true // a socket unit of ours, or one that systemctl reports better
 		}
 		for _, p := range state.Parts {

@@ -3,9 +3,11 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,12 +19,15 @@ import (
 // testEngineRestarted is F11: an engine that is restarted in order takes no request with it.
 func testEngineRestarted(t *testing.T, s *server) {
 	tr := drive(t, s.client, s.url("hello-node"), 50)
-	before := s.ours(t, "ps", "-q", "--no-trunc")
+	before := strings.Fields(s.ours(t, "ps", "-q", "--no-trunc"))
 	s.endEngine(t, syscall.SIGTERM)()
 	time.Sleep(time.Second) // traffic afterwards
 	checkTraffic(t, tr.end())
-	if after := s.ours(t, "ps", "-q", "--no-trunc"); after != before {
-		t.Errorf("before\n%s\nafterwards\n%s", before, after)
+	after := strings.Fields(s.ours(t, "ps", "-q", "--no-trunc"))
+	for _, id := range after { // one that had given way may have ended meanwhile
+		if !slices.Contains(before, id) {
+			t.Errorf("before %v, afterwards %v", before, after)
+		}
 	}
 }
 
@@ -57,7 +62,8 @@ func testImageRemoved(t *testing.T, s *server) {
 	s.run(t, s.dir, "docker", "-H", "unix://"+s.engine, "rmi", "-f", image) // a new replica may hold it already
 	s.wantPage(t, "hello-node", "/", "Hello")
 	r := s.open("hello-static")
-	r.edit(t, "index.html", "Hello one", "Hello after the prune")
+	r.git(t, "pull", "-q", "lugsail", "main") // another clone may have pushed
+	r.write(t, "index.html", "<h1>Hello after the prune</h1>")
 	r.pushed(t, "after the prune")
 	s.wantPage(t, "hello-static", "/", "Hello after the prune")
 }
@@ -106,6 +112,10 @@ func testManyViews(t *testing.T, s *server) {
 			mu.Unlock()
 			if response.StatusCode == http.StatusOK {
 				<-ctx.Done()
+			}
+			if response.StatusCode >= http.StatusInternalServerError {
+				body, _ := io.ReadAll(response.Body) // what there is says enough
+				t.Errorf("a view is answered %s", body)
 			}
 			_ = response.Body.Close()
 		})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -120,4 +121,20 @@ func (c *Control) Uninstall(ctx context.Context) error {
 		}
 	}
 	return command.Command{Name: "systemctl", Args: []string{"daemon-reload"}}.Run(ctx)
+}
+
+// UnitHas reports whether a process belongs to one of the units.
+func UnitHas(pid int) bool {
+	groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return false // it has gone
+	}
+	for line := range strings.Lines(string(groups)) {
+		for part := range strings.SplitSeq(strings.TrimSpace(line), "/") {
+			if strings.HasSuffix(part, ".service") && slices.Contains(units, part) {
+				return true
+			}
+		}
+	}
+	return false
 }
