@@ -224,7 +224,7 @@ func (s *server) same(t *testing.T, before map[string]int) {
 		now = s.everything(t)
 		return maps.EqualFunc(before, now, func(a, b int) bool { return b <= a })
 	}, func() string {
-		return fmt.Sprintf("before %v, now %v; open:\n%s", before, now, s.must(t, s.dir, "ls", "-l", fmt.Sprintf("/proc/%d/fd", s.pid(t, "serve"))))
+		return fmt.Sprintf("before %v, now %v; open:\n%s", before, now, s.must(t, s.dir, "ss", "-xnp"))
 	})
 }
 

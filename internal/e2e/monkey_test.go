@@ -34,6 +34,7 @@ type creature struct {
 	mark   string          // the config var MARK, as it was set last
 	web    int             // replicas
 	past   map[int]content // by release, those that were live
+	texts  map[string]bool // that were ever pushed
 }
 
 // content is what a release shows; the zero value is no release.

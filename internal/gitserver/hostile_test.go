@@ -218,7 +218,7 @@ func TestA19_PackOverTheLimitIsRefused(t *testing.T) {
 	}, func(c *Config) { c.MaxPack = 1 << 20 })
 }
 
-func TestF21_APushToADiskThatIsNearlyFullIsRefusedAndAFetchIsNot(t *testing.T) {
+func TestF21_NearlyFullDisksTakeNoPush(t *testing.T) {
 	eachDoor(t, func(t *testing.T, w *world) {
 		dir := w.checkout("shop")
 		out, err := w.try(dir, "push", "lugsail", "main")

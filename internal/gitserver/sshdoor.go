@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -134,6 +135,7 @@ func (d *sshDoor) greet(conn net.Conn) {
 	if err := d.gate.KeyWait(source); err != nil && !d.knows(network) {
 		_ = conn.SetDeadline(time.Now().Add(time.Second))
 		_, _ = fmt.Fprintf(conn, "%s %s\r\n", platform.AsError(err).Message, platform.AsError(err).Hint) // before the version a server may say anything
+		part(conn)
 		return
 	}
 	g := d.lobby.enter(conn, network)
@@ -148,6 +150,14 @@ func (d *sshDoor) greet(conn net.Conn) {
 		return
 	}
 	v.stay(server, channels, requests)
+}
+
+// part ends a connection so that what was said arrives: closed with something unread in it, it would be reset.
+func part(conn net.Conn) {
+	if half, ok := conn.(*net.TCPConn); ok {
+		_ = half.CloseWrite() // it may be gone already
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(conn, 64<<10)) // until the deadline at most
 }
 
 func addressOf(conn net.Conn) string {
