@@ -8,7 +8,7 @@ export GOFLAGS
 export GOCACHE    ?= $(shell $(GO) env GOCACHE)
 export GOMODCACHE ?= $(shell $(GO) env GOMODCACHE)
 
-# What each fuzz test gets; the tests run all of them for that long, two at a time.
+# What each fuzz test gets, two at a time.
 FUZZTIME ?= 30s
 
 LDFLAGS  = -s -w -X main.version=$(VERSION)
@@ -33,7 +33,6 @@ test: ## every test, on a private Docker Engine; installs what it needs (root, a
 
 .PHONY: test-all
 test-all: build
-	sh internal/testenv/fuzz '$(GO)' '$(FUZZTIME)'
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/testenv/summary $(GO) test -json -timeout 30m -p 2 $(PACKAGES)
 
 .PHONY: check
@@ -42,6 +41,7 @@ check: ## formatting, vet, linters, the race detector, the import table
 
 .PHONY: check-all
 check-all: build lint
+	sh internal/testenv/fuzz '$(GO)' '$(FUZZTIME)'
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -race -timeout 30m -p 2 $(PACKAGES)
 
 .PHONY: lint

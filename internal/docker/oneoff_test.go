@@ -110,7 +110,7 @@ func TestRun_WhatACrashLeavesInAReplicaIsEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term.(*terminal).hangUp() // as when the control plane is killed
+	term.(*terminal).hangUp()                                  // as when the control plane is killed
 	for end, n := time.Now().Add(20*time.Second), 0; n == 0; { // the engine may not have started it yet
 		if n, err = e.EndExecs(t.Context()); err != nil || n > 1 || time.Now().After(end) {
 			t.Fatalf("%d ended, %v", n, err)
