@@ -98,7 +98,7 @@ func (m *monkey) run(t *testing.T, limit time.Duration) {
 		m.look(t)
 	}
 	t.Logf("%d steps: %v", steps, done)
-	if rounds := slices.Min(slices.Collect(maps.Values(done))); limit >= monkeyTime && (rounds == 0 || len(done) < len(acts)) {
+	if steps > 3*len(acts) && len(done) < len(acts) {
 		t.Errorf("of %d acts %d were done: %v", len(acts), len(done), done)
 	}
 }
