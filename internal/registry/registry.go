@@ -42,6 +42,10 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
+// idleTime ends connections that nobody uses. Each build leaves a dozen: its client makes one
+// transport after another and sets them no time.
+const idleTime = 20 * time.Second
+
 // Config says where a registry keeps its blobs and where it listens.
 type Config struct {
 	Dir     string
@@ -146,7 +150,7 @@ func (r *Registry) Port() int { return r.port }
 
 // Run serves, and collects garbage when it was asked for, until ctx ends.
 func (r *Registry) Run(ctx context.Context) error {
-	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: idleTime, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, l := range r.listeners {
 		group.Go(func() error {
