@@ -13,7 +13,7 @@ import (
 )
 
 // monkeyTime is how long the monkey plays where SOAKTIME does not say otherwise.
-const monkeyTime = 2 * time.Minute
+const monkeyTime = 3 * time.Minute
 
 // monkey does random things to a server, and knows what has to be there afterwards.
 type monkey struct {
@@ -34,7 +34,8 @@ type creature struct {
 	mark   string          // the config var MARK, as it was set last
 	web    int             // replicas
 	past   map[int]content // by release, those that were live
-	texts  map[string]bool // that were ever pushed
+	texts  map[string]bool // that were ever sent
+	pushed bool            // its repository has a commit
 }
 
 // content is what a release shows; the zero value is no release.
@@ -115,6 +116,11 @@ func (m *monkey) any(fits func(*creature) bool) *creature {
 
 func (m *monkey) live() *creature {
 	return m.any(func(c *creature) bool { return c.serves.release > 0 })
+}
+
+// withCommits gives a live app whose folder has commits: others were only uploaded.
+func (m *monkey) withCommits() *creature {
+	return m.any(func(c *creature) bool { return c.serves.release > 0 && c.pushed })
 }
 
 func everyone(*creature) bool { return true }

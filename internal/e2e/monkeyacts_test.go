@@ -55,7 +55,7 @@ func (m *monkey) create(t *testing.T) bool {
 // change commits another text and gives it.
 func (m *monkey) change(t *testing.T, c *creature) string {
 	text := m.next("text")
-	c.texts[text] = true
+	c.texts[text], c.pushed = true, true
 	c.repo.write(t, "server.js", program(text))
 	c.repo.commit(t, text)
 	return text
@@ -73,7 +73,7 @@ func (m *monkey) push(t *testing.T) bool {
 }
 
 func (m *monkey) pushBroken(t *testing.T) bool {
-	c := m.live()
+	c := m.withCommits()
 	if c == nil {
 		return false
 	}
@@ -87,7 +87,7 @@ func (m *monkey) pushBroken(t *testing.T) bool {
 }
 
 func (m *monkey) pushBranch(t *testing.T) bool {
-	c := m.live()
+	c := m.withCommits()
 	if c == nil {
 		return false
 	}
@@ -96,7 +96,7 @@ func (m *monkey) pushBranch(t *testing.T) bool {
 }
 
 func (m *monkey) pushAgain(t *testing.T) bool {
-	c := m.live()
+	c := m.withCommits()
 	if c == nil {
 		return false
 	}
@@ -272,6 +272,7 @@ func (m *monkey) upload(t *testing.T) bool {
 		return false
 	}
 	text := m.next("text")
+	c.texts[text] = true
 	folder := filepath.Join(m.s.dir, "upload", text)
 	check(t, os.MkdirAll(folder, 0o755))
 	check(t, os.WriteFile(filepath.Join(folder, "package.json"), []byte(manifest), 0o644))
