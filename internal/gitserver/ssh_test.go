@@ -353,6 +353,7 @@ func TestA53_AThrottledSourceWaitsUnlessARightKeyCameFromThere(t *testing.T) {
 	w.gate.most = 0
 	w.gate.mu.Unlock()
 	_ = w.dial(w.key)
+	wait(t, "the right key to be noted", func() bool { return w.server.ssh.knows("127.0.0.1") })
 	w.gate.mu.Lock()
 	w.gate.most = 1
 	w.gate.mu.Unlock()
