@@ -332,9 +332,9 @@ func (m *monkey) destroyWith(t *testing.T, meanwhile func(), certain bool) bool 
 
 func (m *monkey) trashed(t *testing.T, c *creature) bool {
 	t.Helper()
-	var list struct{ Apps []found }
+	var list struct{ Apps []struct{ Name string } }
 	m.s.json(t, &list, "trash")
-	return slices.ContainsFunc(list.Apps, func(f found) bool { return f.Name == c.name })
+	return slices.ContainsFunc(list.Apps, func(f struct{ Name string }) bool { return f.Name == c.name })
 }
 
 func (m *monkey) restore(t *testing.T) bool { return m.restoreWith(t, func() {}, true) }
