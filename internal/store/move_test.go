@@ -298,3 +298,22 @@ func TestCopies_EachKindKeepsItsNumber(t *testing.T) {
 		t.Fatalf("got %v", count)
 	}
 }
+
+// What waited while everything moved must not be acknowledged by the database that nobody reads any more.
+func TestMoveTo_AWriteThatWaitedMeanwhileIsRefused(t *testing.T) {
+	s := newTest(t)
+	must(t, s.takeSlot(t.Context(), "moving"))
+	done := make(chan error, 1)
+	ctx := t.Context()
+	go func() { done <- s.AppendEvent(ctx, &platform.Event{Text: "late"}) }()
+	select {
+	case err := <-done:
+		t.Fatalf("it did not wait: %v", err)
+	case <-time.After(50 * time.Millisecond): // it waits, or comes later; either way it must be refused
+	}
+	s.broken.Store(platform.Errorf(platform.Unavailable, "database_moving", "Lugsail is moving to another database."))
+	<-s.slot
+	if err := <-done; !platform.IsKind(err, platform.Unavailable) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -189,6 +189,10 @@ func (s *Store) takeSlot(ctx context.Context, doing string) error {
 	defer timer.Stop()
 	select {
 	case s.slot <- struct{}{}:
+		if e := s.broken.Load(); e != nil { // since it began to wait: what it would write is read by nobody
+			<-s.slot
+			return e
+		}
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%s: %w", doing, ctx.Err())
