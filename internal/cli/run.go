@@ -25,7 +25,7 @@ func (p *program) run() *cobra.Command {
 		Long: "Run a command in a fresh container of what serves, with its config vars and the limits of its plan.\n\n" +
 			"What it prints comes here, what you type goes there, and its exit code becomes this program's. It ends when you go; --detach lets it go on, for 24 hours at most.\n" +
 			"One word with spaces in it is a line for the container's shell: lugsail run \"npm run migrate && npm run seed\". Without a command a shell opens.",
-		Example: "  lugsail run -- npm run migrate\n  lugsail run \"echo $PATH | tr : '\\n'\"\n  lugsail run < dump.sql -- psql\n  lugsail run --detach -- node import.js",
+		Example: "  lugsail run -- npm run migrate\n  lugsail run 'echo $PATH'\n  lugsail run < dump.sql -- psql\n  lugsail run --detach -- node import.js",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
