@@ -204,10 +204,14 @@ func validateCommand(words []string) error {
 	return nil
 }
 
-// program names what is run without its arguments, which may be secrets.
+// program names what is run without its arguments, which may be secrets; and so may what a line
+// for the shell sets before its program.
 func program(words []string) string {
-	first, _, _ := strings.Cut(strings.TrimSpace(words[0]), " ")
-	return fmt.Sprintf("%.60q", first)
+	line := strings.Fields(words[0])
+	if len(line) == 0 || strings.Contains(line[0], "=") {
+		return "a line for the shell"
+	}
+	return fmt.Sprintf("%.60q", line[0])
 }
 
 // takeSeat counts a command that has somebody at its terminal, beside those that go on by themselves.
