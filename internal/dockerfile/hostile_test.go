@@ -48,6 +48,20 @@ func TestA05_PathsOfDockerfilesStayInside(t *testing.T) {
 	a.mustBuild()
 }
 
+func TestA41_AddFetchesNothing(t *testing.T) {
+	for source, code := range map[string]string{
+		"http://127.0.0.1:19000/": "add_remote", "HTTPS://169.254.169.254/latest": "add_remote", "git@host:a/b.git": "add_remote",
+		"git://127.0.0.1/a.git": "add_remote", "ssh://git@10.0.0.1/a": "add_remote", "github.com/a/b": "add_remote", "file:///etc/passwd": "add_remote",
+		"$A": "add_variable", "${A}${B}": "add_variable", "h${A}//127.0.0.1/": "add_variable",
+	} {
+		a := newApp(t, map[string]string{"Dockerfile": "FROM " + base + "\nARG A=http:\nARG B=//127.0.0.1/\nADD " + source + " /x\nCMD [\"probe\"]\n"})
+		e, _ := a.refused(code)
+		contains(t, e.Message, "Line 4")
+	}
+	a := newApp(t, map[string]string{"Dockerfile": "FROM " + base + "\nADD files/a.txt ./files/b.txt /x/\nCMD [\"probe\", \"hang\"]\n", "files/a.txt": "a", "files/b.txt": "b"})
+	a.mustBuild()
+}
+
 func TestA39_ImagesOfOtherAppsCannotBeUsed(t *testing.T) {
 	victim := newApp(t, map[string]string{"Dockerfile": "FROM " + base + "\nCMD [\"probe\"]\n"})
 	victim.mustBuild()

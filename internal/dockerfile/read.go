@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -159,10 +160,34 @@ func (b *Builder) checkStage(file string, stage instructions.Stage, known map[st
 		return err
 	}
 	for _, command := range stage.Commands {
+		if add, ok := command.(*instructions.AddCommand); ok {
+			if err := checkAdd(file, lineOf(add.Location()), add.SourcePaths); err != nil {
+				return err
+			}
+		}
 		for _, from := range sourcesOf(command) {
 			if err := b.checkImage(file, lineOf(command.Location()), expand(from), known); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// elsewhere are sources of ADD that the engine would fetch: with the network of the host, past
+// every guard.
+var elsewhere = regexp.MustCompile(`(?i)^([a-z][a-z0-9+.-]*:|[^/]*@|github\.com/)`)
+
+// checkAdd lets ADD take files of the source only. What a variable leads to is not known before the build.
+func checkAdd(file string, line int, sources []string) error {
+	for _, source := range sources {
+		switch {
+		case strings.Contains(source, "$"):
+			return platform.Errorf(platform.Invalid, "add_variable", "Line %d of %s: the sources of ADD cannot hold variables.", line, file).
+				WithHint("Write COPY instead of ADD: it takes files of the source, with variables too.")
+		case elsewhere.MatchString(source):
+			return platform.Errorf(platform.Invalid, "add_remote", "Line %d of %s: ADD fetches nothing from elsewhere here.", line, file).
+				WithHint("Put the file into the source, or fetch it in a step, for example: RUN curl -fsSL -o /file %s", plain(source, 100))
 		}
 	}
 	return nil
