@@ -61,7 +61,7 @@ func admit(tx *gorm.DB, d platform.Deployment, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return mark(tx, app, d.Kind, now)
+	return mark(tx, app, d, now)
 }
 
 // stepGap leaves room between the steps that each deployment of a kind has, for those that only some have.

@@ -10,9 +10,12 @@ import (
 
 // mark is the moment in which an app goes into the trash, comes back, or begins to be removed: the row
 // says so in the transaction that records the deployment, before anything is stopped or started.
-func mark(tx *gorm.DB, app platform.App, kind platform.DeploymentKind, now time.Time) error {
-	row := tx.Model(&platform.App{}).Where("id = ?", app.ID)
+func mark(tx *gorm.DB, app platform.App, d platform.Deployment, now time.Time) error {
+	kind, row := d.Kind, tx.Model(&platform.App{}).Where("id = ?", app.ID)
 	switch {
+	case kind == platform.DeployDestroy && d.Via == platform.System().Via && app.State == platform.AppActive:
+		// Its time in the trash was over, and in the same moment somebody had it back.
+		return platform.Errorf(platform.Conflict, "app_not_trashed", "%s is not in the trash any more.", app.Name)
 	case kind == platform.DeployDestroy:
 		return row.Update("state", platform.AppDestroying).Error
 	case app.State == platform.AppDestroying:
