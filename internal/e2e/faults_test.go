@@ -59,7 +59,7 @@ func testImageRemoved(t *testing.T, s *server) {
 	replica := strings.Fields(s.ours(t, "ps", "-q", "--filter", "label=lugsail.app-name=hello-node"))[0]
 	image := strings.TrimSpace(s.must(t, s.dir, "docker", "-H", "unix://"+s.engine, "inspect", "--format", "{{.Image}}", replica))
 	s.run(t, s.dir, "docker", "-H", "unix://"+s.engine, "rm", "-f", replica) // it may be going already
-	s.run(t, s.dir, "docker", "-H", "unix://"+s.engine, "rmi", "-f", image) // a new replica may hold it already
+	s.run(t, s.dir, "docker", "-H", "unix://"+s.engine, "rmi", "-f", image)  // a new replica may hold it already
 	s.wantPage(t, "hello-node", "/", "Hello")
 	r := s.open("hello-static")
 	r.git(t, "pull", "-q", "lugsail", "main") // another clone may have pushed
