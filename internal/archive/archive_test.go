@@ -321,8 +321,12 @@ func TestUnpack_StopsWithItsContext(t *testing.T) {
 // refusal is a sentence.
 func FuzzUnpack(f *testing.F) {
 	items := []item{
-		{name: "top/a.txt", content: "hello"}, {name: "top/d/"}, {name: "top/l", kind: tar.TypeSymlink, link: "a.txt"},
-		{name: "__MACOSX/._a", content: "x"}, {name: `C:\x`, content: "x"}, {name: "../evil", content: "x"},
+		{name: "top/a.txt", content: "hello"},
+		{name: "top/d/"},
+		{name: "top/l", kind: tar.TypeSymlink, link: "a.txt"},
+		{name: "__MACOSX/._a", content: "x"},
+		{name: `C:\x`, content: "x"},
+		{name: "../evil", content: "x"},
 	}
 	for _, pack := range packers {
 		f.Add(pack(f, items[:4]...))

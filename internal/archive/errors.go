@@ -35,10 +35,21 @@ func empty() error {
 
 // others are kinds of files that people send, too, by their first bytes.
 var others = []struct{ head, name string }{
-	{"Rar!", "a RAR archive"}, {"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"}, {"\xfd7zXZ\x00", "compressed with xz"},
-	{"BZh", "compressed with bzip2"}, {"MZ", "a Windows program"}, {"\x7fELF", "a program"}, {"%PDF", "a PDF document"},
-	{"\x89PNG", "a picture"}, {"\xff\xd8\xff", "a picture"}, {"<!DOCTYPE", "a web page"}, {"<!doctype", "a web page"}, {"<html", "a web page"},
-	{"# v2 git bundle", "a git bundle"}, {"{", "a text file"}, {"#!", "a script"},
+	{"Rar!", "a RAR archive"},
+	{"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"},
+	{"\xfd7zXZ\x00", "compressed with xz"},
+	{"BZh", "compressed with bzip2"},
+	{"MZ", "a Windows program"},
+	{"\x7fELF", "a program"},
+	{"%PDF", "a PDF document"},
+	{"\x89PNG", "a picture"},
+	{"\xff\xd8\xff", "a picture"},
+	{"<!DOCTYPE", "a web page"},
+	{"<!doctype", "a web page"},
+	{"<html", "a web page"},
+	{"# v2 git bundle", "a git bundle"},
+	{"{", "a text file"},
+	{"#!", "a script"},
 }
 
 func unknown(head []byte) error {

@@ -21,10 +21,14 @@ const ourName = "lugsail-images/app:file-1"
 func savedImage(t testing.TB, more ...item) []byte {
 	t.Helper()
 	return tarOf(t, append([]item{
-		{name: "blobs/"}, {name: "blobs/sha256/"}, {name: "blobs/sha256/aa", content: `{"architecture":"amd64"}`}, {name: "blobs/sha256/bb", content: "layer"},
+		{name: "blobs/"},
+		{name: "blobs/sha256/"},
+		{name: "blobs/sha256/aa", content: `{"architecture":"amd64"}`},
+		{name: "blobs/sha256/bb", content: "layer"},
 		{name: "index.json", content: `{"schemaVersion":2,"manifests":[{"mediaType":"m","digest":"sha256:cc","size":3,"annotations":{"io.containerd.image.name":"docker.io/library/victim:1"}}]}`},
 		{name: "manifest.json", content: `[{"Config":"blobs/sha256/aa","RepoTags":["victim:1","lugsail-images/other:new-1"],"Layers":["blobs/sha256/bb"]}]`},
-		{name: "repositories", content: `{"victim":{"1":"aa"}}`}, {name: "oci-layout", content: `{"imageLayoutVersion":"1.0.0"}`},
+		{name: "repositories", content: `{"victim":{"1":"aa"}}`},
+		{name: "oci-layout", content: `{"imageLayoutVersion":"1.0.0"}`},
 	}, more...)...)
 }
 

@@ -58,8 +58,17 @@ func TestA72_NoAnswerOfAServerReachesTheTerminalRaw(t *testing.T) {
 	w.says("GET /api/v1/apps/shop/domains", 422, `{"code":"evil","message":"`+evil+`","hint":"`+evil+`"}`)
 	w.says("GET /api/v1/plans", 500, evil)
 	for _, args := range [][]string{
-		{"info", "shop"}, {"apps"}, {"create", "shop"}, {"config", "-a", "shop"}, {"logs", "shop"}, {"domains", "-a", "shop"}, {"plans"}, {"open", "shop"},
-		{"apps", "--json"}, {"logs", "shop", "--json"}, {"domains", "-a", "shop", "--json"},
+		{"info", "shop"},
+		{"apps"},
+		{"create", "shop"},
+		{"config", "-a", "shop"},
+		{"logs", "shop"},
+		{"domains", "-a", "shop"},
+		{"plans"},
+		{"open", "shop"},
+		{"apps", "--json"},
+		{"logs", "shop", "--json"},
+		{"domains", "-a", "shop", "--json"},
 	} {
 		_, out, errs := w.run(args...)
 		if strings.ContainsAny(out+errs, "\x1b\x07\r\u009b") || out+errs == "" {

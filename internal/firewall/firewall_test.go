@@ -71,8 +71,11 @@ func TestRules_WhatTheOwnerAllows(t *testing.T) {
 	w.servers(t)
 	f, _ := w.firewall(t, func(c *Config) {
 		c.Allow = []Allowed{
-			{netip.MustParsePrefix("0.0.0.0/0"), 25}, {netip.MustParsePrefix("10.77.0.5/32"), 0}, {netip.MustParsePrefix("10.90.1.1/32"), 9000},
-			{netip.MustParsePrefix("169.254.169.254/32"), 80}, {netip.MustParsePrefix("198.51.100.1/32"), 5432},
+			{netip.MustParsePrefix("0.0.0.0/0"), 25},
+			{netip.MustParsePrefix("10.77.0.5/32"), 0},
+			{netip.MustParsePrefix("10.90.1.1/32"), 9000},
+			{netip.MustParsePrefix("169.254.169.254/32"), 80},
+			{netip.MustParsePrefix("198.51.100.1/32"), 5432},
 			{netip.MustParsePrefix("10.90.2.0/24"), 0}, // other apps stay closed all the same
 		}
 	})

@@ -219,12 +219,24 @@ func TestA60_WrongSignaturesAndUnknownWebhooksAreTheSame(t *testing.T) {
 	answers := map[string]bool{}
 	good := "sha256=" + mac(w.secret, body)
 	for i, header := range []map[string]string{
-		{}, {"X-Hub-Signature-256": ""}, {"X-Hub-Signature-256": "sha256="}, {"X-Hub-Signature-256": "sha256=" + mac("wrong", body)}, {"X-Hub-Signature-256": "sha256=" + mac("", body)},
-		{"X-Hub-Signature-256": good[:len(good)-2]}, {"X-Hub-Signature-256": good + "00"}, {"X-Hub-Signature-256": "sha256=zz"}, {"X-Hub-Signature": "sha1=0"}, {"X-Hub-Signature": good},
-		{"X-Gitlab-Token": w.secret}, {"X-GitHub-Event": "", "X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": w.secret[:len(w.secret)-1]},
+		{},
+		{"X-Hub-Signature-256": ""},
+		{"X-Hub-Signature-256": "sha256="},
+		{"X-Hub-Signature-256": "sha256=" + mac("wrong", body)},
+		{"X-Hub-Signature-256": "sha256=" + mac("", body)},
+		{"X-Hub-Signature-256": good[:len(good)-2]},
+		{"X-Hub-Signature-256": good + "00"},
+		{"X-Hub-Signature-256": "sha256=zz"},
+		{"X-Hub-Signature": "sha1=0"},
+		{"X-Hub-Signature": good},
+		{"X-Gitlab-Token": w.secret},
+		{"X-GitHub-Event": "", "X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": w.secret[:len(w.secret)-1]},
 		{"X-GitHub-Event": "", "X-Gitlab-Event": "Push Hook", "Webhook-Signature": "v1,AAAA", "Webhook-Timestamp": "1", "Webhook-Id": "1", "X-Gitlab-Token": w.secret},
-		{"X-GitHub-Event": "", "X-Hub-Signature-256": good}, {"X-GitHub-Event": "", "X-Event-Key": "repo:push", "X-Hub-Signature": "sha256=" + mac("wrong", body)},
-		{"path": "/api/v1/hooks/unknown", "X-Hub-Signature-256": good}, {"path": "/api/v1/hooks/mine", "X-Hub-Signature-256": good}, {"path": "/api/v1/hooks/" + strings.Repeat("a", 5000)},
+		{"X-GitHub-Event": "", "X-Hub-Signature-256": good},
+		{"X-GitHub-Event": "", "X-Event-Key": "repo:push", "X-Hub-Signature": "sha256=" + mac("wrong", body)},
+		{"path": "/api/v1/hooks/unknown", "X-Hub-Signature-256": good},
+		{"path": "/api/v1/hooks/mine", "X-Hub-Signature-256": good},
+		{"path": "/api/v1/hooks/" + strings.Repeat("a", 5000)},
 	} {
 		all := map[string]string{"X-GitHub-Event": "push", "X-GitHub-Delivery": strconv.Itoa(i)}
 		for k, v := range header {

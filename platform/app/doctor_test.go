@@ -25,9 +25,11 @@ func (s seen) Machine(context.Context) observe.Machine { return s.machine }
 func (s seen) Inside(context.Context, platform.Replica) (observe.Inside, error) {
 	return s.inside, nil
 }
+
 func (s seen) Probe(context.Context, platform.Probe) (platform.ProbeResult, error) {
 	return s.probe, nil
 }
+
 func (s seen) Certificates(context.Context) ([]platform.CertificateStatus, error) {
 	return s.certs, nil
 }
