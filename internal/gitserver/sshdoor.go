@@ -122,23 +122,24 @@ func (d *sshDoor) serve(ctx context.Context, listener net.Listener) {
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}
-		d.visits.Go(func() { d.greet(conn) })
+		g := d.lobby.enter(conn, networkOf(addressOf(conn))) // here, so that they come in the order in which they came
+		d.visits.Go(func() { d.greet(g) })
 	}
 }
 
 // greet takes a connection from its first byte to its last.
-func (d *sshDoor) greet(conn net.Conn) {
+func (d *sshDoor) greet(g *guest) {
+	conn, network := g.conn, g.network
+	defer d.lobby.leave(g)
 	defer conn.Close()                                             //nolint:errcheck // whatever was to be said was said
 	defer context.AfterFunc(d.life, func() { _ = conn.Close() })() // its own reading sees it
 	source := addressOf(conn)
-	network := networkOf(source)
 	if err := d.gate.KeyWait(source); err != nil && !d.knows(network) {
 		_ = conn.SetDeadline(time.Now().Add(time.Second))
 		_, _ = fmt.Fprintf(conn, "%s %s\r\n", platform.AsError(err).Message, platform.AsError(err).Hint) // before the version a server may say anything
 		part(conn)
 		return
 	}
-	g := d.lobby.enter(conn, network)
 	v := &visit{sshDoor: d, conn: conn, source: source, network: network}
 	server, channels, requests, err := v.shakeHands()
 	d.lobby.leave(g)
