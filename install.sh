@@ -388,15 +388,28 @@ start() {
 	undo=no
 }
 
-# go_back returns to the program before, when the new one does not come up.
+# go_back returns to the program before, when the new one does not come up; and to the database that it knows,
+# when the new one has changed it already.
 go_back() {
+	came_back=no
 	take_back
 	lugsail service install >>"$LOG" 2>&1 || true
-	if lugsail service restart >>"$LOG" 2>&1 && lugsail host wait >>"$LOG" 2>&1; then
-		fail "The new version did not come up. The one before runs again, with its settings." "The full log is in $LOG."
+	if lugsail service restart >>"$LOG" 2>&1; then
+		older_database
+		if lugsail host wait >>"$LOG" 2>&1; then came_back=yes; fi
 	fi
-	fail "The new version did not come up, and the one before does not come up again." \
+	if [ $came_back = yes ]; then
+		fail "The new version did not come up. The one before runs again, with its settings.$kept" "The full log is in $LOG."
+	fi
+	fail "The new version did not come up, and the one before does not come up again.$kept" \
 		"The logs say why: $BIN service logs   Live apps stay reachable while the proxy runs: $BIN service status"
+}
+
+# older_database does nothing where the program before knows the database as it is.
+older_database() {
+	if ! lugsail db restore --older --yes >"$tmp/output" 2>&1; then tail -n 2 "$tmp/output" >&2; fi
+	cat "$tmp/output" >>"$LOG"
+	kept=$(sed -n 's/^The database of before is kept: \(.*\)/ Its database is the copy from before the upgrade; the newer one is kept: \1/p' "$tmp/output")
 }
 
 # Where the firewall of the distribution is on, visitors would not get through.
@@ -466,7 +479,7 @@ uninstall() {
 }
 
 main() {
-	failed=no current="the start" logging=no tmp='' from='' undo=no clock='' replaced=no
+	failed=no current="the start" logging=no tmp='' from='' undo=no clock='' replaced=no kept=''
 	# What other programs say is read in English; and a plain su leaves out where root's programs lie.
 	export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 	colours

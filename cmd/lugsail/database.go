@@ -111,14 +111,11 @@ func move(ctx context.Context, cfg config.Config, db *store.Store, key store.Sea
 	if err := byEnvironment(); err != nil {
 		return store.Move{}, err
 	}
-	done, err := db.MoveTo(ctx, address, say)
+	done, err := db.MoveTo(ctx, address, func() error { return keepDatabase(cfg, key, address) }, say)
 	if err != nil {
 		return done, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := keepDatabase(cfg, key, address); err != nil {
-		return done, err
-	}
 	if err := db.Moved(ctx, done.To); err != nil {
 		slog.WarnContext(ctx, "the old database is not marked as moved", "error", err) // the setting names the new one
 	}

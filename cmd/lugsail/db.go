@@ -149,7 +149,7 @@ func dbCheck(ctx context.Context, m machine) error {
 	if m.json {
 		return printJSON(m.out, map[string]any{"ok": true})
 	}
-	m.printf("The database is sound: every table was read, and every config var opens with the server's key.\n")
+	m.printf("The database is sound: every table was read, and every secret opens with the server's key.\n")
 	return nil
 }
 
@@ -196,10 +196,10 @@ func dbCopies(_ context.Context, m machine) error {
 	return nil
 }
 
-// asRootWith is host for commands with an argument.
-func (s *settings) asRootWith(use, short, long string, do func(*cobra.Command, machine, string) error) *cobra.Command {
+// asRootWith is host for commands with an argument; one with none gets "".
+func (s *settings) asRootWith(use, short, long string, takes cobra.PositionalArgs, do func(*cobra.Command, machine, string) error) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1),
+		Use: use, Short: short, Long: long, Args: takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := asRoot("db " + use); err != nil {
 				return err
@@ -208,18 +208,45 @@ func (s *settings) asRootWith(use, short, long string, do func(*cobra.Command, m
 			if err != nil {
 				return err
 			}
-			return do(cmd, m, args[0])
+			return do(cmd, m, strings.Join(args, ""))
 		},
 	}
 }
 
 func (s *settings) dbRestore() *cobra.Command {
-	var yes bool
-	c := s.asRootWith("restore COPY", "Go back to a copy of the database; the present one is kept", "", func(cmd *cobra.Command, m machine, path string) error {
+	var yes, older bool
+	c := s.asRootWith("restore COPY", "Go back to a copy of the database; the present one is kept", "", cobra.MaximumNArgs(1), func(cmd *cobra.Command, m machine, path string) error {
+		switch {
+		case older && path == "":
+			return restoreOlder(cmd, m, yes)
+		case older || path == "":
+			return platform.Errorf(platform.Invalid, "usage", "Which copy? Name one, or say --older to go back to before an upgrade.").WithHint("See: lugsail db copies")
+		}
 		return restore(cmd, m, path, yes)
 	})
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	c.Flags().BoolVar(&older, "older", false, "where a newer Lugsail has changed the database: the newest copy that this one can use")
 	return c
+}
+
+// restoreOlder is the way back from an upgrade: nothing where this program knows the database as it is.
+func restoreOlder(cmd *cobra.Command, m machine, yes bool) error {
+	sc, err := storeConfig(m.config)
+	if err != nil {
+		return err
+	}
+	path, err := store.WayBack(cmd.Context(), sc)
+	if err != nil {
+		return err
+	}
+	if path != "" {
+		return restore(cmd, m, path, yes)
+	}
+	if m.json {
+		return printJSON(m.out, map[string]any{"restored": nil})
+	}
+	m.printf("No newer Lugsail has changed the database: nothing to go back from.\n")
+	return nil
 }
 
 func restore(cmd *cobra.Command, m machine, path string, yes bool) error {
@@ -242,14 +269,19 @@ func restore(cmd *cobra.Command, m machine, path string, yes bool) error {
 	if err != nil {
 		return err
 	}
+	kept := ""
+	if restarted {
+		kept = store.SetAside(m.config.DataDir)
+	}
 	if m.json {
-		return printJSON(m.out, map[string]any{"restored": found, "started": restarted})
+		return printJSON(m.out, map[string]any{"restored": found, "started": restarted, "kept": kept})
 	}
-	m.printf("Back to %s: %d apps, %d events, %d config vars that open.\n", path, found.Apps, found.Events, found.Values)
+	m.printf("Back to %s: %d apps, %d events, %d secrets that open.\n", path, found.Apps, found.Events, found.Values)
 	if !restarted {
-		m.printf("It takes effect with the next start: lugsail service start\n")
+		m.printf("It takes effect with the next start: lugsail service start\nThe database of before will lie in %s.\n", filepath.Join(m.config.DataDir, "copies"))
+		return nil
 	}
-	m.printf("The database of before lies in %s. Look at your apps: lugsail apps\n", filepath.Join(m.config.DataDir, "copies"))
+	m.printf("The database of before is kept: %s\nLook at your apps: lugsail apps\n", kept)
 	return nil
 }
 
@@ -301,6 +333,7 @@ func (s *settings) dbMigrate() *cobra.Command {
 	var yes bool
 	c := s.asRootWith("migrate-to ADDRESS", "Move everything into a PostgreSQL database, or back: migrate-to sqlite",
 		"Move everything that Lugsail has recorded into another database, and go on with that one.\n\nADDRESS is postgres://user:password@host:5432/name?sslmode=require of an empty database, or sqlite.\nWith - it is read from the standard input, so that no list of processes shows the password.",
+		cobra.ExactArgs(1),
 		func(cmd *cobra.Command, m machine, address string) error { return migrateTo(cmd, m, address, yes) })
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return c
@@ -384,7 +417,7 @@ func tellMove(m machine, done store.Move, served bool, took time.Duration) error
 	if m.json {
 		return printJSON(m.out, map[string]any{"moved": done, "started": served, "milliseconds": took.Milliseconds()})
 	}
-	m.printf("Moved %d rows in %d tables from %s to %s. All are the same there, and %d config vars open.\n", done.Rows, done.Tables, done.From, done.To, done.Values)
+	m.printf("Moved %d rows in %d tables from %s to %s. All are the same there, and %d secrets open.\n", done.Rows, done.Tables, done.From, done.To, done.Values)
 	m.printf("Nothing could be changed for %.1f seconds; visitors noticed nothing.\n", done.Paused.Seconds())
 	m.printf("The old database is still there and marked as moved. A copy of it: %s\n", done.Kept)
 	if !served {

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
+	"reflect"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/lugsail/lugsail/internal/atomicfile"
+	"github.com/lugsail/lugsail/platform"
 )
 
 // Sealed begins a value that only the server's key opens: the file of settings is for the proxy to
@@ -42,18 +45,72 @@ func Replace(path, name, value string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
-	var kept strings.Builder
-	for line := range strings.Lines(string(data)) {
-		if !strings.HasPrefix(line, name+":") {
-			kept.WriteString(strings.TrimSuffix(line, "\n") + "\n")
-		}
+	text, err := without(string(data), name)
+	if err != nil {
+		return fmt.Errorf("changing %s: %w", path, err)
 	}
 	if value != "" {
 		line, err := yaml.Marshal(map[string]any{name: plain(value)})
 		if err != nil {
 			return fmt.Errorf("writing %s: %w", path, err)
 		}
-		kept.Write(line)
+		text += string(line)
 	}
-	return atomicfile.Write(path, []byte(kept.String()), 0o644)
+	return atomicfile.Write(path, []byte(text), 0o644)
+}
+
+// without takes a setting out, over however many lines its owner wrote it. Comments behind it stay.
+func without(text, name string) (string, error) {
+	before, settings, err := readSettings(text)
+	if err != nil {
+		return "", err
+	}
+	from, to := linesOf(before, name)
+	var kept strings.Builder
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		if number < from || number >= to || number > from && strings.HasPrefix(line, "#") {
+			kept.WriteString(strings.TrimSuffix(line, "\n") + "\n")
+		}
+	}
+	delete(settings, name)
+	_, after, err := readSettings(kept.String())
+	if err != nil || !reflect.DeepEqual(settings, after) {
+		return "", platform.Errorf(platform.Conflict, "settings_form", "The setting %s cannot be taken out of the file, as its lines are not its own.", name).
+			WithHint("Write each setting on a line of its own: name: value").Because(err)
+	}
+	return kept.String(), nil
+}
+
+// readSettings reads the names and values, and where each name stands.
+func readSettings(text string) (keys []*yaml.Node, settings map[string]any, err error) {
+	settings = map[string]any{}
+	if err := yaml.Unmarshal([]byte(text), &settings); err != nil {
+		return nil, nil, err
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &document); err != nil || len(document.Content) == 0 {
+		return nil, settings, err
+	}
+	for i, node := range document.Content[0].Content {
+		if i%2 == 0 {
+			keys = append(keys, node)
+		}
+	}
+	return keys, settings, nil
+}
+
+// linesOf are the first line of a setting and the first one behind it; none where there is no such setting.
+func linesOf(keys []*yaml.Node, name string) (from, to int) {
+	for i, key := range keys {
+		if key.Value != name {
+			continue
+		}
+		if i+1 < len(keys) {
+			return key.Line, keys[i+1].Line
+		}
+		return key.Line, math.MaxInt
+	}
+	return math.MaxInt, math.MaxInt
 }

@@ -106,10 +106,27 @@ func TestA77_FailedUpgradeKeepsTheOldVersion(t *testing.T) {
 				t.Errorf("now there is\n%s\n%s", i.read("bin/lugsail"), i.read("config.yaml"))
 			}
 			restarted := failing == "service restart" || failing == "host wait"
-			if strings.Contains(out, "The one before runs again") != restarted || strings.Contains(i.read("calls"), "old service restart\nold host wait\n") != restarted {
+			if strings.Contains(out, "The one before runs again") != restarted || strings.Contains(i.read("calls"), "old service restart\nold db restore\nold host wait\n") != restarted {
 				t.Errorf("%s\n%s", out, i.read("calls"))
 			}
 		})
+	}
+}
+
+// The new version has changed the database already: the one before gets the copy that it knows.
+func TestF28_FailedUpgradeThatMigratedGoesBackToTheDatabaseOfBefore(t *testing.T) {
+	i := newInstaller(t, program("new", "host wait"))
+	old := program("old") + `[ "$1 $2" != "host wait" ] || [ -e "$CALLS.restored" ] || { echo "Error: the database was written by a newer Lugsail" >&2; exit 1; }
+[ "$*" != "db restore --older --yes --config $SETTINGS" ] || { : >"$CALLS.restored"; echo "The database of before is kept: /there/copies/20300101T000000.000000Z-before-restore"; }
+`
+	i.write(t, "bin/lugsail", old)
+	i.write(t, "config.yaml", "of: old\n")
+	out, err := i.run()
+	if err == nil || !strings.Contains(out, "The one before runs again, with its settings. Its database is the copy from before the upgrade; the newer one is kept: /there/copies/20300101T000000.000000Z-before-restore") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if i.read("bin/lugsail") != old || strings.Contains(i.read("calls"), "new db restore") {
+		t.Errorf("%s\n%s", i.read("bin/lugsail"), i.read("calls"))
 	}
 }
 

@@ -171,6 +171,20 @@ func newestCopy(dir string) string {
 	return found[len(found)-1]
 }
 
+// dropDrafts removes what copies that were cut off have left. The caller holds the data directory.
+func dropDrafts(dir string) error {
+	found, err := filepath.Glob(filepath.Join(dir, copiesDir, "*.db.new*"))
+	if err != nil {
+		return fmt.Errorf("listing unfinished copies: %w", err)
+	}
+	for _, path := range found {
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("removing an unfinished copy: %w", err)
+		}
+	}
+	return nil
+}
+
 // dropOldCopies keeps as many of each kind as its kind says.
 func dropOldCopies(dir string) error {
 	found := copies(dir)

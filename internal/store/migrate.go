@@ -71,27 +71,13 @@ func (s *Store) migrate(ctx context.Context, steps []*gormigrate.Migration) erro
 // plan says which steps are still to do, and refuses a database of a newer Lugsail.
 func plan(dir string, done []string, steps []*gormigrate.Migration) ([]*gormigrate.Migration, error) {
 	var pending []*gormigrate.Migration
-	known := map[string]bool{}
 	for _, step := range steps {
-		known[step.ID] = true
 		if !slices.Contains(done, step.ID) {
 			pending = append(pending, step)
 		}
 	}
-	for _, id := range done {
-		if !known[id] {
-			return nil, newer(dir, id)
-		}
+	if id := unknownIn(done, steps); id != "" {
+		return nil, newer(dir, id, steps)
 	}
 	return pending, nil
-}
-
-func newer(dir, id string) error {
-	e := platform.Errorf(platform.Conflict, "database_newer",
-		"The database was written by a newer Lugsail (it has %s, which this one does not know).", id)
-	hint := "Apps keep running. Install the newer Lugsail again."
-	if copied := newestCopy(dir); copied != "" {
-		hint += " To go back for good, restore the copy from before the upgrade: lugsail db restore " + copied + ". What changed since is lost."
-	}
-	return e.WithHint("%s", hint)
 }

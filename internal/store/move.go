@@ -30,10 +30,10 @@ type Move struct {
 }
 
 // MoveTo copies everything into another database and compares it there: an address of a
-// PostgreSQL database, or "sqlite". Nothing is written from then on: the caller keeps the new
-// setting, calls Moved, and starts anew. A target that is not empty is refused, but for what a
-// move that was cut off has left there. When it fails, the old database goes on as before.
-func (s *Store) MoveTo(ctx context.Context, address string, say func(string)) (move Move, err error) {
+// PostgreSQL database, or "sqlite". keep makes it the setting; nothing is written from then on: the
+// caller calls Moved and starts anew. A target that is not empty is refused, but for what a move
+// that was cut off has left there. When it fails, in keep too, the old database goes on as before.
+func (s *Store) MoveTo(ctx context.Context, address string, keep func() error, say func(string)) (move Move, err error) {
 	target, err := s.target(ctx, address)
 	if err != nil {
 		return Move{}, err
@@ -55,6 +55,10 @@ func (s *Store) MoveTo(ctx context.Context, address string, say func(string)) (m
 	}
 	if err := target.finish(); err != nil {
 		return Move{}, err
+	}
+	if err := keep(); err != nil {
+		return Move{}, errors.Join(platform.Errorf(platform.Unavailable, "database_setting_kept", "The new address of the database could not be written into the settings; the old database goes on as before.").
+			WithHint("Nothing is lost. Repeat the command when the file of settings can be written. `lugsail service logs` says why it cannot.").Because(err), target.undo())
 	}
 	move.Paused = time.Since(begun)
 	s.broken.Store(platform.Errorf(platform.Unavailable, "database_moving", "Lugsail is moving to another database.").WithHint("Try again in a few seconds."))
@@ -116,20 +120,6 @@ func (s *Store) fillTarget(ctx context.Context, t *target, move *Move) error {
 		WithHint("`lugsail service logs` says why. The command can be repeated.").Because(err)
 }
 
-// openAll opens every sealed config var with the key.
-func (s *Store) openAll(db *gorm.DB) (int, error) {
-	var rows []configVar
-	if err := db.Find(&rows).Error; err != nil {
-		return 0, fmt.Errorf("reading the config vars: %w", err)
-	}
-	for _, row := range rows {
-		if _, err := s.key.Open(configPurpose, row.aad(), row.Sealed); err != nil {
-			return 0, cannotOpen(row.Name).Because(err)
-		}
-	}
-	return len(rows), nil
-}
-
 // Moved marks the old database, so that nobody goes on with it by mistake. The setting names the
 // new one already.
 func (s *Store) Moved(ctx context.Context, where string) error {
@@ -144,7 +134,10 @@ type target struct {
 	where  string
 	close  func() error
 	finish func() error
+	undo   func() error // of finish, so that the move can be repeated
 }
+
+func nothing() error { return nil }
 
 func (s *Store) target(ctx context.Context, address string) (*target, error) {
 	if address == SQLite {
@@ -162,7 +155,7 @@ func (s *Store) target(ctx context.Context, address string) (*target, error) {
 		return nil, err
 	}
 	other := &Store{dir: s.dir, remote: r, writer: db, reader: db, now: s.now}
-	t := &target{db: db, where: r.where, close: func() error { return closeDB(db) }, finish: func() error { return nil }}
+	t := &target{db: db, where: r.where, close: func() error { return closeDB(db) }, finish: nothing, undo: nothing}
 	if err := other.prepare(ctx, s); err != nil {
 		return nil, errors.Join(other.explain(ctx, "preparing the new database", err), t.close())
 	}
@@ -226,9 +219,14 @@ func (s *Store) sqliteTarget(ctx context.Context) (*target, error) {
 		open = false
 		return closeDB(db)
 	}
-	t := &target{db: db, where: "SQLite in " + path, close: shut}
+	t := &target{db: db, where: "SQLite in " + path, close: shut, undo: func() error { return removeDatabase(path) }}
 	t.finish = func() error {
-		return errors.Join(shut(), os.Chmod(draft, 0o600), removeDatabase(path), moveInto(draft, path))
+		for _, step := range []func() error{shut, func() error { return os.Chmod(draft, 0o600) }, func() error { return removeDatabase(path) }} {
+			if err := step(); err != nil {
+				return fmt.Errorf("finishing the new database: %w", err) // what lies there stays
+			}
+		}
+		return moveInto(draft, path)
 	}
 	if err := newMigrator(db.WithContext(ctx), s.steps).Migrate(); err != nil {
 		return nil, errors.Join(s.explain(ctx, "preparing the new database", err), shut())

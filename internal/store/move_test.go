@@ -57,7 +57,7 @@ func TestMoveTo_ThereAndBackKeepsEveryRowAndSeal(t *testing.T) {
 	s := openTest(t, dir)
 	app := furnish(t, s)
 	before := contents(t, s)
-	there, err := s.MoveTo(ctx, address, quiet)
+	there, err := s.MoveTo(ctx, address, nothing, quiet)
 	must(t, err)
 	if there.Rows < 450 || there.Values != 3 || there.Paused <= 0 || there.Kept == "" || strings.Contains(there.To, "s3cret-canary") {
 		t.Fatalf("got %+v", there)
@@ -81,7 +81,7 @@ func TestMoveTo_ThereAndBackKeepsEveryRowAndSeal(t *testing.T) {
 		t.Fatalf("a new event has the number %d", newEvent.ID)
 	}
 	before = contents(t, big)
-	back, err := big.MoveTo(ctx, SQLite, quiet)
+	back, err := big.MoveTo(ctx, SQLite, nothing, quiet)
 	must(t, err)
 	must(t, big.Moved(ctx, back.To))
 	must(t, big.Close())
@@ -111,14 +111,14 @@ func TestMoveTo_RefusesATargetThatIsInUseAndGoesOn(t *testing.T) {
 	other := newPostgres(t, taken)
 	s := newSQLite(t)
 	furnish(t, s)
-	_, err := s.MoveTo(ctx, taken, quiet)
+	_, err := s.MoveTo(ctx, taken, nothing, quiet)
 	wantKind(t, err, platform.Conflict, "already_running")
 	must(t, other.Close())
-	_, err = s.MoveTo(ctx, taken, quiet)
+	_, err = s.MoveTo(ctx, taken, nothing, quiet)
 	wantKind(t, err, platform.Conflict, "database_not_empty")
-	_, err = s.MoveTo(ctx, SQLite, quiet)
+	_, err = s.MoveTo(ctx, SQLite, nothing, quiet)
 	wantKind(t, err, platform.Invalid, "database_same")
-	_, err = s.MoveTo(ctx, "mysql://x/y", quiet)
+	_, err = s.MoveTo(ctx, "mysql://x/y", nothing, quiet)
 	wantKind(t, err, platform.Invalid, "database_setting")
 	must(t, s.AppendEvent(ctx, &platform.Event{Text: "it goes on"}))
 }
@@ -128,18 +128,18 @@ func TestMoveTo_OneThatWasCutOffIsRepeatedAndTheOldOneGoesOn(t *testing.T) {
 	s := openTest(t, dir)
 	furnish(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := s.MoveTo(ctx, address, func(string) { cancel() }) // the tables are made by then
+	_, err := s.MoveTo(ctx, address, nothing, func(string) { cancel() }) // the tables are made by then
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	must(t, s.AppendEvent(t.Context(), &platform.Event{Text: "later"}))
-	_, err = s.MoveTo(t.Context(), address, quiet) // and once more: cut off before the setting was kept
+	_, err = s.MoveTo(t.Context(), address, nothing, quiet) // and once more: cut off before the setting was kept
 	must(t, err)
 	must(t, s.Close())
 	s = openTest(t, dir)
 	must(t, s.AppendEvent(t.Context(), &platform.Event{Text: "latest"}))
 	before := contents(t, s)
-	_, err = s.MoveTo(t.Context(), address, quiet)
+	_, err = s.MoveTo(t.Context(), address, nothing, quiet)
 	must(t, err)
 	must(t, s.Close())
 	big, err := Open(t.Context(), Config{Dir: dir, Key: testKey{}, Database: address})
@@ -159,7 +159,7 @@ func TestMoveTo_WaitsForDeploymentsAndThenForNobody(t *testing.T) {
 	done := make(chan error, 1)
 	ctx := t.Context()
 	go func() {
-		_, err := s.MoveTo(ctx, address, func(line string) {
+		_, err := s.MoveTo(ctx, address, nothing, func(line string) {
 			if strings.Contains(line, "Waiting") {
 				close(waiting)
 			}
@@ -180,7 +180,7 @@ func TestMoveTo_ASealThatDoesNotOpenStopsIt(t *testing.T) {
 	s := newSQLite(t)
 	app := furnish(t, s)
 	must(t, s.writer.Exec("UPDATE config_vars SET sealed = 'AAAA' WHERE app_id = ? AND name = 'SECRET'", app.ID).Error)
-	_, err := s.MoveTo(t.Context(), newDatabase(t), quiet)
+	_, err := s.MoveTo(t.Context(), newDatabase(t), nothing, quiet)
 	wantKind(t, err, platform.Internal, "config_unreadable")
 	must(t, s.AppendEvent(t.Context(), &platform.Event{Text: "it goes on"}))
 	wantKind(t, s.Check(t.Context()), platform.Internal, "config_unreadable")

@@ -68,7 +68,8 @@ func (s *Store) unseal(row onceRow) (*platform.Once, error) {
 	}
 	body, err := s.key.Open(oncePurpose, row.aad(), row.Sealed)
 	if err != nil {
-		return nil, fmt.Errorf("reading a kept answer: %w", err)
+		return nil, platform.Errorf(platform.Internal, "answer_unreadable", "A kept answer cannot be decrypted with the server's key.").
+			WithHint("Put back the key file that belongs to this database. Or repeat the request with another Idempotency-Key; answers are kept for a day.").Because(err)
 	}
 	row.Body = body
 	return &row.Once, nil

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -156,6 +157,17 @@ func (d dialect) DataTypeOf(field *schema.Field) string {
 // Migrator makes tables with those types.
 func (d dialect) Migrator(db *gorm.DB) gorm.Migrator {
 	return postgres.Migrator{Migrator: migrator.Migrator{Config: migrator.Config{DB: db, Dialector: d, CreateIndexAfterCreateTable: true}}}
+}
+
+// openToLook opens the live database for reading, whichever kind it is.
+func (s *Store) openToLook(cfg Config) (db *gorm.DB, err error) {
+	if cfg.Database == "" {
+		return openReaders(filepath.Join(cfg.Dir, File))
+	}
+	if s.remote, err = newRemote(cfg.Database, cfg.Dir); err != nil {
+		return nil, err
+	}
+	return s.remote.open(false)
 }
 
 // openPostgres connects, makes the tables at the very first start, and migrates.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"gorm.io/gorm"
 
@@ -31,20 +30,20 @@ type Restorable struct {
 // keeps the database of before as a copy. It needs no control plane that runs, and no database
 // that can be opened.
 func StageRestore(ctx context.Context, cfg Config, path string) (Restorable, error) {
-	found, err := examineCopy(ctx, cfg, path)
-	if err != nil {
-		return Restorable{}, err
-	}
 	draft := filepath.Join(cfg.Dir, restoreName+".new")
-	if err := copyFile(path, draft); err != nil {
+	found, err := examineCopy(ctx, cfg, path, draft)
+	if err != nil {
+		return Restorable{}, errors.Join(err, removeDatabase(draft))
+	}
+	if err := moveInto(draft, filepath.Join(cfg.Dir, restoreName)); err != nil {
 		return Restorable{}, err
 	}
-	return found, moveInto(draft, filepath.Join(cfg.Dir, restoreName))
+	return found, removeDatabase(draft)
 }
 
-// examineCopy refuses what is no whole copy of this server's database. It works on a duplicate:
-// opening a database writes beside it.
-func examineCopy(ctx context.Context, cfg Config, path string) (found Restorable, err error) {
+// examineCopy refuses what is no whole copy of this server's database. It works on a duplicate, the draft:
+// opening a database writes beside it, and takes in what was not merged yet of one that was set aside.
+func examineCopy(ctx context.Context, cfg Config, path, draft string) (found Restorable, err error) {
 	s := &Store{dir: cfg.Dir, key: cfg.Key}
 	refused := func(reason string) *platform.Error {
 		return platform.Errorf(platform.Invalid, "copy_unusable", "%s cannot be put back: %s.", path, reason).
@@ -55,31 +54,53 @@ func examineCopy(ctx context.Context, cfg Config, path string) (found Restorable
 	} else if err != nil {
 		return found, refused("it is no database, or cut off").Because(err)
 	}
-	work := filepath.Join(cfg.Dir, restoreName+".check")
-	defer func() { err = errors.Join(err, removeDatabase(work)) }()
-	if err := copyFile(path, work); err != nil {
+	if err := copyWhole(path, draft); err != nil {
 		return found, err
 	}
-	db, err := openWriter(work, "rw")
+	db, err := openWriter(draft, "rw")
 	if err != nil {
 		return found, refused("it is damaged").Because(err)
 	}
-	defer func() { err = errors.Join(err, closeDB(db)) }()
+	defer func() { err = errors.Join(err, closeDB(db)) }() // with the last connection all is in one file
 	if err := examine(db.WithContext(ctx), cfg.Dir, "integrity_check"); err != nil {
 		return found, refused("it is damaged").Because(err)
 	}
-	known, err := s.readInstance()
+	id, err := s.examineInstance(ctx, db, refused)
 	if err != nil {
 		return found, err
+	}
+	if err := s.notOthers(ctx, cfg, id); err != nil {
+		return found, err
+	}
+	return s.countCopy(ctx, db, path, refused)
+}
+
+func (s *Store) examineInstance(ctx context.Context, db *gorm.DB, refused func(string) *platform.Error) (string, error) {
+	known, err := s.readInstance()
+	if err != nil {
+		return "", err
 	}
 	id, err := metaIn(db.WithContext(ctx), instanceKey)
 	switch {
 	case err != nil || id == "":
-		return found, refused("it is no database of Lugsail").Because(err)
+		return "", refused("it is no database of Lugsail").Because(err)
 	case known != "" && id != known:
-		return found, refused("it belongs to another server")
+		return "", refused("it belongs to another server")
 	}
-	return s.countCopy(ctx, db, path, refused)
+	return id, nil
+}
+
+// copyWhole copies a database with what was written and not merged into it yet.
+func copyWhole(from, to string) error {
+	if err := removeDatabase(to); err != nil {
+		return err
+	}
+	for _, suffix := range []string{"-wal", "-journal", ""} {
+		if err := copyFile(from+suffix, to+suffix); err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Store) countCopy(ctx context.Context, db *gorm.DB, path string, refused func(string) *platform.Error) (Restorable, error) {
@@ -88,15 +109,8 @@ func (s *Store) countCopy(ctx context.Context, db *gorm.DB, path string, refused
 	if err := db.WithContext(ctx).Table(migrationsTable).Pluck("id", &done).Error; err != nil {
 		return found, refused("it is no database of Lugsail").Because(err)
 	}
-	steps := migrations()
-	for _, id := range done {
-		known := false
-		for _, step := range steps {
-			known = known || step.ID == id
-		}
-		if !known {
-			return found, refused("a newer Lugsail wrote it (it has " + id + ")")
-		}
+	if id := unknownIn(done, migrations()); id != "" {
+		return found, refused("a newer Lugsail wrote it (it has " + id + ")")
 	}
 	var err error
 	if found.Values, err = s.openAll(db.WithContext(ctx)); err != nil {
@@ -133,89 +147,4 @@ func copyFile(from, to string) (err error) {
 		return fmt.Errorf("copying %s: %w", from, err)
 	}
 	return nil
-}
-
-// swapIn puts a staged copy in the place of the SQLite file, which is kept beside the copies,
-// with what belongs to it, however damaged it is.
-func (s *Store) swapIn() error {
-	staged, path := filepath.Join(s.dir, restoreName), filepath.Join(s.dir, File)
-	if _, err := os.Stat(staged); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	kept := filepath.Join(s.dir, copiesDir, s.now().Format(copyTime)+"-"+copyRestore)
-	if err := os.MkdirAll(kept, 0o700); err != nil {
-		return fmt.Errorf("keeping the database of before: %w", err)
-	}
-	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} { // the file itself last: what a cut leaves is whole or taken again
-		err := os.Rename(path+suffix, filepath.Join(kept, File+suffix))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("keeping the database of before: %w", err)
-		}
-	}
-	if err := moveInto(staged, path); err != nil {
-		return err
-	}
-	return s.dropSetAside()
-}
-
-// dropSetAside keeps three of the databases that a restore has taken the place of.
-func (s *Store) dropSetAside() error {
-	found, err := filepath.Glob(filepath.Join(s.dir, copiesDir, "*-"+copyRestore))
-	if err != nil {
-		return fmt.Errorf("listing old databases: %w", err)
-	}
-	slices.Sort(found)
-	for _, old := range found[:max(0, len(found)-copiesKept)] {
-		if err := os.RemoveAll(old); err != nil {
-			return fmt.Errorf("dropping an old database: %w", err)
-		}
-	}
-	return nil
-}
-
-// loadIn replaces the contents of a PostgreSQL database by those of a staged copy, in one
-// transaction, after a copy of what was there.
-func (s *Store) loadIn(ctx context.Context) error {
-	staged := filepath.Join(s.dir, restoreName)
-	if _, err := os.Stat(staged); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	tables, err := s.writer.WithContext(ctx).Migrator().GetTables()
-	if err != nil {
-		return err
-	}
-	if slices.Contains(tables, migrationsTable) {
-		if _, err := s.copyDatabase(ctx, copyRestore); err != nil {
-			return err
-		}
-	} else if len(tables) > 0 {
-		return notEmpty(s.remote.where, tables)
-	}
-	// The copy gets today's tables first, beside the data directory's own.
-	work := &Store{dir: s.dir, now: s.now, key: s.key, steps: s.steps}
-	from, err := openWriter(staged, "rw")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = closeDB(from) }() // it is removed
-	work.writer, work.reader = from, from
-	if err := newMigrator(from.WithContext(ctx), s.steps).Migrate(); err != nil {
-		return fmt.Errorf("bringing the copy up to date: %w", err)
-	}
-	err = s.writer.WithContext(ctx).Transaction(func(to *gorm.DB) error {
-		if err := newMigrator(to, s.steps).Migrate(); err != nil {
-			return err
-		}
-		if err := to.Where("key IN ?", []string{movedKey, movingKey}).Delete(&metaEntry{}).Error; err != nil {
-			return err
-		}
-		return work.reading(ctx, func(read *gorm.DB) error {
-			_, _, err := copyAll(ctx, read, to)
-			return err
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("putting the copy back: %w", err)
-	}
-	return removeDatabase(staged)
 }

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -94,6 +95,9 @@ func open(ctx context.Context, cfg Config, steps []*gormigrate.Migration) (_ *St
 	}
 	if s.logs, err = newLogs(filepath.Join(cfg.Dir, "logs"), s.now); err != nil {
 		return nil, err
+	}
+	if err := dropDrafts(cfg.Dir); err != nil {
+		slog.WarnContext(ctx, "room not given back", "error", err)
 	}
 	if err := s.openKind(ctx, cfg, steps); err != nil {
 		return nil, err

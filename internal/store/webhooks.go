@@ -25,6 +25,15 @@ func (webhook) TableName() string { return "webhooks" }
 
 const webhookPurpose = "webhooks"
 
+func (row webhook) secret(key Sealer) ([]byte, error) {
+	secret, err := key.Open(webhookPurpose, row.AppID, row.Sealed)
+	if err != nil {
+		return nil, platform.Errorf(platform.Internal, "webhook_unreadable", "The webhook's secret cannot be decrypted with the server's key.").
+			WithHint("Put back the key file that belongs to this database, or make a new secret: lugsail webhooks rotate").Because(err)
+	}
+	return secret, nil
+}
+
 // SetWebhook records an app's webhook with its secret, in the place of the one before.
 func (s *Store) SetWebhook(ctx context.Context, hook *platform.Webhook) error {
 	s.fresh(&hook.ID, &hook.CreatedAt)
@@ -62,10 +71,9 @@ func (s *Store) webhookBy(ctx context.Context, where, value string) (platform.We
 	if err := s.read(ctx).Where(where, value).Take(&row).Error; err != nil {
 		return platform.Webhook{}, s.explain(ctx, "finding the webhook", missing(err, "webhook_not_found", "The app has no webhook."))
 	}
-	secret, err := s.key.Open(webhookPurpose, row.AppID, row.Sealed)
+	secret, err := row.secret(s.key)
 	if err != nil {
-		return platform.Webhook{}, platform.Errorf(platform.Internal, "webhook_unreadable", "The webhook's secret cannot be decrypted with the server's key.").
-			WithHint("Put back the key file that belongs to this database, or make a new secret: lugsail webhooks rotate").Because(err)
+		return platform.Webhook{}, err
 	}
 	return platform.Webhook{
 		AppID: row.AppID, ID: row.ID, Secret: string(secret), CreatedAt: row.CreatedAt, RotatedAt: row.RotatedAt, CreatedBy: row.CreatedBy,
