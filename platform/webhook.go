@@ -21,7 +21,7 @@ type Delivery struct {
 	Provider     string    // github, gitlab, gitea, bitbucket
 	Event        string    // in the provider's words: "push"
 	Key          string    // the provider's id of the delivery; "" where it has none
-	Digest       string    // of a signed body, in hex: the same body again is a replay under any key
+	Digest       string    // of what was signed, in hex: the same again is a replay under any key
 	Repositories []string  `gorm:"serializer:json"` // the addresses that the provider gives of the repository
 	Branch       string    // that was pushed; "" where none was
 	Commit       string
@@ -45,3 +45,12 @@ const (
 	DeliveryFailed   DeliveryOutcome = "failed"   // a deployment could not be begun
 	DeliveryRepeated DeliveryOutcome = "repeated" // it came before; never recorded a second time
 )
+
+// lookingTime is how long a delivery may be looked at; one that is older was cut off by a crash.
+const lookingTime = time.Minute
+
+// MayBeTakenUp reports whether the same delivery, when it comes again, is to be done and not a repeat:
+// it failed, or nobody has come to its end.
+func (d Delivery) MayBeTakenUp(now time.Time) bool {
+	return d.Outcome == DeliveryFailed || d.Outcome == DeliveryReceived && now.Sub(d.At) >= lookingTime
+}

@@ -20,6 +20,7 @@ func migrations() []*gormigrate.Migration {
 		{ID: "0004_stop_grace", Migrate: func(tx *gorm.DB) error { return tx.Migrator().AddColumn(&schema4App{}, "StopGrace") }},
 		{ID: "0005_webhooks", Migrate: func(tx *gorm.DB) error { return tx.Migrator().CreateTable(schema5()...) }},
 		{ID: "0006_trash_and_builder", Migrate: migrate6},
+		{ID: "0007_delivery_marks", Migrate: func(tx *gorm.DB) error { return tx.Migrator().CreateTable(&schema7DeliveryMark{}) }},
 		{ID: "0008_onces", Migrate: func(tx *gorm.DB) error { return tx.Migrator().CreateTable(&schema8Once{}) }},
 	}
 }

@@ -146,7 +146,7 @@ func TestWebhook_EveryProviderInBothContentTypes(t *testing.T) {
 	cloud := fmt.Sprintf(`{"push":{"changes":[{"old":null,"new":{"type":"branch","name":"main","target":{"hash":%q,"message":"Add a page\n"}}}]},"repository":{"full_name":"ada/shop","links":{"html":{"href":"https://10.99.0.5/ada/shop"}}}}`, pushedCommit)
 	center := fmt.Sprintf(`{"eventKey":"repo:refs_changed","changes":[{"ref":{"id":"refs/heads/main","displayId":"main","type":"BRANCH"},"toHash":%q,"type":"UPDATE"}],"repository":{"links":{"clone":[{"href":"ssh://git@10.99.0.5/ada/shop.git","name":"ssh"},{"href":%q,"name":"http"}]}}}`, pushedCommit, boundURL)
 	github := githubPush(boundURL, "refs/heads/main", pushedCommit)
-	form := url.Values{"payload": {github}}.Encode()
+	form, giteaForm := url.Values{"payload": {github}}.Encode(), url.Values{"payload": {github + "\t"}}.Encode()
 	w := newRig(t).webhook("main")
 	stamp := strconv.FormatInt(time.Now().Unix(), 10)
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(w.secret, hook.SecretPrefix))
@@ -162,7 +162,7 @@ func TestWebhook_EveryProviderInBothContentTypes(t *testing.T) {
 		"GitHub":        {github, json + "; charset=utf-8", map[string]string{"X-GitHub-Event": "push", "X-GitHub-Delivery": "1", "X-Hub-Signature-256": "sha256=" + mac(w.secret, github)}, "github"},
 		"GitHub form":   {form, formType, map[string]string{"X-GitHub-Event": "push", "X-GitHub-Delivery": "2", "X-Hub-Signature-256": "sha256=" + mac(w.secret, form)}, "github"},
 		"Gitea":         {github + " ", json, map[string]string{"X-Gitea-Event": "push", "X-GitHub-Event": "push", "X-Gogs-Event": "push", "X-Gitea-Delivery": "3", "X-Gitea-Signature": mac(w.secret, github+" ")}, "gitea"},
-		"Gitea form":    {form + "&x=", formType, map[string]string{"X-Gitea-Event": "push", "X-Gitea-Delivery": "4", "X-Gitea-Signature": mac(w.secret, github)}, "gitea"},
+		"Gitea form":    {giteaForm, formType, map[string]string{"X-Gitea-Event": "push", "X-Gitea-Delivery": "4", "X-Gitea-Signature": mac(w.secret, github+"\t")}, "gitea"},
 		"Forgejo":       {github + "  ", json, map[string]string{"X-Forgejo-Event": "push", "X-Gitea-Event": "push", "X-Forgejo-Delivery": "5", "X-Forgejo-Signature": mac(w.secret, github+"  ")}, "gitea"},
 		"GitLab":        {gitlab, json, map[string]string{"X-Gitlab-Event": "Push Hook", "Idempotency-Key": "6", "X-Gitlab-Token": w.secret}, "gitlab"},
 		"GitLab signed": {gitlab + " ", json, map[string]string{"X-Gitlab-Event": "Push Hook", "Webhook-Id": "msg_1", "Webhook-Timestamp": stamp, "Webhook-Signature": "v1,AAAA v1," + base64.StdEncoding.EncodeToString(signed)}, "gitlab"},

@@ -88,9 +88,6 @@ func (s *Service) unsigned(ctx context.Context, d platform.Delivery) {
 	}
 }
 
-// stale is how long a delivery may be looked at; one that is older was cut off by a crash.
-const stale = time.Minute
-
 func (s *Service) accept(ctx context.Context, app platform.App, d platform.Delivery, m hook.Message) (platform.Delivery, error) {
 	d.Provider, d.Event = m.Provider, m.Event
 	remote, push, verdict, err := s.judge(ctx, app, m)
@@ -105,19 +102,22 @@ func (s *Service) accept(ctx context.Context, app platform.App, d platform.Deliv
 	if err != nil {
 		return d, err
 	}
-	if before != nil && (before.Outcome != platform.DeliveryReceived || d.At.Sub(before.At) < stale) {
+	switch {
+	case before != nil && before.Outcome == platform.DeliveryReceived:
+		return d, errUnderWay // whether it will be a repeat, nobody knows yet
+	case before != nil:
 		again := *before
 		again.Outcome, again.Text = platform.DeliveryRepeated, "This delivery came before: "+before.Text
 		return again, nil
-	}
-	if before != nil {
-		d.ID = before.ID
-	}
-	if verdict != nil {
-		return d, s.Webhooks.UpdateDelivery(ctx, d) // where it was cut off before
+	case verdict != nil:
+		return d, nil
 	}
 	return s.deployDelivery(ctx, app, *remote, d)
 }
+
+// errUnderWay makes the Git host show that this one was not taken, so that it is sent again.
+var errUnderWay = platform.Errorf(platform.Conflict, "delivery_under_way", "The same delivery came a moment ago and is being looked at.").
+	WithHint("Send it again in a minute if it was not deployed.")
 
 // verdict is the end of a delivery that deploys nothing.
 type verdict struct {

@@ -2,6 +2,10 @@ package hook
 
 import "strings"
 
+// most is how many refs or commits of a message are looked at. A list goes into an array of that size:
+// what is more is passed over and takes no memory.
+const most = 100
+
 const (
 	heads  = "refs/heads/"
 	tags   = "refs/tags/"
@@ -9,27 +13,26 @@ const (
 )
 
 // moved makes a push of a ref and where it stands now.
-func moved(ref, commit string) Push {
-	p := Push{Commit: text(commit, 64), Tag: strings.HasPrefix(ref, tags)}
-	if branch, ok := strings.CutPrefix(ref, heads); ok {
-		p.Branch = text(branch, 200)
+func moved(ref, commit text) Push {
+	p := Push{Commit: commit.line(64), Tag: strings.HasPrefix(string(ref), tags)}
+	if branch, ok := strings.CutPrefix(string(ref), heads); ok {
+		p.Branch = text(branch).line(200)
 	}
-	p.Deleted = commit == "" || strings.HasPrefix(commit, nobody)
+	p.Deleted = commit == "" || strings.HasPrefix(string(commit), nobody)
 	return p
 }
 
-func (m *Message) add(addresses ...string) {
+func (m *Message) add(addresses ...text) {
 	for _, a := range addresses {
 		if a != "" && len(a) <= 500 && len(m.Repositories) < 10 {
-			m.Repositories = append(m.Repositories, text(a, 500))
+			m.Repositories = append(m.Repositories, a.line(500))
 		}
 	}
 }
 
-// push keeps a bounded number: a message names few refs.
-func (m *Message) push(p Push, title string) {
-	if len(m.Pushes) < 100 {
-		p.Title = text(title, 120)
+func (m *Message) push(p Push, title text) {
+	if len(m.Pushes) < most {
+		p.Title = title.line(120)
 		m.Pushes = append(m.Pushes, p)
 	}
 }
@@ -37,22 +40,22 @@ func (m *Message) push(p Push, title string) {
 // readGitHub reads GitHub's messages, and Gitea's, Forgejo's and Gogs's.
 func (m *Message) readGitHub(payload []byte) error {
 	var body struct {
-		Ref        string
-		After      string
+		Ref        text
+		After      text
 		Deleted    bool
-		HeadCommit struct{ Message string } `json:"head_commit"`
-		Commits    []struct{ ID, Message string }
+		HeadCommit struct{ Message text } `json:"head_commit"`
+		Commits    [most]struct{ ID, Message text }
 		Repository struct {
-			CloneURL string `json:"clone_url"`
-			HTMLURL  string `json:"html_url"`
-			Default  string `json:"default_branch"`
+			CloneURL text `json:"clone_url"`
+			HTMLURL  text `json:"html_url"`
+			Default  text `json:"default_branch"`
 		}
 	}
 	if err := decode(payload, &body); err != nil {
 		return err
 	}
 	m.add(body.Repository.CloneURL, body.Repository.HTMLURL)
-	m.Default = text(body.Repository.Default, 200)
+	m.Default = body.Repository.Default.line(200)
 	m.Ping = m.Event == "ping"
 	if m.Event != "push" {
 		return nil
@@ -71,26 +74,26 @@ func (m *Message) readGitHub(payload []byte) error {
 
 func (m *Message) readGitLab(payload []byte) error {
 	var body struct {
-		Kind    string `json:"object_kind"`
-		Ref     string
-		After   string
-		Commits []struct{ ID, Title, Message string }
+		Kind    text `json:"object_kind"`
+		Ref     text
+		After   text
+		Commits [most]struct{ ID, Message text }
 		Project struct {
-			HTTP string `json:"git_http_url"`
-			Web  string `json:"web_url"`
+			HTTP text `json:"git_http_url"`
+			Web  text `json:"web_url"`
 
-			Default string `json:"default_branch"`
+			Default text `json:"default_branch"`
 		}
 	}
 	if err := decode(payload, &body); err != nil {
 		return err
 	}
 	m.add(body.Project.HTTP, body.Project.Web)
-	m.Default = text(body.Project.Default, 200)
+	m.Default = body.Project.Default.line(200)
 	if body.Kind != "push" && body.Kind != "tag_push" {
 		return nil
 	}
-	title := ""
+	title := text("")
 	for _, c := range body.Commits {
 		if c.ID == body.After {
 			title = c.Message
@@ -108,23 +111,23 @@ func (m *Message) readBitbucket(payload []byte) error {
 	}
 	var body struct {
 		Push struct {
-			Changes []struct {
+			Changes [most]struct {
 				New *struct {
-					Type, Name string
-					Target     struct{ Hash, Message string }
+					Type, Name text
+					Target     struct{ Hash, Message text }
 				}
-				Old *struct{ Type, Name string }
+				Old *struct{ Type, Name text }
 			}
 		}
-		Changes []struct {
-			Ref    struct{ ID string }
-			ToHash string
-			Type   string
+		Changes [most]struct {
+			Ref    struct{ ID text }
+			ToHash text
+			Type   text
 		}
 		Repository struct {
 			Links struct {
-				HTML  struct{ Href string }
-				Clone []struct{ Href, Name string }
+				HTML  struct{ Href text }
+				Clone [10]struct{ Href text }
 			}
 		}
 	}
@@ -144,6 +147,9 @@ func (m *Message) readBitbucket(payload []byte) error {
 		}
 	}
 	for _, c := range body.Changes {
+		if c.Ref.ID == "" {
+			continue // an array is filled up
+		}
 		if c.Type == "DELETE" {
 			c.ToHash = ""
 		}
@@ -152,7 +158,7 @@ func (m *Message) readBitbucket(payload []byte) error {
 	return nil
 }
 
-func refOf(kind, name string) string {
+func refOf(kind, name text) text {
 	if kind == "branch" {
 		return heads + name
 	}

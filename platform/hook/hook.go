@@ -7,18 +7,17 @@
 // because GitLab takes no other for signing; for all others it is plain text.
 //
 // What surprises: neither GitHub's nor anybody's signature but GitLab's new one covers the id of
-// the delivery. A replay can come under a fresh id, so a signed body is remembered by its digest.
+// the delivery. A replay can come under a fresh id, or in the other content type, so what was signed
+// is remembered by its digest. GitLab's covers the id, and the same push may well come again under
+// another one: there the id belongs to the digest.
+//
+// A body may have 25 MB, and of that only a few names count: lists and texts are cut while they are
+// decoded, so that reading one takes little more memory than the body itself.
 package hook
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"mime"
-	"net/url"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -46,7 +45,7 @@ type Message struct {
 	Provider     string
 	Event        string
 	Key          string // the provider's id of the delivery
-	Digest       string // of the body; "" where it is not signed
+	Digest       string // of what was signed; "" where nothing is
 	Ping         bool
 	Default      string   // the repository's default branch; "" where the message does not say it
 	Repositories []string // addresses of the repository
@@ -119,9 +118,8 @@ func Read(r Request, secret string) (Message, error) {
 	if !ok {
 		return m, ErrUnsigned
 	}
-	if signed {
-		sum := sha256.Sum256(r.Body)
-		m.Digest = hex.EncodeToString(sum[:])
+	if signed != nil {
+		m.Digest = digest(signed)
 	}
 	m.Event, m.Key = event(m.Provider, r.Header), key(m.Provider, r.Header)
 	if err := m.read(payload); err != nil {
@@ -129,15 +127,6 @@ func Read(r Request, secret string) (Message, error) {
 			WithHint("It is not the JSON that %s sends for the event %q.", m.Provider, m.Event).Because(err)
 	}
 	return m, nil
-}
-
-// payloadOf is the JSON that a form carries.
-func payloadOf(form []byte) []byte {
-	values, err := url.ParseQuery(string(form))
-	if err != nil || len(values["payload"]) != 1 {
-		return nil
-	}
-	return []byte(values.Get("payload"))
 }
 
 func event(provider string, header func(string) string) string {
@@ -159,25 +148,10 @@ func key(provider string, header func(string) string) string {
 func first(header func(string) string, names []string) string {
 	for _, name := range names {
 		if v := header(name); v != "" {
-			return text(v, 100)
+			return text(v).line(100)
 		}
 	}
 	return ""
-}
-
-// text makes a stranger's words fit for a line: no control characters, no turned letters, not long.
-func text(s string, most int) string {
-	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	if letters := []rune(s); len(letters) > most {
-		s = string(letters[:most-1]) + "…"
-	}
-	return s
 }
 
 func (m *Message) read(payload []byte) error {
@@ -192,5 +166,3 @@ func (m *Message) read(payload []byte) error {
 		return m.readBitbucket(payload)
 	}
 }
-
-func decode(payload []byte, v any) error { return json.Unmarshal(payload, v) }

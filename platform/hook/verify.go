@@ -17,27 +17,31 @@ const SecretPrefix = "whsec_"
 // freshness is how far a signed time may be from now.
 const freshness = 5 * time.Minute
 
-// verify reports whether the sender knows the secret, and whether it signed the body with it.
-func verify(provider string, r Request, payload, secret []byte) (signed, ok bool) {
+// verify reports whether the sender knows the secret, and gives what was signed with it: nothing where
+// the secret itself was sent.
+func verify(provider string, r Request, payload, secret []byte) (signed [][]byte, ok bool) {
 	if len(secret) == 0 {
-		return false, false
+		return nil, false
 	}
 	switch provider {
 	case GitHub:
-		return true, hexMatches(strings.TrimPrefix(r.Header("X-Hub-Signature-256"), "sha256="), sign(secret, r.Body))
+		return [][]byte{r.Body}, hexMatches(strings.TrimPrefix(r.Header("X-Hub-Signature-256"), "sha256="), sign(secret, r.Body))
 	case Bitbucket:
-		return true, hexMatches(strings.TrimPrefix(r.Header("X-Hub-Signature"), "sha256="), sign(secret, r.Body))
+		return [][]byte{r.Body}, hexMatches(strings.TrimPrefix(r.Header("X-Hub-Signature"), "sha256="), sign(secret, r.Body))
 	case Gitea:
 		given := first(r.Header, []string{"X-Forgejo-Signature", "X-Gitea-Signature", "X-Gogs-Signature"})
 		// the form's own bytes, or the JSON in it, as versions differ
-		return true, hexMatches(given, sign(secret, payload)) || hexMatches(given, sign(secret, r.Body))
+		if hexMatches(given, sign(secret, payload)) {
+			return [][]byte{payload}, true
+		}
+		return [][]byte{r.Body}, hexMatches(given, sign(secret, r.Body))
 	case GitLab:
 		if r.Header("Webhook-Signature") != "" {
-			return true, standard(r, secret)
+			return [][]byte{[]byte(r.Header("Webhook-Id")), {'.'}, r.Body}, standard(r, secret)
 		}
-		return false, same([]byte(r.Header("X-Gitlab-Token")), secret)
+		return nil, same([]byte(r.Header("X-Gitlab-Token")), secret)
 	}
-	return false, false
+	return nil, false
 }
 
 func sign(key []byte, parts ...[]byte) []byte {
@@ -46,6 +50,14 @@ func sign(key []byte, parts ...[]byte) []byte {
 		mac.Write(p)
 	}
 	return mac.Sum(nil)
+}
+
+func digest(parts [][]byte) string {
+	sum := sha256.New()
+	for _, p := range parts {
+		sum.Write(p)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 func hexMatches(given string, want []byte) bool {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -20,10 +21,22 @@ type HookAnswer struct {
 	Deployment *int                     `json:"deployment" doc:"the number of the deployment that it began"`
 }
 
-// hookSlots bounds how many bodies of strangers are in memory at once: three of 25 MB.
-var hookSlots = make(chan struct{}, 3)
+// Bodies of strangers are in memory at once: so many, and large ones less. Of one webhook a large one
+// comes after the other, so that who knows the address of one keeps no place from the others.
+var hookPlaces platform.Shares
 
-const slotTime = 20 * time.Second
+const (
+	largeHook = 1 << 20
+	slotTime  = 20 * time.Second
+	lookSlot  = 50 * time.Millisecond
+)
+
+func sharesOf(id string, size int64) []platform.Share {
+	if size >= 0 && size <= largeHook {
+		return []platform.Share{{Of: "small of " + id, Most: 8}, {Of: "small", Most: 32}}
+	}
+	return []platform.Share{{Of: "large of " + id, Most: 1}, {Of: "large", Most: 3}}
+}
 
 // HookReceive answers POST /hooks/:id. The signature is over the body as it comes, so it is read
 // whole; but not for an id that nobody has.
@@ -39,11 +52,12 @@ func (a *API) HookReceive(c echo.Context) error {
 	if err := a.Apps.AdmitWebhook(r.Context(), id, request.Source(c)); err != nil {
 		return err
 	}
-	if err := takeSlot(c); err != nil {
+	free, err := takePlace(r.Context(), sharesOf(id, r.ContentLength))
+	if err != nil {
 		return err
 	}
-	defer func() { <-hookSlots }()
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, hook.MaxBody))
+	defer free()
+	body, err := readBody(http.MaxBytesReader(c.Response(), r.Body, hook.MaxBody), r.ContentLength)
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return hookTooLarge()
 	}
@@ -83,15 +97,30 @@ func hookTooLarge() error {
 		platform.Errorf(platform.Invalid, "webhook_too_large", "A delivery may have %d MB.", hook.MaxBody>>20))
 }
 
-func takeSlot(c echo.Context) error {
-	timer := time.NewTimer(slotTime)
-	defer timer.Stop()
-	select {
-	case hookSlots <- struct{}{}:
-		return nil
-	case <-c.Request().Context().Done():
-		return c.Request().Context().Err()
-	case <-timer.C:
-		return platform.Errorf(platform.Unavailable, "webhooks_busy", "Too many deliveries come at once.").WithHint("Send it again in a minute.")
+func takePlace(ctx context.Context, shares []platform.Share) (free func(), err error) {
+	look, end := time.NewTicker(lookSlot), time.NewTimer(slotTime)
+	defer look.Stop()
+	defer end.Stop()
+	for {
+		if free, full := hookPlaces.Take(shares...); full == nil {
+			return free, nil
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-end.C:
+			return nil, platform.Errorf(platform.Unavailable, "webhooks_busy", "Too many deliveries come at once.").WithHint("Send it again in a minute.")
+		}
 	}
+}
+
+// readBody takes no more memory than is announced, or twice what comes when nothing is.
+func readBody(r io.Reader, size int64) ([]byte, error) {
+	if size < 0 {
+		return io.ReadAll(r)
+	}
+	body := make([]byte, size)
+	n, err := io.ReadFull(r, body)
+	return body[:n], err
 }

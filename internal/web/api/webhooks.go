@@ -184,7 +184,7 @@ var webhookOperations = []openapi.Operation{
 		Media:  []string{"application/json", "application/x-www-form-urlencoded"},
 		Status: http.StatusAccepted, Answer: HookAnswer{},
 		Errors: openapi.Codes{
-			400: "body_unreadable", 401: "webhook_refused", 409: "app_destroying disk_full", 413: "webhook_too_large", 415: "webhook_type",
+			400: "body_unreadable", 401: "webhook_refused", 409: "app_destroying delivery_under_way disk_full", 413: "webhook_too_large", 415: "webhook_type",
 			422: "webhook_unreadable webhook_other_repository", 429: "too_many_deliveries", 503: "webhooks_busy webhook_unreadable",
 		},
 	},
