@@ -11,9 +11,11 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/lugsail/lugsail/internal/config"
+	"github.com/lugsail/lugsail/internal/service"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -130,7 +132,25 @@ func postAdminBody(ctx context.Context, cfg config.Config, path string, body io.
 		return nil, platform.Errorf(platform.Unavailable, "not_running", "Lugsail does not answer on this machine.").
 			WithHint("Run this as root on the server. Is it started? See: lugsail service status").Because(err)
 	}
+	if response.StatusCode == http.StatusNotFound {
+		_ = response.Body.Close() // nothing of it is wanted
+		return nil, inSafeMode(cfg)
+	}
 	return response, nil
+}
+
+// inSafeMode is answered for what only a control plane can do that has started, with the reason why it has not.
+func inSafeMode(cfg config.Config) *platform.Error {
+	crashes, err := service.ReadCrashes(cfg.RunDir, time.Now)
+	if err != nil || crashes.Reason == nil {
+		return platform.Errorf(platform.Unavailable, "safe_mode", "Lugsail is in safe mode: the control plane cannot start. Apps go on.").
+			WithHint("`lugsail service status` says why; `lugsail service logs` has the details.").Because(err)
+	}
+	hint := "Then: lugsail service restart. It is also tried again by itself. `lugsail service logs` has the details."
+	if crashes.Reason.Hint != "" {
+		hint = strings.TrimRight(crashes.Reason.Hint, ".") + ". " + hint
+	}
+	return platform.Errorf(platform.Unavailable, "safe_mode", "Lugsail is in safe mode: the control plane cannot start. Apps go on. %s", crashes.Reason.Message).WithHint("%s", hint)
 }
 
 // troubleTrailer carries the error of an answer that was streamed.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,9 +52,6 @@ func askDB(ctx context.Context, m machine, what string, body, into any) (answere
 		return false, err
 	}
 	defer func() { _ = response.Body.Close() }() // it is read to its end
-	if response.StatusCode == http.StatusNotFound {
-		return false, platform.Errorf(platform.Unavailable, "safe_mode", "The control plane is in safe mode.").WithHint("lugsail service status says why.")
-	}
 	data, err := io.ReadAll(response.Body)
 	if err != nil {
 		return true, fmt.Errorf("reading the answer: %w", err)
@@ -385,10 +381,7 @@ func moveByWhoeverHasIt(ctx context.Context, m machine, address string) (done st
 		return done, false, err
 	}
 	response, err := postAdminBody(ctx, m.config, "db/migrate", bytes.NewReader(body))
-	if err != nil || response.StatusCode == http.StatusNotFound {
-		if err == nil {
-			_ = response.Body.Close() // nothing of it is wanted
-		}
+	if err != nil {
 		err = withStore(ctx, m, func(db *store.Store, sc store.Config) (err error) {
 			done, err = move(ctx, m.config, db, sc.Key, address, say)
 			return err

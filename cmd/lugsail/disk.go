@@ -9,7 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/disk"
+	"github.com/lugsail/lugsail/internal/host"
 	"github.com/lugsail/lugsail/internal/store"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/observe"
@@ -69,6 +71,32 @@ func (m *diskMeter) measure(ctx context.Context) []observe.DiskUse {
 		all = append(all, observe.DiskUse{App: app, Kind: "written", Bytes: bytes})
 	}
 	return append(all, observe.DiskUse{Kind: "shared", Bytes: used.Shared}, observe.DiskUse{Kind: "foreign", Bytes: used.Foreign})
+}
+
+// engineRoot is where the engine's disk is, also when it does not answer.
+func engineRoot(ctx context.Context, cfg config.Config) string {
+	return host.EngineRoot(ctx, strings.TrimPrefix(cfg.DockerHost, "unix://"))
+}
+
+// giveBack makes room on full disks before anything is opened that needs some: neither a database nor
+// an engine starts without.
+func giveBack(ctx context.Context, cfg config.Config) (said []string) {
+	asking, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	said = disk.GiveBack(ctx, []string{cfg.DataDir, engineRoot(asking, cfg)})
+	for _, text := range said {
+		slog.WarnContext(ctx, text)
+	}
+	return said
+}
+
+// runSafeBallast keeps the room in safe mode too, where nothing can be recorded.
+func runSafeBallast(ctx context.Context, cfg config.Config) error {
+	dirs := []string{cfg.DataDir, engineRoot(ctx, cfg)}
+	return disk.Ballast{
+		Tell: func(ctx context.Context, _, text string) { slog.WarnContext(ctx, text) },
+		Dirs: func(context.Context) []string { return dirs },
+	}.Run(ctx)
 }
 
 // runBallast keeps room on the disks of the data and of the engine.

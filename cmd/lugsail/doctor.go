@@ -59,6 +59,11 @@ func (d machineDoctor) lookEngine(ctx context.Context, m *observe.Machine) {
 		Err: err, Version: f.Version, LiveRestore: f.LiveRestore, Swarm: f.Swarm, Driver: f.Driver, MemoryLimit: f.MemoryLimit,
 		SwapLimit: f.SwapLimit, PidsLimit: f.PidsLimit, Cgroups: f.Cgroups, Seccomp: f.Seccomp, AppArmor: f.AppArmor,
 	}
+	if f.Root == "" { // its disk may be why it does not answer
+		if root := host.RootSet(host.DaemonFile); isDir(root) {
+			f.Root = root
+		}
+	}
 	m.Disks = disksOf(d.cfg.DataDir, f.Root)
 	kernel := host.Kernel("/")
 	m.Programs = []observe.Program{{Part: "kernel", Version: kernel, Mentions: host.Mentions("/", "linux-image-"+kernelRelease())}}
@@ -67,6 +72,11 @@ func (d machineDoctor) lookEngine(ctx context.Context, m *observe.Machine) {
 			observe.Program{Part: "Docker", Version: f.Version, Mentions: host.Mentions("/", "docker.io", "docker-ce")},
 			observe.Program{Part: "runc", Version: f.Runc, Mentions: host.Mentions("/", "runc", "containerd.io")})
 	}
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func kernelRelease() string {
@@ -287,34 +297,42 @@ func examineAsRoot(ctx context.Context) (findings []observe.Finding, here bool, 
 	if err != nil || cfg.Instance == "" || os.Getuid() != 0 {
 		return nil, false, nil // not a server, or not its root
 	}
+	findings, err = examineOn(ctx, cfg)
+	return findings, true, err
+}
+
+func examineOn(ctx context.Context, cfg config.Config) ([]observe.Finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, doctorWait)
 	defer cancel()
 	response, err := postAdmin(ctx, cfg, "doctor")
 	if err != nil {
-		findings, err = examineAlone(ctx, cfg)
-		return findings, true, err
+		return examineAlone(ctx, cfg, platform.AsError(err))
 	}
 	defer func() { _ = response.Body.Close() }() // it is read to its end
 	var answer doctorAnswer
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return nil, true, fmt.Errorf("reading the answer: %w", err)
+		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	if answer.Error != nil {
-		return nil, true, answer.Error
+		return nil, answer.Error
 	}
-	return answer.Findings, true, nil
+	return answer.Findings, nil
 }
 
 // examineAlone looks at a machine whose control plane does not answer.
-func examineAlone(ctx context.Context, cfg config.Config) ([]observe.Finding, error) {
+func examineAlone(ctx context.Context, cfg config.Config, why *platform.Error) ([]observe.Finding, error) {
 	engine, err := docker.New(docker.Config{Host: cfg.DockerHost, Instance: cfg.Instance, Pool: cfg.AppPool.String()})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = engine.Close() }() // nothing was written
 	m := machineDoctor{cfg: cfg, engine: engine}.Machine(context.WithoutCancel(ctx))
-	return append([]observe.Finding{{
+	control := observe.Finding{
 		Check: "control", Level: observe.LevelBad, Text: "The control plane does not answer. Apps that run go on serving.",
 		Hint: "Start it: lugsail service start   Why it stopped: lugsail service logs serve",
-	}}, observe.Examine(m)...), nil
+	}
+	if why.Code == "safe_mode" {
+		control.Text, control.Hint = why.Message, why.Hint
+	}
+	return append([]observe.Finding{control}, observe.Examine(m)...), nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/host"
+	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/observe"
 )
 
@@ -51,7 +52,7 @@ func TestDoctor_SeesTheMachineThoughNothingAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := examineAlone(context.Background(), cfg)
+	found, err := examineAlone(context.Background(), cfg, platform.Errorf(platform.Unavailable, "not_running", "Lugsail does not answer."))
 	if err != nil {
 		t.Fatal(err)
 	}

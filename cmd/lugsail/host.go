@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lugsail/lugsail/internal/config"
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/internal/firewall"
 	"github.com/lugsail/lugsail/internal/host"
 	"github.com/lugsail/lugsail/internal/proxy"
@@ -287,6 +288,11 @@ func removeHost(ctx context.Context, m machine, purge bool) error {
 		}
 	} else {
 		m.printf("The Docker Engine does not answer; containers of Lugsail, if any, are still there.\n")
+	}
+	for _, dir := range []string{m.config.DataDir, engineRoot(ctx, m.config)} {
+		if err := disk.Drop(dir); err != nil {
+			m.printf("Room that Lugsail kept is left: %v\n", err)
+		}
 	}
 	// Its targets are gone, and their addresses are given out anew.
 	err := errors.Join(firewall.Remove(ctx, firewallConfig(m.config)), removeRunDir(m.config), os.RemoveAll(proxy.TableFile(m.config.ProxyDir())), service.LeaveEngine(ctx))

@@ -28,6 +28,7 @@ func serveGuarded(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
+	given := giveBack(ctx, cfg)
 	safe, err := crashes.Begin()
 	if err != nil {
 		slog.WarnContext(ctx, "the start is not noted", "error", err)
@@ -35,7 +36,7 @@ func serveGuarded(ctx context.Context, cfg config.Config) error {
 	if safe {
 		return serveSafe(ctx, cfg, crashes)
 	}
-	err = runServe(ctx, cfg, func() {
+	err = runServe(ctx, cfg, given, func() {
 		if err := crashes.Steady(); err != nil {
 			slog.WarnContext(ctx, "earlier crashes are not forgotten", "error", err)
 		}
@@ -56,6 +57,7 @@ func serveSafe(ctx context.Context, cfg config.Config, crashes *service.Crashes)
 			app.Addresses{Hosts: cfg.AppHosts, Consoles: cfg.ConsoleHosts(), Port: cfg.HTTPSPort}, slog.Default())
 	})
 	group.Go(func() error { return c.runAdminWith(ctx, c.safeHandlers) })
+	group.Go(func() error { return runSafeBallast(ctx, cfg) })
 	err := group.Wait()
 	if told.Err() != nil {
 		return errors.Join(err, crashes.Forget())

@@ -70,7 +70,7 @@ type control struct {
 }
 
 // runServe runs the control plane until ctx ends.
-func runServe(ctx context.Context, cfg config.Config, steady func()) (err error) {
+func runServe(ctx context.Context, cfg config.Config, given []string, steady func()) (err error) {
 	unix.Umask(0o022) // builds run as a user of their own and read what is laid out for them; what is secret names its mode
 	rules := firewallAtOnce(ctx, cfg)
 	sc, err := storeConfig(cfg)
@@ -92,6 +92,9 @@ func runServe(ctx context.Context, cfg config.Config, steady func()) (err error)
 		return err
 	}
 	c.conductor.Through = steady
+	for _, text := range given {
+		c.tell(ctx, "", "disk.full", text)
+	}
 	if err := c.clean(ctx); err != nil {
 		return err
 	}

@@ -176,6 +176,7 @@ func (s *settings) installService() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			control.Config.EngineDir = engineRoot(cmd.Context(), c)
 			return control.Install(cmd.Context(), c.DataDir, dirOf(c.KeyFile))
 		}),
 	}

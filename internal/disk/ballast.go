@@ -23,6 +23,7 @@ import (
 
 const (
 	ballastName = "ballast"
+	draftName   = "ballast.new"
 	mostBallast = 1 << 30
 	lowest      = 256 << 20 // free bytes below which a large disk counts as full
 )
@@ -82,6 +83,9 @@ func distinct(dirs []string) []string {
 }
 
 func (b Ballast) look(ctx context.Context, dir string, gave map[string]bool) error {
+	if err := os.Remove(filepath.Join(dir, draftName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing half of a ballast: %w", err)
+	}
 	room, err := RoomOf(dir)
 	if err != nil {
 		return err
@@ -90,14 +94,13 @@ func (b Ballast) look(ctx context.Context, dir string, gave map[string]bool) err
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, ballastName)
 	switch {
 	case kept > 0 && full(room):
-		if err := os.Remove(path); err != nil {
-			return fmt.Errorf("giving the ballast back: %w", err)
+		if err := Drop(dir); err != nil {
+			return err
 		}
 		gave[dir] = true
-		b.Tell(ctx, "disk.full", fmt.Sprintf("The disk of %s is full. %s that were kept for this case were given back, so that Lugsail and Docker go on. Make room soon: lugsail disk shows what takes it.", dir, Size(kept)))
+		b.Tell(ctx, "disk.full", gaveBack(dir, kept))
 	case kept == 0 && roomy(room):
 		if err := Make(dir, Wanted(room)); err != nil {
 			return err
@@ -106,6 +109,38 @@ func (b Ballast) look(ctx context.Context, dir string, gave map[string]bool) err
 			b.Tell(ctx, "disk.roomy", fmt.Sprintf("The disk of %s has room again: %s are free, and %s are kept for the next time.", dir, Size(int64(room.Free)), Size(Wanted(room))))
 		}
 		gave[dir] = false
+	}
+	return nil
+}
+
+func gaveBack(dir string, kept int64) string {
+	return fmt.Sprintf("The disk of %s is full. %s that were kept for this case were given back, so that Lugsail and Docker go on. Make room soon: lugsail disk shows what takes it.", dir, Size(kept))
+}
+
+// GiveBack looks once, before anything is opened that needs room, and gives the ballast of full disks
+// back. It says of each what Tell would have been told.
+func GiveBack(ctx context.Context, dirs []string) (said []string) {
+	for _, dir := range dirs {
+		room, err := RoomOf(dir)
+		kept, keptErr := Kept(dir)
+		if err != nil || keptErr != nil || !full(room) {
+			continue // Run says what is wrong
+		}
+		if err := Drop(dir); err != nil {
+			slog.WarnContext(ctx, "ballast", "dir", dir, "error", err)
+		} else if kept > 0 {
+			said = append(said, gaveBack(dir, kept))
+		}
+	}
+	return said
+}
+
+// Drop removes the ballast of a directory, and what making it has left when it was cut off.
+func Drop(dir string) error {
+	for _, name := range []string{draftName, ballastName} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("giving the ballast back: %w", err)
+		}
 	}
 	return nil
 }
@@ -136,7 +171,7 @@ func Kept(dir string) (int64, error) {
 // Make takes the room, all of it or none.
 func Make(dir string, size int64) (err error) {
 	path := filepath.Join(dir, ballastName)
-	draft := path + ".new"
+	draft := filepath.Join(dir, draftName)
 	f, err := os.OpenFile(draft, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("making the ballast: %w", err)

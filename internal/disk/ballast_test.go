@@ -26,6 +26,65 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// F22: a disk that was filled while nobody looked: before anything starts there is room again.
+func TestGiveBack_F22FullDiskHasRoomBeforeAnythingStarts(t *testing.T) {
+	dir := loopback.Ext4(t, 64, 0)
+	if said := GiveBack(t.Context(), []string{dir}); len(said) != 0 {
+		t.Errorf("an empty disk is full: %v", said)
+	}
+	if err := errors.Join(Make(dir, 4<<20), os.WriteFile(filepath.Join(dir, "ballast.new"), make([]byte, 1<<20), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, filepath.Join(dir, "full"))
+	before, err := RoomOf(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := GiveBack(t.Context(), []string{dir, filepath.Join(dir, "none")})
+	after, err := RoomOf(dir)
+	if err != nil || len(said) != 1 || !strings.Contains(said[0], "4.0 MB that were kept") || after.Free < before.Free+5<<20 {
+		t.Errorf("%v, %v: %d then %d bytes are free", said, err, before.Free, after.Free)
+	}
+}
+
+// Half of a ballast that a kill has left takes room for nothing, which may be why there is none for a whole one.
+func TestBallast_HalfOfOneIsRemoved(t *testing.T) {
+	dir := loopback.Ext4(t, 64, 0)
+	left := filepath.Join(dir, "ballast.new")
+	if err := os.WriteFile(left, make([]byte, 40<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- Ballast{Dirs: func(context.Context) []string { return []string{dir} }, Every: 5 * time.Millisecond, Tell: func(context.Context, string, string) {}}.Run(ctx)
+	}()
+	eventually(t, "a whole one is there", func() bool {
+		kept, err := Kept(dir)
+		_, half := os.Stat(left)
+		return err == nil && kept > 0 && errors.Is(half, os.ErrNotExist)
+	})
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func fill(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = f.Write(make([]byte, 1<<20))
+	}
+	_ = f.Close() // it is full
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
 func TestBallast_F21IsGivenBackOnAFullDiskAndMadeAgain(t *testing.T) {
 	dir := loopback.Ext4(t, 64, 0)
 	var mu sync.Mutex
@@ -51,17 +110,7 @@ func TestBallast_F21IsGivenBackOnAFullDiskAndMadeAgain(t *testing.T) {
 	}
 	eventually(t, "ballast is kept", func() bool { return kept() > 1<<20 })
 	full := filepath.Join(dir, "full")
-	f, err := os.Create(full)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for err == nil {
-		_, err = f.Write(make([]byte, 1<<20))
-	}
-	_ = f.Close() // it is full
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatal(err)
-	}
+	fill(t, full)
 	eventually(t, "the ballast is given back", func() bool { return kept() == 0 })
 	if err := os.Remove(full); err != nil {
 		t.Fatal(err)

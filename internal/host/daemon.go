@@ -31,6 +31,28 @@ type Engine struct {
 	LiveRestore bool
 	Swarm       bool
 	Version     string
+	Root        string // where images and containers lie
+}
+
+// EngineRoot is where the engine behind a unix socket keeps images and containers; where it does not
+// answer, what its settings say. It is asked before there is room for anything.
+func EngineRoot(ctx context.Context, socket string) string {
+	if engine, err := AskEngine(ctx, socket); err == nil && engine.Root != "" {
+		return engine.Root
+	}
+	return RootSet(DaemonFile)
+}
+
+// RootSet is where a file of the engine's settings puts them.
+func RootSet(daemonFile string) string {
+	var settings struct {
+		Root string `json:"data-root"`
+	}
+	text, err := os.ReadFile(daemonFile)
+	if err != nil || json.Unmarshal(text, &settings) != nil || settings.Root == "" {
+		return "/var/lib/docker"
+	}
+	return settings.Root
 }
 
 // AskEngine asks the engine behind a unix socket. One that does not answer is no error.
@@ -54,6 +76,7 @@ func AskEngine(ctx context.Context, socket string) (Engine, error) {
 		ContainersRunning  int
 		LiveRestoreEnabled bool
 		ServerVersion      string
+		DockerRootDir      string
 		Swarm              struct{ LocalNodeState string }
 	}
 	if err := json.NewDecoder(io.LimitReader(res.Body, 4<<20)).Decode(&info); err != nil {
@@ -61,7 +84,7 @@ func AskEngine(ctx context.Context, socket string) (Engine, error) {
 	}
 	return Engine{
 		Answers: res.StatusCode == http.StatusOK, Containers: info.ContainersRunning, LiveRestore: info.LiveRestoreEnabled,
-		Swarm: info.Swarm.LocalNodeState != "" && info.Swarm.LocalNodeState != "inactive", Version: info.ServerVersion,
+		Swarm: info.Swarm.LocalNodeState != "" && info.Swarm.LocalNodeState != "inactive", Version: info.ServerVersion, Root: info.DockerRootDir,
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,7 @@ type Disk struct {
 	ID                    [2]int32 // the same for two directories of one file system
 	Free, Total           uint64   // bytes, for everybody but root
 	FreeFiles, TotalFiles uint64   // 0 in total: as many as there is room for
-	ReadOnly              bool
+	ReadOnly              bool     // for everybody: a process that only may not write there itself does not count
 }
 
 // DiskOf measures the file system of a directory.
@@ -30,9 +31,39 @@ func DiskOf(dir string) (Disk, error) {
 	}
 	return Disk{
 		ID: s.Fsid.Val, Free: s.Bavail * uint64(s.Bsize), Total: s.Blocks * uint64(s.Bsize),
-		FreeFiles: s.Ffree, TotalFiles: s.Files, ReadOnly: s.Flags&unix.ST_RDONLY != 0,
+		FreeFiles: s.Ffree, TotalFiles: s.Files,
+		ReadOnly: s.Flags&unix.ST_RDONLY != 0 && readOnly("/proc/self/mountinfo", dir),
 	}, nil
 }
+
+// readOnly reads of the file system that holds a directory whether it is mounted read-only itself:
+// systemd lets services see disks as read-only that are not. What cannot be read counts as read-only.
+func readOnly(mounts, dir string) bool {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return true
+	}
+	text, err := os.ReadFile(mounts)
+	if err != nil {
+		return true
+	}
+	found, longest := true, -1
+	for line := range strings.Lines(string(text)) {
+		place, system, ok := strings.Cut(line, " - ") // "36 35 98:0 /root /at rw,noatime master:1 - ext4 /dev/sda1 rw,errors=…"
+		at, of := strings.Fields(place), strings.Fields(system)
+		if !ok || len(at) < 5 || len(of) < 3 {
+			continue
+		}
+		point := unescape.Replace(at[4])
+		if len(point) >= longest && strings.HasPrefix(dir+"/", strings.TrimSuffix(point, "/")+"/") { // the last one covers those before
+			found, longest = slices.Contains(strings.Split(of[2], ","), "ro"), len(point)
+		}
+	}
+	return found
+}
+
+// unescape reads the names of places as the kernel writes them.
+var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 
 // Memory is that of the machine, in bytes.
 type Memory struct{ Total, Available, Swap uint64 }

@@ -80,6 +80,22 @@ func TestDiskOf_MeasuresTheFileSystem(t *testing.T) {
 	}
 }
 
+// Under systemd the engine's disk is read-only for the control plane, and only for it.
+func TestReadOnly_IsTheDisksOwn(t *testing.T) {
+	mounts := filepath.Join(t.TempDir(), "mountinfo")
+	lay(t, mounts, "1 0 8:1 / / ro,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro\n"+
+		"2 1 8:2 / /usr ro shared:2 - ext4 /dev/sdb1 ro\n"+
+		"3 1 8:3 / /us ro shared:3 - ext4 /dev/sdc1 ro,discard\n")
+	for dir, want := range map[string]bool{"/": false, "/tmp": false, "/usr": true, "/usr/bin/..": true, "/none": true} {
+		if got := readOnly(mounts, dir); got != want {
+			t.Errorf("%s: %v", dir, got)
+		}
+	}
+	if !readOnly(mounts+".none", "/") {
+		t.Error("what cannot be read is said to be writable")
+	}
+}
+
 func TestProgram_IsThatOfTheProcess(t *testing.T) {
 	own, err := os.Executable()
 	if err != nil {

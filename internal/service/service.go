@@ -41,6 +41,7 @@ type Config struct {
 	ProxyUser  string // "" means the supervisor's own user
 	ProxyDir   string // made for the proxy's user
 	DockerHost string // kept running when not ""
+	EngineDir  string // where the engine keeps images; "" when that is not known
 	MaxLog     int64  // bytes of one log file; 0 means 10 MiB
 	ProxyGrace time.Duration
 	ServeGrace time.Duration

@@ -650,6 +650,10 @@ func TestUnits_FollowThePlacesThatWereChosen(t *testing.T) {
 	if strings.Contains(all["lugsail.service"], "ProtectClock") {
 		t.Error("ProtectClock closes all devices but a few")
 	}
+	c.EngineDir = "/home/images"
+	if all, err = Units(c, "/var/lib/lugsail", "/etc"); err != nil || !strings.Contains(all["lugsail.service"], " -/run/xtables.lock -/home/images\n") || !strings.Contains(all["lugsail.service"], "ProtectHome=read-only") {
+		t.Errorf("%v\n%s", err, all["lugsail.service"])
+	}
 	c.RunDir = "/srv/run"
 	if all, err = Units(c, "/var/lib/lugsail", "/etc"); err != nil || strings.Contains(all["lugsail.service"], "RuntimeDirectory") {
 		t.Errorf("%v\n%s", err, all["lugsail.service"])

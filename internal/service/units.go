@@ -36,7 +36,7 @@ func Units(c Config, dataDir, configDir string) (map[string]string, error) {
 		var b strings.Builder
 		err := t.ExecuteTemplate(&b, name, map[string]any{
 			"C": c, "DataDir": dataDir, "ConfigDir": configDir,
-			"RuntimeDir": belowRun(c.RunDir), "ProtectHome": protectHome(c.Binary, dataDir, configDir, c.RunDir),
+			"RuntimeDir": belowRun(c.RunDir), "ProtectHome": protectHome(c.Binary, dataDir, configDir, c.RunDir, c.EngineDir),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("writing %s: %w", name, err)
