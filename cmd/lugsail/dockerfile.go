@@ -1,13 +1,15 @@
 package main
 
 import (
-	"github.com/lugsail/lugsail/internal/cnb"
-	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/dockerfile"
 )
 
-func newDockerfile(cfg config.Config, disk *cnb.Builder) (*dockerfile.Builder, error) {
-	return dockerfile.New(dockerfile.Config{
-		DataDir: cfg.DataDir, DockerHost: cfg.DockerHost, Instance: cfg.Instance, RegistryPort: cfg.RegistryPort, Disk: disk,
-	})
+func (c *control) newDockerfile() (*dockerfile.Builder, error) {
+	own := dockerfile.Config{
+		DataDir: c.cfg.DataDir, DockerHost: c.cfg.DockerHost, Instance: c.cfg.Instance, RegistryPort: c.cfg.RegistryPort, Disk: c.builder,
+	}
+	if c.cfg.Firewall {
+		own.Fence = c.firewall
+	}
+	return dockerfile.New(own)
 }

@@ -122,7 +122,7 @@ func (c *control) wireBuilder() (err error) {
 		return err
 	}
 	c.images = newImages(c.cfg, c.engine)
-	c.dockerfile, err = newDockerfile(c.cfg, c.builder)
+	c.dockerfile, err = c.newDockerfile()
 	return err
 }
 

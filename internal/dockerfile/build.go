@@ -60,7 +60,7 @@ func (r *run) build(ctx context.Context) (platform.BuildResult, error) {
 		r.say("%s", line)
 	}
 	image := r.builder.repository(r.request.AppID) + ":" + r.request.BuildID
-	err := r.solve(ctx, image)
+	err := r.fencedSolve(ctx, image)
 	var result platform.BuildResult
 	if err == nil {
 		result, err = r.result(ctx, image)
@@ -72,6 +72,11 @@ func (r *run) build(ctx context.Context) (platform.BuildResult, error) {
 	}
 	r.say("Built in %.1f s", time.Since(began).Seconds())
 	return result, nil
+}
+
+func (r *run) fencedSolve(ctx context.Context, image string) error {
+	defer r.fence(ctx)()
+	return r.solve(ctx, image)
 }
 
 func (r *run) say(format string, args ...any) {

@@ -43,6 +43,7 @@ type Config struct {
 	RegistryPort int    // images are named as if they were in Lugsail's own registry, whose names nobody else can have
 	Cache        int64  // bytes of the engine's build cache that our builds may keep; 0 means 10 GiB
 	Disk         Disk   // nil: nobody looks at the disk
+	Fence        Fence  // nil: steps reach what the engine lets them reach
 }
 
 // Builder builds with Dockerfiles.
@@ -50,6 +51,7 @@ type Builder struct {
 	config Config
 	engine *client.Client
 	cache  *ledger
+	fenced fenced
 }
 
 // Labels on every image. lugsail.build is not among them: that one is for containers of builds.

@@ -8,12 +8,16 @@
 // private networks are closed to them too, but for what the owner allows.
 //
 // What surprises: all rules lie in two chains of our own, and one jump leads to each: from INPUT,
-// and from DOCKER-USER, which Docker leaves alone and keeps first. They name bridges by the pattern
+// and from DOCKER-USER, which Docker leaves alone and keeps first. They name bridges by a pattern
 // that carries this installation's tag, so that they do not change when apps come and go, and touch
 // neither the owner's containers nor another Lugsail. Docker, ufw and firewalld throw rules away
 // when they start over, and people do; so they are looked at every minute and put back. What is
 // there is compared with what the kernel listed after it was put in, never with our own text:
 // versions of iptables spell one rule in several ways. The rules stay when the control plane stops.
+//
+// Steps of Dockerfiles are no containers: BuildKit runs them on the engine's own bridge, docker0, where
+// the owner's containers may be too. While such a build runs, rules close to that bridge what is
+// closed to builds, but for the addresses of the owner's containers (Hold).
 //
 // Names are resolved by Docker's own resolver, but it asks from inside the container's network: the
 // machine's resolvers are therefore open to port 53, wherever they are. In Google's cloud that is

@@ -31,6 +31,7 @@ type Firewall struct {
 	nudge  chan struct{}
 	mu     sync.Mutex // one look at a time
 	known  map[string]kept
+	steps  Steps
 
 	statusMu sync.Mutex
 	status   Status
@@ -40,6 +41,7 @@ type Firewall struct {
 type kept struct {
 	program   string
 	resolvers []netip.Addr
+	steps     Steps
 	state     []string
 }
 
@@ -93,6 +95,26 @@ func (f *Firewall) Status() Status {
 func (f *Firewall) Look(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.look(ctx)
+}
+
+// Hold closes to steps of builds what is closed to builds, until Free. It is said again whenever
+// other containers of the owner's are on the bridge.
+func (f *Firewall) Hold(ctx context.Context, bridge string, apart []netip.Addr) error {
+	return f.set(ctx, Steps{Bridge: bridge, Apart: apart})
+}
+
+// Free takes Hold back.
+func (f *Firewall) Free(ctx context.Context) error { return f.set(ctx, Steps{}) }
+
+func (f *Firewall) set(ctx context.Context, s Steps) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.steps = s
+	return f.look(ctx)
+}
+
+func (f *Firewall) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	names := resolvers(f.files, f.daemon)
@@ -137,11 +159,12 @@ func (f *Firewall) ensure(ctx context.Context, fam family, names []netip.Addr) (
 		return k, false, err
 	}
 	c := f.Config
+	c.steps = f.steps
 	before, known := f.known[fam.program]
 	known = known && before.program == t.program
 	whole := slices.Equal(before.state, l.state(c))
 	there := l.hooked(c.input(), "INPUT") && l.hooked(c.forward(), l.hook())
-	if known && whole && there && slices.Equal(before.resolvers, names) {
+	if known && whole && there && slices.Equal(before.resolvers, names) && before.steps.equal(f.steps) {
 		return before, false, nil
 	}
 	lost := len(l.jumps(c.input())) == 0 || len(l.jumps(c.forward())) == 0 // else one was moved, as Docker has come
@@ -154,7 +177,7 @@ func (f *Firewall) ensure(ctx context.Context, fam family, names []netip.Addr) (
 	if want := len(c.inputRules(fam, names)) + len(c.forwardRules(fam, names)); len(l.state(c))-1 != want {
 		return k, false, fmt.Errorf("%d of %d rules are there after they were put in", len(l.state(c))-1, want)
 	}
-	k = kept{t.program, names, l.state(c)}
+	k = kept{t.program, names, f.steps, l.state(c)}
 	f.known[fam.program] = k
 	return k, known && (!whole || lost), nil
 }

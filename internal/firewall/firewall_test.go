@@ -279,3 +279,46 @@ func TestResolvers_AreThoseThatContainersAsk(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// A34, A35, A36: steps of Dockerfiles run on the bridge where the owner's containers are, too.
+func TestA34_StepsOfBuildsAreHeldAndTheOwnersContainersAreNot(t *testing.T) {
+	w := newWorld(t)
+	w.servers(t)
+	w.in(t, "owner", "ip", "addr", "add", "10.90.4.9/24", "dev", "eth0")
+	f, restored := w.firewall(t, nil)
+	w.look(t, f)
+	hold := func(apart ...netip.Addr) {
+		t.Helper()
+		w.at(t, "machine", func() {
+			if err := f.Hold(context.Background(), "docker0", apart); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	inside := func(open bool) []way {
+		var all []way
+		for _, to := range []string{"10.90.4.1:22", "198.51.100.1:9000", "169.254.169.254:80", "10.77.0.5:80", outside + ":25"} {
+			all = append(all, way{"owner", to, open})
+		}
+		return all
+	}
+	w.check(t, inside(true)...)
+	hold()
+	w.check(t, inside(false)...)
+	w.check(t, way{"owner", outside + ":443", true}, way{"owner", "10.90.4.1:443", true}, way{"owner", "169.254.1.53:53", true},
+		way{"owner", "10.90.1.2:8080", false}, way{"outside", "198.51.100.1:5432", true})
+	hold(netip.MustParseAddr("10.90.4.2"))
+	w.check(t, inside(true)...)
+	w.check(t, way{"owner", "10.90.1.2:8080", false}, way{"owner", "10.90.3.2:8080", false})
+	hold(netip.MustParseAddr("10.90.4.9"))
+	w.check(t, inside(false)...)
+	w.at(t, "machine", func() {
+		if err := f.Free(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	w.check(t, inside(true)...)
+	if *restored != 0 {
+		t.Error("an alarm that rules were removed, though nobody did")
+	}
+}

@@ -3,6 +3,7 @@ package firewall
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,6 +23,29 @@ type Config struct {
 	Ports    []int          // of this machine, open to apps and builds: the proxy's
 	Registry netip.AddrPort // open to builds
 	Allow    []Allowed
+	steps    Steps
+}
+
+// Steps is a bridge of the engine's own on which steps of a build run, beside containers of the
+// owner's. What is not known to be one of those is taken for a step.
+type Steps struct {
+	Bridge string       // "" when no such build runs
+	Apart  []netip.Addr // of the owner's containers: nothing changes for them
+}
+
+func (s Steps) equal(other Steps) bool {
+	return s.Bridge == other.Bridge && slices.Equal(s.Apart, other.Apart)
+}
+
+// exempt lets go what the owner's containers send.
+func (s Steps) exempt(f family) []string {
+	var rules []string
+	for _, a := range s.Apart {
+		if f.has(a) {
+			rules = append(rules, "-i "+s.Bridge+" -s "+a.String()+returns)
+		}
+	}
+	return rules
 }
 
 // family is one of the two sets of tables that the kernel has.
@@ -80,25 +104,32 @@ func (f family) rejects() string {
 func (c Config) inputRules(f family, resolvers []netip.Addr) []string {
 	var rules []string
 	for _, bridge := range []string{c.Apps, c.Builds} {
-		from := "-i " + bridge + " "
-		rules = append(rules, from+established+accepts)
-		for _, a := range c.allowed(f) {
-			for _, to := range a.destinations("-d ", " --dport ") {
-				rules = append(rules, from+to+accepts)
-			}
-		}
-		for _, to := range nameServers(f, resolvers) {
-			rules = append(rules, from+to+accepts)
-		}
-		for _, port := range c.Ports {
-			rules = append(rules, from+"-p tcp --dport "+strconv.Itoa(port)+accepts)
-		}
-		if bridge == c.Builds && c.Registry.IsValid() && f.has(c.Registry.Addr()) {
-			rules = append(rules, fmt.Sprintf("%s-d %s -p tcp --dport %d%s", from, c.Registry.Addr(), c.Registry.Port(), accepts))
-		}
-		rules = append(rules, strings.TrimSpace(from)+f.rejects())
+		rules = append(rules, c.entering(f, bridge, resolvers)...)
+	}
+	if c.steps.Bridge != "" {
+		rules = append(append(rules, c.steps.exempt(f)...), c.entering(f, c.steps.Bridge, resolvers)...)
 	}
 	return rules
+}
+
+func (c Config) entering(f family, bridge string, resolvers []netip.Addr) []string {
+	from := "-i " + bridge + " "
+	rules := []string{from + established + accepts}
+	for _, a := range c.allowed(f) {
+		for _, to := range a.destinations("-d ", " --dport ") {
+			rules = append(rules, from+to+accepts)
+		}
+	}
+	for _, to := range nameServers(f, resolvers) {
+		rules = append(rules, from+to+accepts)
+	}
+	for _, port := range c.Ports {
+		rules = append(rules, from+"-p tcp --dport "+strconv.Itoa(port)+accepts)
+	}
+	if bridge == c.Builds && c.Registry.IsValid() && f.has(c.Registry.Addr()) {
+		rules = append(rules, fmt.Sprintf("%s-d %s -p tcp --dport %d%s", from, c.Registry.Addr(), c.Registry.Port(), accepts))
+	}
+	return append(rules, strings.TrimSpace(from)+f.rejects())
 }
 
 // forwardRules are about what bridges send through this machine, and what is sent to them.
@@ -108,7 +139,11 @@ func (c Config) forwardRules(f family, resolvers []netip.Addr) []string {
 		rules = append(rules, c.leaving(f, bridge, resolvers)...)
 	}
 	// The proxy is on this machine, and what it sends is not forwarded: nobody else speaks to apps.
-	return append(rules, "-o "+c.Apps+f.rejects(), "-o "+c.Builds+f.rejects())
+	rules = append(rules, "-o "+c.Apps+f.rejects(), "-o "+c.Builds+f.rejects())
+	if c.steps.Bridge != "" {
+		rules = append(append(rules, c.steps.exempt(f)...), c.leaving(f, c.steps.Bridge, resolvers)...)
+	}
+	return rules
 }
 
 func (c Config) leaving(f family, bridge string, resolvers []netip.Addr) []string {
@@ -130,8 +165,11 @@ func (c Config) leaving(f family, bridge string, resolvers []netip.Addr) []strin
 	for _, other := range others {
 		rules = append(rules, from+"-o "+other+f.rejects())
 	}
+	if bridge == c.steps.Bridge {
+		rules = append(rules, from+"-o "+bridge+f.rejects())
+	}
 	closed := f.linkLocal
-	if bridge == c.Builds {
+	if bridge != c.Apps {
 		closed = append(append([]netip.Prefix{}, closed...), f.private...)
 	}
 	for _, p := range closed {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -66,10 +67,43 @@ func do(words []string) {
 			kept = append(kept, block)
 		}
 		fmt.Println("ate", len(kept))
+	case "listen":
+		for _, port := range words[1:] {
+			listen(port)
+		}
+		time.Sleep(time.Hour)
+	case "dial":
+		c, err := net.DialTimeout("tcp", argument, 2*time.Second)
+		if err != nil {
+			fmt.Println(argument, "closed")
+			return
+		}
+		must(c.Close())
+		fmt.Println(argument, "open")
+	case "await":
+		for {
+			if c, err := net.DialTimeout("tcp", argument, time.Second); err == nil {
+				must(c.Close())
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
 	default:
 		fmt.Fprintf(os.Stderr, "%s: not found\n", words[0])
 		os.Exit(127)
 	}
+}
+
+func listen(port string) {
+	l, err := net.Listen("tcp4", ":"+port)
+	must(err)
+	go func() {
+		for {
+			c, err := l.Accept()
+			must(err)
+			must(c.Close())
+		}
+	}()
 }
 
 func must(err error) {
