@@ -184,6 +184,28 @@ func TestA28_BombsStopAtTheLimit(t *testing.T) {
 	}
 }
 
+// What is left out of a source has to be unpacked all the same where one stream holds everything.
+func TestA28_BombsThatAreLeftOutStopAtTheLimit(t *testing.T) {
+	limits := source.Limits{Bytes: 4 << 20, Files: 500}
+	zeros := string(make([]byte, 16<<20))
+	many := []item{{name: "app.js", content: "x"}}
+	for i := range 20_000 {
+		many = append(many, item{name: fmt.Sprintf("__MACOSX/%d", i)})
+	}
+	for _, kind := range []string{"tar", "tar.gz", "tar.zst"} {
+		big := packers[kind](t, item{name: "app.js", content: "x"}, item{name: "__MACOSX/bomb", content: zeros})
+		files, after := packers[kind](t, many...), packers[kind](t, item{name: "__MACOSX/bomb", content: zeros}, item{name: "app.js", content: "x"})
+		for _, b := range [][]byte{big, files, after} {
+			_, err := unpack(t, b, limits)
+			refused(t, err, "source_too_large", "4 MiB")
+		}
+	}
+	zipped := zipOf(t, item{name: "app.js", content: "x"}, item{name: "__MACOSX/bomb", content: zeros})
+	src, err := unpack(t, zipped, limits) // its parts stand for themselves: what is left out is not unpacked
+	must(t, err)
+	holds(t, src, map[string]string{"app.js": "x"})
+}
+
 func TestA28_ListOfAZipIsCountedBeforeItIsRead(t *testing.T) {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)

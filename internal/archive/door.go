@@ -19,6 +19,7 @@ type Config struct {
 	SourcesDir string // where the trees go
 	Limits     source.Limits
 	Bytes      int64 // of one upload; 0 means 1 GiB
+	Image      int64 // bytes of one image, unpacked; 0 means 8 GiB
 	LeastFree  int64 // bytes of disk that stay free; 0 means the headroom rule
 	Slots      int   // uploads at the same time; 0 means 20
 }
@@ -37,6 +38,9 @@ type Door struct {
 func New(c Config) (*Door, error) {
 	if c.Bytes <= 0 {
 		c.Bytes = 1 << 30
+	}
+	if c.Image <= 0 {
+		c.Image = 8 << 30
 	}
 	if c.LeastFree <= 0 {
 		c.LeastFree = defaultLeast

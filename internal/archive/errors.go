@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/source"
 )
 
 const kinds = "Send a zip, tar, tar.gz or tar.zst archive of your app's folder."
@@ -20,6 +20,9 @@ var errSlow = platform.Errorf(platform.Invalid, "upload_slow", "Unpacking the ar
 func reading(err error) error { return fmt.Errorf("reading an upload: %w", err) }
 
 func damaged(err error) error {
+	if known := new(platform.Error); errors.As(err, &known) {
+		return err
+	}
 	return platform.Errorf(platform.Invalid, "source_unreadable", "The archive ends early or is damaged.").
 		WithHint("Make it anew and send it again.").Because(err)
 }
@@ -104,10 +107,4 @@ func cut(ctx context.Context, err error) error {
 		WithHint("Nothing was deployed. Send it again.").Because(err)
 }
 
-func writing(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return platform.Errorf(platform.NoRoom, "disk_full", "The server's disk is full.").
-			WithHint("Free some space on the server, then try again.").Because(err)
-	}
-	return fmt.Errorf("keeping an upload: %w", err)
-}
+func writing(err error) error { return source.Writing("keeping an upload", err) }

@@ -13,12 +13,13 @@ import (
 	"strings"
 
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/source"
 )
 
 // Limits of an image that comes as a file, unpacked once.
 const (
-	maxImage   = 8 << 30
 	maxPieces  = 20_000
+	perPiece   = 4 << 10 // beside its content
 	maxSayings = 4 << 20 // of a file that describes the image
 )
 
@@ -76,7 +77,7 @@ func (d *Door) rename(ctx context.Context, file *os.File, out io.Writer, name st
 		return 0, err
 	}
 	defer end()
-	whole := &tail{r: r}
+	whole := &tail{r: source.AtMost(r, d.config.Image+maxPieces*perPiece, tooLarge(d.config.Image))} // what is left out counts too
 	p := &pieces{ctx: ctx, door: d, whole: whole, in: tar.NewReader(whole), out: tar.NewWriter(out), name: name, seen: map[string]bool{}}
 	err = p.all()
 	return p.bytes, err
@@ -155,8 +156,8 @@ func (p *pieces) one(h *tar.Header) error {
 		return p.describe(header)
 	}
 	header.Size = h.Size
-	if header.Size > maxImage-p.bytes {
-		return tooLarge(maxImage)
+	if header.Size > p.door.config.Image-p.bytes {
+		return tooLarge(p.door.config.Image)
 	}
 	if err := p.out.WriteHeader(header); err != nil {
 		return writing(err)

@@ -117,6 +117,17 @@ func TestA39_ImageFilesThatAreRefused(t *testing.T) {
 }
 
 // FuzzReceiveImage holds that what the engine gets names no image but ours.
+func TestA28_WhatIsLeftOutOfAnImageStopsAtTheLimit(t *testing.T) {
+	dir := t.TempDir()
+	d, err := archive.New(archive.Config{Dir: filepath.Join(dir, "uploads"), SourcesDir: filepath.Join(dir, "sources"), LeastFree: 1, Image: 1 << 20})
+	must(t, err)
+	for _, name := range []string{"repositories", ".", "blobs/bomb"} {
+		b := gzipOf(t, tarOf(t, item{name: name, content: string(make([]byte, 128<<20)), kind: tar.TypeReg}, item{name: "oci-layout", content: "{}"}))
+		_, err := d.ReceiveImage(t.Context(), bytes.NewReader(b), int64(len(b)), ourName)
+		refused(t, err, "upload_too_large", "1 MiB")
+	}
+}
+
 func FuzzReceiveImage(f *testing.F) {
 	f.Add(savedImage(f))
 	f.Add(gzipOf(f, savedImage(f)))

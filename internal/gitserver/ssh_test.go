@@ -439,6 +439,65 @@ func TestA81_HostKeyIsKeptClosedAndNeverReplaced(t *testing.T) {
 	}
 }
 
+// A client exchanges keys anew now and then, in a large push for example: that is no person at the door.
+func TestSSH_KeysThatAreExchangedAnewEndNothing(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.SSH.Person, c.SSH.Machine = 3*time.Second, time.Minute })
+	w.sshAddress()
+	w.door = "ssh"
+	w.push(w.checkout("shop"), "main")
+	conn, client := w.rekeying()
+	defer client.Close() //nolint:errcheck // the server may end it
+	before := conn.came.Load()
+	for range 40 { // each asks and is answered, far more than the threshold together
+		_, _, err := client.SendRequest("keepalive@openssh.com", true, make([]byte, 2<<10))
+		must(t, err)
+	}
+	wait(t, "the time of a person to pass", func() bool { return time.Since(conn.began) > 4*time.Second })
+	session, err := client.NewSession()
+	must(t, err)
+	out, err := session.Output("git-upload-pack 'shop.git'")
+	if !strings.Contains(string(out), "refs/heads/main") {
+		t.Errorf("after %d bytes: %q, %v", conn.came.Load()-before, out, err)
+	}
+}
+
+// counted is a connection that knows how much has come, and since when it is through.
+type counted struct {
+	net.Conn
+	came  atomic.Int64
+	began time.Time
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.came.Add(int64(n))
+	return n, err
+}
+
+// rekeying connects with a client that exchanges keys all the time. To come in may take several tries:
+// a person has little time in that test, and the machine may be busy.
+func (w *world) rekeying() (*counted, *ssh.Client) {
+	w.t.Helper()
+	var conn *counted
+	var client *ssh.Client
+	wait(w.t, "a connection", func() bool {
+		c, err := net.Dial("tcp", w.sshAddress())
+		must(w.t, err)
+		conn = &counted{Conn: c}
+		config := &ssh.ClientConfig{User: "git", Auth: []ssh.AuthMethod{ssh.PublicKeys(w.signer(w.key))}, HostKeyCallback: ssh.FixedHostKey(w.hostKey())}
+		config.RekeyThreshold = 1024
+		inner, channels, requests, err := ssh.NewClientConn(conn, w.sshAddress(), config)
+		if err != nil {
+			_ = c.Close()
+			return false
+		}
+		client = ssh.NewClient(inner, channels, requests)
+		return true
+	})
+	conn.began = time.Now()
+	return conn, client
+}
+
 func FuzzParseCommand(f *testing.F) {
 	for _, seed := range []string{"git-receive-pack 'shop.git'", "git-upload-pack '/shop.git'", "git upload-pack shop", "git-upload-archive 'x'", "git-receive-pack 'a.git'; id", "'", ""} {
 		f.Add(seed)

@@ -85,7 +85,7 @@ func (w *world) sshCommand(more ...string) string {
 	must(w.t, os.WriteFile(file, []byte(known), 0o600))
 	words := []string{
 		"ssh", "-F", "/dev/null", "-i", w.key, "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
-		"-o", "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile=" + file, "-o", "GlobalKnownHostsFile=/dev/null",
+		"-o", "RekeyLimit=1M", "-o", "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile=" + file, "-o", "GlobalKnownHostsFile=/dev/null",
 	}
 	return strings.Join(append(words, more...), " ")
 }

@@ -30,6 +30,9 @@ type visit struct {
 	network string
 	strange []string // fingerprints that were offered and are not known
 
+	shaking sync.Mutex
+	entered bool // the key exchange is over; guarded by shaking
+
 	fingerprint string // of the key that has signed
 	actor       platform.Actor
 	open        atomic.Int32 // channels
@@ -52,9 +55,7 @@ func (v *visit) shakeHands() (*ssh.ServerConn, <-chan ssh.NewChannel, <-chan *ss
 		},
 	}
 	v.mu.Lock()
-	config.AddHostKey(curious{v.key.signer, func() {
-		_ = v.conn.SetDeadline(time.Now().Add(v.cfg.SSH.Person)) // a broken connection shows by itself
-	}})
+	config.AddHostKey(curious{v.key.signer, v.waitForPerson})
 	v.mu.Unlock()
 	server, channels, requests, err := ssh.NewServerConn(v.conn, config)
 	if err != nil {
@@ -64,7 +65,25 @@ func (v *visit) shakeHands() (*ssh.ServerConn, <-chan ssh.NewChannel, <-chan *ss
 	if v.actor, err = v.who(context.Background()); err != nil {
 		return nil, nil, nil, err
 	}
-	return server, channels, requests, v.conn.SetDeadline(time.Time{})
+	return server, channels, requests, v.comeIn()
+}
+
+// waitForPerson gives a person time once the client has done its part. The host key is used again
+// whenever a client exchanges keys anew, which it does now and then in a large push: then nobody waits.
+func (v *visit) waitForPerson() {
+	v.shaking.Lock()
+	defer v.shaking.Unlock()
+	if !v.entered {
+		_ = v.conn.SetDeadline(time.Now().Add(v.cfg.SSH.Person)) // a broken connection shows by itself
+	}
+}
+
+// comeIn ends the time of the key exchange.
+func (v *visit) comeIn() error {
+	v.shaking.Lock()
+	defer v.shaking.Unlock()
+	v.entered = true
+	return v.conn.SetDeadline(time.Time{})
 }
 
 // Sign tells that the client has done its part.

@@ -40,16 +40,23 @@ func unreadable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("unpacking a source: %w", ctx.Err())
 	}
+	if known := new(platform.Error); errors.As(err, &known) {
+		return err
+	}
 	return platform.Errorf(platform.Invalid, "source_unreadable", "The archive ends early or is damaged.").
 		WithHint("Send it again.").Because(err)
 }
 
-func writing(err error) error {
+func writing(err error) error { return Writing("unpacking a source", err) }
+
+// Writing explains why something could not be written: NoRoom, code disk_full, when that is why; doing says
+// what was being done.
+func Writing(doing string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return platform.Errorf(platform.NoRoom, "disk_full", "The server's disk is full.").
 			WithHint("Free some space on the server, then try again.").Because(err)
 	}
-	return fmt.Errorf("unpacking a source: %w", err)
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 func quote(name string) string {

@@ -23,9 +23,15 @@ type Tree struct {
 	buf     []byte
 }
 
-// Tar adds all that a tar stream holds.
+// perEntry is what a tar stream may hold of an entry beside its content: its head, what extends it, and
+// what fills it up to whole blocks.
+const perEntry = 4 << 10
+
+// Tar adds all that a tar stream holds. What is left out is read all the same, and may cost no more than
+// what is kept.
 func (t *Tree) Tar(ctx context.Context, r io.Reader) error {
-	for tr := tar.NewReader(r); ; {
+	most := t.limits.Bytes + int64(t.limits.Files)*perEntry + 1<<20
+	for tr := tar.NewReader(AtMost(r, most, tooLarge(t.limits.Bytes))); ; {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("unpacking a source: %w", err)
 		}
