@@ -222,7 +222,7 @@ func (d machineDoctor) lookControl(ctx context.Context, m *observe.Machine) {
 		return
 	}
 	status := c.firewall.Status()
-	m.Firewall = observe.Firewall{Off: !d.cfg.Firewall, Checked: status.Checked, Err: status.Err}
+	m.Firewall = observe.Firewall{Off: !d.cfg.Firewall, Checked: status.Checked, Err: status.Err, Lacks: status.Lacks}
 	last, every := c.conductor.Keeps()
 	m.Keeper = observe.Keeper{Last: last, Since: c.began, Every: every}
 	kind, _, _ := strings.Cut(c.store.Kind(), " ")

@@ -35,6 +35,15 @@ func firewallAtOnce(ctx context.Context, cfg config.Config) *firewall.Firewall {
 	return f
 }
 
+// firewallFirst puts the rules in before the Docker Engine starts, and apps with it. It never keeps the
+// engine from starting: the control plane tries again and says why.
+func firewallFirst(ctx context.Context, m machine) error {
+	if !m.config.Firewall || m.config.Instance == "" {
+		return nil
+	}
+	return firewall.New(firewallConfig(m.config), nil).First(ctx)
+}
+
 // runFirewall keeps the rules, or takes them away where the owner wants none.
 func (c *control) runFirewall(ctx context.Context) error {
 	if c.cfg.Firewall {

@@ -40,6 +40,9 @@ func hostCommand() *cobra.Command {
 		s.host("summary", "Show where the console is and how to push", summary),
 		s.hostRemove(),
 	)
+	first := s.host("firewall", "Put the network rules in before the Docker Engine starts", firewallFirst)
+	first.Hidden = true
+	c.AddCommand(first)
 	return c
 }
 

@@ -82,7 +82,7 @@ func TestSystemd(t *testing.T) {
 		out, err := exec.Command(m.script, "run", "/root/owner.sh", "serves").CombinedOutput()
 		return err == nil && strings.Contains(string(out), "two")
 	}, func() string { return "no app after a power cut:\n" + m.do(t, "run", "lugsail", "service", "logs") })
-	for _, part := range []string{"again", "purge"} {
+	for _, part := range []string{"booted", "again", "purge"} {
 		m.owner(t, part)
 	}
 }

@@ -19,6 +19,12 @@
 // the owner's containers may be too. While such a build runs, rules close to that bridge what is
 // closed to builds, but for the addresses of the owner's containers (Hold).
 //
+// Docker starts apps before the control plane runs, so that First puts the rules in before Docker starts,
+// into the chain that Docker finds and keeps first.
+//
+// A kernel may lack the match physdev, by which packets between two replicas of one app are told. Where
+// bridges' packets go through the rules all the same, such replicas are then kept apart, and said to be.
+//
 // Names are resolved by Docker's own resolver, but it asks from inside the container's network: the
 // machine's resolvers are therefore open to port 53, wherever they are. In Google's cloud that is
 // the very address of the metadata.

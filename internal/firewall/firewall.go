@@ -17,6 +17,7 @@ type Status struct {
 	Program string    // that keeps them: "iptables", "iptables-legacy"
 	Rules   int       // of IPv4
 	Err     error     // why they are not in place
+	Lacks   string    // what the kernel cannot do, in words; "" when it can do all
 }
 
 // Firewall keeps the rules in place.
@@ -28,6 +29,7 @@ type Firewall struct {
 
 	files  []string // that name resolvers
 	daemon string
+	early  bool // Docker is to come
 	nudge  chan struct{}
 	mu     sync.Mutex // one look at a time
 	known  map[string]kept
@@ -43,6 +45,7 @@ type kept struct {
 	resolvers []netip.Addr
 	steps     Steps
 	state     []string
+	plain     bool
 }
 
 // New makes a Firewall that does nothing before Run.
@@ -127,12 +130,22 @@ func (f *Firewall) look(ctx context.Context) error {
 			continue
 		}
 		restored = restored || again
+		if k.plain {
+			status.Lacks = "The kernel has no match physdev: replicas of one app may not reach each other."
+		}
 		if !family.six {
 			status.Program, status.Rules = k.program, len(k.state)-1
 		}
 	}
 	f.tell(ctx, status, restored)
 	return status.Err
+}
+
+// First puts the rules in where Docker does not run yet: DOCKER-USER is made for it.
+func (f *Firewall) First(ctx context.Context) error {
+	f.early = true
+	defer func() { f.early = false }()
+	return f.Look(ctx)
 }
 
 // tell notes how it went; what is the same as before is not said again.
@@ -160,16 +173,27 @@ func (f *Firewall) ensure(ctx context.Context, fam family, names []netip.Addr) (
 	}
 	c := f.Config
 	c.steps = f.steps
+	if f.early && !l.dockers() {
+		if err := t.makeRoom(ctx); err != nil {
+			return k, false, err
+		}
+		if l, err = t.list(ctx); err != nil {
+			return k, false, err
+		}
+	}
 	before, known := f.known[fam.program]
 	known = known && before.program == t.program
 	whole := slices.Equal(before.state, l.state(c))
 	there := l.hooked(c.input(), "INPUT") && l.hooked(c.forward(), l.hook())
-	if known && whole && there && slices.Equal(before.resolvers, names) && before.steps.equal(f.steps) {
+	if known && whole && there && !before.plain && slices.Equal(before.resolvers, names) && before.steps.equal(f.steps) {
 		return before, false, nil
 	}
 	lost := len(l.jumps(c.input())) == 0 || len(l.jumps(c.forward())) == 0 // else one was moved, as Docker has come
 	if err := t.put(ctx, c, names, l); err != nil {
-		return k, false, err
+		c.plain = true
+		if t.put(ctx, c, names, l) != nil {
+			return k, false, err
+		}
 	}
 	if l, err = t.list(ctx); err != nil {
 		return k, false, err
@@ -177,7 +201,7 @@ func (f *Firewall) ensure(ctx context.Context, fam family, names []netip.Addr) (
 	if want := len(c.inputRules(fam, names)) + len(c.forwardRules(fam, names)); len(l.state(c))-1 != want {
 		return k, false, fmt.Errorf("%d of %d rules are there after they were put in", len(l.state(c))-1, want)
 	}
-	k = kept{t.program, names, f.steps, l.state(c)}
+	k = kept{t.program, names, f.steps, l.state(c), c.plain}
 	f.known[fam.program] = k
 	return k, known && (!whole || lost), nil
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lugsail/lugsail/internal/command"
 )
 
 // way is a connection that somebody tries.
@@ -28,7 +30,7 @@ func (w *world) check(t *testing.T, ways ...way) {
 
 func (w *world) servers(t *testing.T) {
 	t.Helper()
-	w.serve(t, "machine", 22, 80, 443, 5005, 9000)
+	w.serve(t, "machine", 22, 25, 80, 443, 5005, 9000)
 	w.serve(t, "outside", 25, 53, 80, 443, 587)
 	for _, app := range []string{"a1", "a2", "b1", "build"} {
 		w.serve(t, app, 8080)
@@ -40,7 +42,7 @@ func (w *world) servers(t *testing.T) {
 func TestRules_WhatIsOpenAndWhatIsNot(t *testing.T) {
 	w := newWorld(t)
 	w.servers(t)
-	w.check(t, way{"a1", "10.90.1.1:22", true}, way{"a1", "10.90.2.2:8080", true}, way{"a1", "169.254.169.254:80", true},
+	w.check(t, way{"a1", "10.90.1.1:22", true}, way{"a1", "10.90.2.2:8080", true}, way{"a1", "169.254.169.254:80", true}, way{"a1", "100.100.100.200:80", true}, way{"build", "168.63.129.16:80", true},
 		way{"a1", outside + ":25", true}, way{"build", "10.77.0.5:80", true}, way{"a1", "198.51.100.1:5432", true})
 	f, _ := w.firewall(t, nil)
 	w.look(t, f)
@@ -56,6 +58,7 @@ func TestRules_WhatIsOpenAndWhatIsNot(t *testing.T) {
 		// the internet, metadata and mail
 		way{"a1", outside + ":443", true}, way{"a1", outside + ":587", true}, way{"a1", outside + ":25", false},
 		way{"a1", "169.254.169.254:80", false}, way{"a1", "169.254.1.53:53", true}, way{"a1", "169.254.1.53:80", false}, way{"a1", "10.77.0.5:80", true},
+		way{"a1", "100.100.100.200:80", false}, way{"a1", "168.63.129.16:80", false}, way{"build", "168.63.129.16:80", false},
 		// builds
 		way{"build", "10.90.3.1:5005", true}, way{"build", "198.51.100.1:5005", false}, way{"build", "10.90.3.1:22", false}, way{"build", "10.90.3.1:443", true},
 		way{"build", outside + ":443", true}, way{"build", "10.77.0.5:80", false}, way{"build", "169.254.169.254:80", false},
@@ -81,7 +84,91 @@ func TestRules_WhatTheOwnerAllows(t *testing.T) {
 	})
 	w.look(t, f)
 	w.check(t, way{"a1", outside + ":25", true}, way{"build", "10.77.0.5:80", true}, way{"a1", "10.90.1.1:9000", true}, way{"a1", "10.90.1.1:22", false},
-		way{"a1", "169.254.169.254:80", true}, way{"a1", "198.51.100.1:5432", true}, way{"a1", "10.90.2.2:8080", false})
+		way{"a1", "169.254.169.254:80", true}, way{"a1", "198.51.100.1:5432", true}, way{"a1", "10.90.2.2:8080", false},
+		way{"build", "10.77.0.5:25", true}, way{"a1", "10.90.1.1:25", false}, way{"a1", "198.51.100.1:25", false})
+}
+
+// A34: who opens a network for what is in it opens neither this machine, which may lie in it too, nor mail, nor metadata.
+func TestA34_WhatIsNotNamedStaysClosedThoughANetworkIsOpen(t *testing.T) {
+	w := newWorld(t)
+	w.servers(t)
+	f, _ := w.firewall(t, func(c *Config) {
+		c.Allow = []Allowed{
+			{netip.MustParsePrefix("0.0.0.0/0"), 0},
+			{netip.MustParsePrefix("198.51.100.0/24"), 0},
+			{netip.MustParsePrefix("10.90.1.0/24"), 22},
+			{netip.MustParsePrefix("10.90.2.1/32"), 0},
+			{netip.MustParsePrefix("10.90.3.1/32"), 25},
+		}
+	})
+	w.look(t, f)
+	w.check(t,
+		way{"a1", outside + ":443", true}, way{"build", outside + ":587", true}, way{"build", "10.77.0.5:80", true}, // what it was for
+		way{"a1", outside + ":25", false}, way{"build", "10.77.0.5:25", false},
+		way{"a1", "198.51.100.1:22", false}, way{"a1", "198.51.100.1:25", false}, way{"a1", "10.90.1.1:22", false}, way{"build", "10.90.1.1:9000", false},
+		way{"a1", "10.90.2.1:22", true}, way{"a1", "10.90.2.1:25", false}, way{"a1", "10.90.3.1:25", true}, way{"a1", "10.90.3.1:22", false}, // named
+		way{"a1", "169.254.169.254:80", false}, way{"a1", "100.100.100.200:80", false}, way{"a1", "10.90.2.2:8080", false}, way{"a1", "10.90.4.2:5432", false},
+	)
+}
+
+// F16: when a machine has booted Docker starts apps before the control plane runs. Docker makes its own rules then,
+// and leaves those that lie in its users' chain.
+func TestF16_RulesAreThereBeforeDockerStartsApps(t *testing.T) {
+	w := newWorld(t)
+	w.servers(t)
+	for _, rule := range []string{"-F FORWARD", "-F DOCKER-USER", "-X DOCKER-USER"} {
+		w.in(t, "machine", "iptables", strings.Fields(rule)...)
+	}
+	w.check(t, way{"a1", "10.90.1.1:22", true}, way{"a1", "10.90.2.2:8080", true})
+	f, restored := w.firewall(t, nil)
+	for range 2 { // Docker may be started several times
+		w.at(t, "machine", func() {
+			if err := f.First(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+		w.check(t, way{"a1", "10.90.1.1:22", false}, way{"a1", "10.90.2.2:8080", false}, way{"a1", "10.90.1.3:8080", true}, way{"a1", outside + ":443", true})
+	}
+	// A starting Docker: its chain exists and goes to the top again, then its own rules that let bridges through.
+	for _, rule := range []string{"-D FORWARD -j DOCKER-USER", "-I FORWARD -i lugtesta0000001 -j ACCEPT", "-I FORWARD -o lugtestb0000002 -j ACCEPT", "-I FORWARD -j DOCKER-USER"} {
+		w.in(t, "machine", "iptables", strings.Fields(rule)...)
+	}
+	w.check(t, way{"a1", "10.90.2.2:8080", false}, way{"a1", "10.90.1.1:22", false})
+	control, _ := w.firewall(t, nil) // and then the control plane
+	w.look(t, control)
+	w.check(t, way{"a1", "10.90.2.2:8080", false})
+	if rules := w.in(t, "machine", "iptables", "-S"); strings.Count(rules, "-j LUGSAIL-") != 2 || *restored != 0 {
+		t.Errorf("told %d times:\n%s", *restored, rules)
+	}
+	w.removed(t, control)
+}
+
+// A kernel without the match for bridges gets all other rules, and that is said.
+func TestRules_KernelWithoutPhysdevHasTheOthers(t *testing.T) {
+	w := newWorld(t)
+	w.servers(t)
+	dir := t.TempDir()
+	for _, program := range []string{"iptables-restore", "ip6tables-restore"} {
+		real := command.Find(program)
+		text := "#!/bin/sh\nrules=$(cat)\ncase $rules in *physdev*) echo \"Couldn't load match physdev\" >&2; exit 2 ;; esac\nprintf '%s\\n' \"$rules\" | " + real + " \"$@\"\n"
+		if err := os.WriteFile(filepath.Join(dir, program), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := os.Getenv("PATH")
+	t.Setenv("PATH", dir+":"+path)
+	f, _ := w.firewall(t, nil)
+	w.look(t, f)
+	if s := f.Status(); s.Err != nil || s.Rules == 0 || !strings.Contains(s.Lacks, "physdev") {
+		t.Errorf("status %+v", s)
+	}
+	w.check(t, way{"a1", "10.90.1.1:22", false}, way{"a1", "10.90.2.2:8080", false}, way{"a1", "169.254.169.254:80", false}, way{"a1", outside + ":443", true})
+	t.Setenv("PATH", path) // another kernel
+	w.look(t, f)
+	if s := f.Status(); s.Err != nil || s.Lacks != "" {
+		t.Errorf("status %+v", s)
+	}
+	w.check(t, way{"a1", "10.90.1.3:8080", true})
 }
 
 // F16: whatever empties the tables, the rules come back, and the owner's own are left alone.

@@ -9,11 +9,15 @@ import (
 )
 
 // Allowed is a destination that the owner opens to apps and builds. A prefix of all addresses with
-// port 25 lets them send mail.
+// port 25 lets them send mail. Only one address may be this machine's own, and only port 25 itself
+// opens that one.
 type Allowed struct {
 	Net  netip.Prefix
-	Port int // 0 means all ports
+	Port int // 0 means all ports but 25
 }
+
+// wide reports whether so much is meant that nothing is named: the internet, and not what lies close by.
+func (a Allowed) wide() bool { return a.Net.Bits() < 8 }
 
 // Config says whose bridges the rules are about, and what they may reach.
 type Config struct {
@@ -23,7 +27,9 @@ type Config struct {
 	Ports    []int          // of this machine, open to apps and builds: the proxy's
 	Registry netip.AddrPort // open to builds
 	Allow    []Allowed
-	steps    Steps
+
+	steps Steps
+	plain bool // the kernel cannot tell what stays within one bridge
 }
 
 // Steps is a bridge of the engine's own on which steps of a build run, beside containers of the
@@ -50,10 +56,10 @@ func (s Steps) exempt(f family) []string {
 
 // family is one of the two sets of tables that the kernel has.
 type family struct {
-	program   string // the plain name; -nft and -legacy follow it
-	six       bool
-	linkLocal []netip.Prefix // closed to apps and builds
-	private   []netip.Prefix // closed to builds
+	program  string // the plain name; -nft and -legacy follow it
+	six      bool
+	metadata []netip.Prefix // of clouds, and what else is local to the link: closed to apps and builds
+	private  []netip.Prefix // closed to builds
 }
 
 func prefixes(list ...string) []netip.Prefix {
@@ -66,13 +72,13 @@ func prefixes(list ...string) []netip.Prefix {
 
 var families = []family{
 	{
-		program: "iptables", linkLocal: prefixes("169.254.0.0/16"),
+		program: "iptables", metadata: prefixes("169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32"), // the last two are Alibaba's and Azure's
 		private: prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),
 	},
 	{
 		program: "ip6tables", six: true,
-		linkLocal: prefixes("fe80::/10", "fd00:ec2::/32"), // a cloud's metadata has an address of its own there
-		private:   prefixes("fc00::/7"),
+		metadata: prefixes("fe80::/10", "fd00:ec2::/32"), // a cloud's metadata has an address of its own there
+		private:  prefixes("fc00::/7"),
 	},
 }
 
@@ -115,11 +121,8 @@ func (c Config) inputRules(f family, resolvers []netip.Addr) []string {
 func (c Config) entering(f family, bridge string, resolvers []netip.Addr) []string {
 	from := "-i " + bridge + " "
 	rules := []string{from + established + accepts}
-	for _, a := range c.allowed(f) {
-		for _, to := range a.destinations("-d ", " --dport ") {
-			rules = append(rules, from+to+accepts)
-		}
-	}
+	own := func(a Allowed) bool { return a.Net.IsSingleIP() } // else this machine only happens to lie in it
+	rules = append(rules, c.opened(f, from, arriving, own)...)
 	for _, to := range nameServers(f, resolvers) {
 		rules = append(rules, from+to+accepts)
 	}
@@ -149,15 +152,11 @@ func (c Config) forwardRules(f family, resolvers []netip.Addr) []string {
 func (c Config) leaving(f family, bridge string, resolvers []netip.Addr) []string {
 	from := "-i " + bridge + " "
 	var rules []string
-	if bridge == c.Apps {
+	if bridge == c.Apps && !c.plain {
 		rules = append(rules, from+"-m physdev --physdev-is-bridged"+returns) // from replica to replica of one app
 	}
 	rules = append(rules, from+"-o lug+"+f.rejects()) // whatever the owner allows, not this
-	for _, a := range c.allowed(f) {
-		for _, to := range a.destinations("-m conntrack --ctorigdst ", " --ctorigdstport ") {
-			rules = append(rules, from+to+returns)
-		}
-	}
+	rules = append(rules, c.opened(f, from, asked, func(a Allowed) bool { return !a.wide() })...)
 	for _, to := range nameServers(f, resolvers) {
 		rules = append(rules, from+to+returns)
 	}
@@ -168,41 +167,45 @@ func (c Config) leaving(f family, bridge string, resolvers []netip.Addr) []strin
 	if bridge == c.steps.Bridge {
 		rules = append(rules, from+"-o "+bridge+f.rejects())
 	}
-	closed := f.linkLocal
-	if bridge != c.Apps {
-		closed = append(append([]netip.Prefix{}, closed...), f.private...)
-	}
-	for _, p := range closed {
+	for _, p := range f.metadata {
 		rules = append(rules, from+"-d "+p.String()+f.rejects())
+	}
+	rules = append(rules, c.opened(f, from, asked, Allowed.wide)...)
+	if bridge != c.Apps {
+		for _, p := range f.private {
+			rules = append(rules, from+"-d "+p.String()+f.rejects())
+		}
 	}
 	return append(rules, from+"-p tcp --dport 25"+f.rejects())
 }
 
-func (c Config) allowed(f family) []Allowed {
-	var of []Allowed
-	for _, a := range c.Allow {
-		if f.has(a.Net.Addr()) {
-			of = append(of, a)
-		}
-	}
-	return of
-}
+// spelling is how the rules of a chain name a destination. A forwarded packet may have another one by now
+// than the one that was asked for.
+type spelling struct{ match, address, port, through string }
 
-// destinations spells what is allowed with the matches of the chain: a forwarded packet may have
-// another destination by now than the one that was asked for.
-func (a Allowed) destinations(address, port string) []string {
-	if a.Port == 0 {
-		return []string{address + a.Net.String()}
-	}
-	var all []string
-	for _, protocol := range []string{"tcp", "udp"} {
-		if strings.HasPrefix(address, "-m") {
-			all = append(all, fmt.Sprintf("-p %s %s%s%s %d", protocol, address, a.Net, strings.TrimRight(port, " "), a.Port))
+var (
+	arriving = spelling{"", "-d ", "--dport ", accepts}
+	asked    = spelling{"-m conntrack ", "--ctorigdst ", "--ctorigdstport ", returns}
+)
+
+// opened lets through what the owner allows. All ports are all but 25: who opens a network for what is in
+// it does not mean mail, which gets the server's address onto block lists.
+func (c Config) opened(f family, from string, to spelling, of func(Allowed) bool) []string {
+	var rules []string
+	for _, a := range c.Allow {
+		if !f.has(a.Net.Addr()) || !of(a) {
 			continue
 		}
-		all = append(all, fmt.Sprintf("%s%s -p %s%s%d", address, a.Net, protocol, port, a.Port))
+		net := to.match + to.address + a.Net.String()
+		if a.Port == 0 {
+			rules = append(rules, from+"! -p tcp "+net+to.through, from+"-p tcp "+net+" ! "+to.port+"25"+to.through)
+			continue
+		}
+		for _, protocol := range []string{"tcp", "udp"} {
+			rules = append(rules, fmt.Sprintf("%s-p %s %s %s%d%s", from, protocol, net, to.port, a.Port, to.through))
+		}
 	}
-	return all
+	return rules
 }
 
 func nameServers(f family, resolvers []netip.Addr) []string {

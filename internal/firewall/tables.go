@@ -103,6 +103,11 @@ func (t table) put(ctx context.Context, c Config, resolvers []netip.Addr, before
 	return t.change(ctx, lines)
 }
 
+// makeRoom makes the chain that Docker asks first, as Docker itself would.
+func (t table) makeRoom(ctx context.Context) error {
+	return t.change(ctx, []string{":DOCKER-USER - [0:0]", "-A DOCKER-USER -j RETURN", "-I FORWARD 1 -j DOCKER-USER"})
+}
+
 // remove takes our chains away, and what leads to them.
 func (t table) remove(ctx context.Context, c Config) error {
 	l, err := t.list(ctx)

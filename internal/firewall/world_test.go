@@ -47,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	w.bridge(t, "lugb00000003", "10.90.3", "build")
 	w.bridge(t, "docker0", "10.90.4", "owner")
 	w.bridge(t, "eth0", "198.51.100", "outside")
-	for _, also := range []string{"169.254.169.254", "169.254.1.53", "10.77.0.5"} {
+	for _, also := range []string{"169.254.169.254", "169.254.1.53", "10.77.0.5", "100.100.100.200", "168.63.129.16"} {
 		w.in(t, "outside", "ip", "addr", "add", also+"/32", "dev", "lo")
 		w.in(t, "machine", "ip", "route", "add", also+"/32", "via", outside)
 	}

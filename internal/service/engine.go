@@ -72,6 +72,11 @@ func launchEngine(ctx context.Context, c Config, socket string) (*os.Process, er
 	if err := removeIfThere(pid); err != nil {
 		return nil, err
 	}
+	// The engine starts apps at once, whose rules must be there.
+	rules := command.Command{Name: c.Binary, Args: append([]string{"host", "firewall"}, c.Args...), Dir: "/", Env: childEnv()}
+	if err := runFor(ctx, rules, 40*time.Second); err != nil {
+		slog.Warn("network rules are not there before the Docker Engine", "error", err)
+	}
 	log, err := os.OpenFile(c.log(Engine), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
 	if err != nil {
 		return nil, fmt.Errorf("opening the engine's log: %w", err)
@@ -85,6 +90,12 @@ func launchEngine(ctx context.Context, c Config, socket string) (*os.Process, er
 		return nil, err
 	}
 	return cmd.Process, nil
+}
+
+func runFor(ctx context.Context, c command.Command, most time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	return c.Run(ctx)
 }
 
 // EnsureEngine starts the engine where it does not answer, and waits until it does.

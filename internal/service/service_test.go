@@ -609,11 +609,12 @@ func TestUnits_AreComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	wants := map[string][]string{
-		"lugsail-http.socket":    {"FileDescriptorName=http", "Service=lugsail-proxy.service"},
-		"lugsail-https.socket":   {"FileDescriptorName=https"},
-		"lugsail-control.socket": {"SocketMode=0600", "FileDescriptorName=control", "ListenStream=/run/lugsail/proxy/control.sock"},
-		"lugsail-proxy.service":  {"User=lugsail-proxy", "NoNewPrivileges=yes", "CapabilityBoundingSet=\n", "ProtectSystem=strict", "ExecStart=/usr/local/bin/lugsail proxy --config /etc/lugsail/config.yaml"},
-		"lugsail.service":        {"OOMScoreAdjust=-500", "LimitCORE=0", "MemoryMax=", "PrivateTmp=yes", "ReadWritePaths=/var/lib/lugsail"},
+		"lugsail-http.socket":      {"FileDescriptorName=http", "Service=lugsail-proxy.service"},
+		"lugsail-https.socket":     {"FileDescriptorName=https"},
+		"lugsail-control.socket":   {"SocketMode=0600", "FileDescriptorName=control", "ListenStream=/run/lugsail/proxy/control.sock"},
+		"lugsail-proxy.service":    {"User=lugsail-proxy", "NoNewPrivileges=yes", "CapabilityBoundingSet=\n", "ProtectSystem=strict", "ExecStart=/usr/local/bin/lugsail proxy --config /etc/lugsail/config.yaml"},
+		"lugsail-firewall.service": {"Before=docker.service", "WantedBy=docker.service", "Type=oneshot", "ExecStart=/usr/local/bin/lugsail host firewall --config /etc/lugsail/config.yaml\n"},
+		"lugsail.service":          {"OOMScoreAdjust=-500", "LimitCORE=0", "MemoryMax=", "PrivateTmp=yes", "ReadWritePaths=/var/lib/lugsail"},
 	}
 	for name, parts := range wants {
 		for _, p := range parts {

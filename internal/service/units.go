@@ -16,10 +16,11 @@ import (
 
 const unitDir = "/etc/systemd/system"
 
-// units are what starts and stops the whole: the sockets, the proxy that they belong to, and the control plane.
+// units are what starts and stops the whole: the sockets, the proxy that they belong to, the control plane,
+// and the network rules, which the Docker Engine waits for.
 var units = []string{
 	"lugsail-http.socket", "lugsail-https.socket", "lugsail-control.socket",
-	"lugsail-proxy.service", "lugsail.service",
+	"lugsail-proxy.service", "lugsail.service", "lugsail-firewall.service",
 }
 
 //go:embed units.txt

@@ -102,6 +102,7 @@ type Firewall struct {
 	Off     bool // the owner wants none
 	Checked time.Time
 	Err     error
+	Lacks   string // what the kernel cannot do of them, as a sentence; "" when it can do all
 }
 
 // Certificate is the one that visitors of a host get.

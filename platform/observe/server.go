@@ -229,6 +229,10 @@ func firewall(m Machine) []Finding {
 	case f.Checked.IsZero():
 		return []Finding{warning("firewall", "The network rules have not been looked at yet.", "Wait a minute, and ask again.")}
 	}
+	if m.Firewall.Lacks != "" {
+		return []Finding{warning("firewall", "Apps are kept apart from each other and from this server's own services. "+m.Firewall.Lacks,
+			"Use the kernel of the distribution, or one with CONFIG_NETFILTER_XT_MATCH_PHYSDEV, then: reboot")}
+	}
 	return []Finding{fine("firewall", "Apps are kept apart from each other and from this server's own services.")}
 }
 

@@ -10,7 +10,7 @@ install() {
 	cd /root/release
 	./install.sh | tee /root/install.out
 	systemctl is-active docker lugsail lugsail-proxy lugsail-http.socket lugsail-https.socket lugsail-control.socket
-	systemctl is-enabled lugsail lugsail-proxy lugsail-http.socket lugsail-https.socket lugsail-control.socket
+	systemctl is-enabled lugsail lugsail-firewall lugsail-proxy lugsail-http.socket lugsail-https.socket lugsail-control.socket
 	said=$(systemd-analyze verify /etc/systemd/system/lugsail* 2>&1 | grep -i lugsail || true)
 	[ -z "$said" ] || fail "systemd says of the units: $said"
 }
@@ -61,6 +61,15 @@ faults() {
 }
 
 serves() { page hello /; }
+
+booted() { # F16, F40: the rules were in before Docker started apps
+	at() { systemctl show "$1" --property="$2" --value; }
+	[ "$(at lugsail-firewall Result)" = success ] || fail "the rules at boot: $(journalctl --no-pager -u lugsail-firewall)"
+	rules=$(at lugsail-firewall ExecMainExitTimestampMonotonic)
+	engine=$(at docker ExecMainStartTimestampMonotonic)
+	if [ "$rules" -eq 0 ] || [ "$rules" -gt "$engine" ]; then fail "rules at $rules, Docker at $engine"; fi
+	iptables -S DOCKER-USER 1 | grep -q LUGSAIL-FORWARD || fail "Docker does not ask our rules first: $(iptables -S DOCKER-USER)"
+}
 
 again() { # an upgrade, and away and back
 	cd /root/release
