@@ -37,6 +37,7 @@ var table = map[string][]string{
 	"internal/command":    {},
 	"internal/config":     {"platform"},
 	"internal/disk":       {"platform"},
+	"internal/flow":       {},
 	"internal/docker":     {"platform"},
 	"internal/dockerfile": {"platform"},
 	"internal/enginetest": {"platform"},
@@ -52,9 +53,9 @@ var table = map[string][]string{
 	"internal/store":      {"platform"},
 
 	// Doors.
-	"internal/cli":         {"platform"},
+	"internal/cli":         {"platform", "internal/flow"},
 	"internal/web":         {"platform", "platform/app", "platform/account", "internal/web/api", "internal/web/console", "internal/web/openapi", "internal/web/request", "ui"},
-	"internal/web/api":     {"platform", "platform/app", "platform/hook", "platform/account", "platform/observe", "platform/plan", "internal/web/openapi", "internal/web/request"},
+	"internal/web/api":     {"platform", "internal/flow", "platform/app", "platform/hook", "platform/account", "platform/observe", "platform/plan", "internal/web/openapi", "internal/web/request"},
 	"internal/web/console": {"platform", "platform/app", "platform/account", "platform/observe", "platform/plan", "internal/web/openapi", "internal/web/request", "ui"},
 	"internal/web/openapi": {},
 	"internal/web/request": {"platform"},

@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 	"golang.org/x/term"
 
+	"github.com/lugsail/lugsail/internal/flow"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -27,6 +28,9 @@ type terminalMessage struct {
 	Rows     uint16   `json:"rows,omitempty"`
 	Signal   string   `json:"signal,omitempty"`
 	Name     string   `json:"name,omitempty"`
+	Flow     bool     `json:"flow,omitempty"`
+	Window   int      `json:"window,omitempty"`
+	Bytes    int      `json:"bytes,omitempty"`
 	ExitCode int      `json:"exit_code,omitempty"`
 	OOM      bool     `json:"out_of_memory,omitempty"`
 	Problem  *struct {
@@ -47,6 +51,10 @@ type remoteCommand struct {
 	conn *websocket.Conn
 	tty  bool
 	fd   int // of the person's terminal
+
+	shown   *flow.Queue   // what the command wrote, until it is shown
+	started chan struct{} // closed when it has
+	credit  *flow.Credit  // of the input; nil where the server does not tell what it has taken
 }
 
 // terminal runs a command with this program's input and output, and ends with its exit code.
@@ -55,7 +63,7 @@ func (p *program) terminal(ctx context.Context, c *client, at string, words []st
 	defer cancel()
 	fd, in := isTerminal(p.Stdin)
 	_, out := isTerminal(p.Stdout)
-	r := &remoteCommand{p: p, tty: wantTTY && in && out, fd: fd}
+	r := &remoteCommand{p: p, tty: wantTTY && in && out, fd: fd, shown: flow.NewQueue(), started: make(chan struct{})}
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGWINCH)
 	defer signal.Stop(signals)
@@ -64,7 +72,7 @@ func (p *program) terminal(ctx context.Context, c *client, at string, words []st
 		return err
 	}
 	defer func() { _ = r.conn.CloseNow() }() // the other side has ended, or we leave
-	if err := r.send(ctx, r.size(terminalMessage{Type: "start", Command: words, TTY: r.tty})); err != nil {
+	if err := r.send(ctx, r.size(terminalMessage{Type: "start", Command: words, TTY: r.tty, Flow: true})); err != nil {
 		return c.unreachable(err)
 	}
 	if r.tty {
@@ -122,10 +130,15 @@ func (r *remoteCommand) size(m terminalMessage) terminalMessage {
 
 // input sends what is typed or piped in. It may stay behind, reading, when the program ends.
 func (r *remoteCommand) input(ctx context.Context) {
+	select {
+	case <-r.started:
+	case <-ctx.Done():
+		return
+	}
 	buffer := make([]byte, inputPiece)
 	for {
 		n, err := r.p.Stdin.Read(buffer)
-		if n > 0 && r.conn.Write(ctx, websocket.MessageBinary, buffer[:n]) != nil {
+		if n > 0 && (r.credit != nil && !r.credit.Spend(n) || r.conn.Write(ctx, websocket.MessageBinary, buffer[:n]) != nil) {
 			return // the other side has gone, which output tells
 		}
 		if err != nil {
@@ -145,7 +158,7 @@ func (r *remoteCommand) signals(ctx context.Context, leave context.CancelFunc, t
 		case s := <-told:
 			if s == syscall.SIGWINCH {
 				if r.tty {
-					_ = r.send(ctx, r.size(terminalMessage{Type: "resize"})) // the next one tells it again
+					go r.tell(ctx, r.size(terminalMessage{Type: "resize"}))
 				}
 				continue
 			}
@@ -153,25 +166,53 @@ func (r *remoteCommand) signals(ctx context.Context, leave context.CancelFunc, t
 				leave()
 				return
 			}
-			_ = r.send(ctx, terminalMessage{Type: "signal", Signal: names[s]}) // when it has gone, output tells
+			go r.tell(ctx, terminalMessage{Type: "signal", Signal: names[s]})
 		}
 	}
 }
 
-// output shows what the command writes, to its end.
+// tell is send where a connection that does not take it must not keep anybody from leaving.
+func (r *remoteCommand) tell(ctx context.Context, m terminalMessage) {
+	_ = r.send(ctx, m) // when the other side has gone, read tells
+}
+
+// output shows what the command writes, to its end. It reads all that comes at once: who is slow to
+// take what is shown, as a pager is, holds up neither the connection's pings nor signals.
 func (r *remoteCommand) output(ctx context.Context, c *client) error {
+	var end error
+	go func() {
+		defer r.shown.End()
+		end = r.read(ctx, c)
+	}()
+	shown := make(chan error, 1)
+	go func() { shown <- r.showAll(ctx) }()
+	select {
+	case err := <-shown:
+		if err != nil {
+			return err
+		}
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		return exitStatus(ExitInterrupted)
+	}
+	if errors.Is(end, errMemory) {
+		r.p.note("The command ran out of memory. Give it a larger plan: lugsail scale --plan small\n")
+	}
+	return end
+}
+
+// read returns how the command ended.
+func (r *remoteCommand) read(ctx context.Context, c *client) error {
 	for {
 		kind, data, err := r.conn.Read(ctx)
-		if ctx.Err() != nil {
-			return exitStatus(ExitInterrupted)
-		}
 		if err != nil {
 			return platform.Errorf(platform.Unavailable, "connection_lost", "The connection to %s was lost, and the command was ended with it.", c.base).
 				WithHint("Run it again. What must go on without you: lugsail run --detach").Because(err)
 		}
 		if kind == websocket.MessageBinary {
-			if err := r.show(data); err != nil {
-				return err
+			if len(data) > 0 {
+				r.shown.Put(data[0], data[1:])
 			}
 			continue
 		}
@@ -180,8 +221,12 @@ func (r *remoteCommand) output(ctx context.Context, c *client) error {
 			return fmt.Errorf("reading a message: %w", err)
 		}
 		switch {
+		case m.Type == "started":
+			r.start(m)
+		case m.Type == "taken" && r.credit != nil:
+			r.credit.Return(m.Bytes)
 		case m.Type == "exit" && m.OOM:
-			return errors.Join(endedWith(max(m.ExitCode, 1)), r.tellMemory())
+			return errors.Join(endedWith(max(m.ExitCode, 1)), errMemory)
 		case m.Type == "exit":
 			return endedWith(m.ExitCode)
 		case m.Type == "error" && m.Problem != nil:
@@ -190,21 +235,35 @@ func (r *remoteCommand) output(ctx context.Context, c *client) error {
 	}
 }
 
-func (r *remoteCommand) tellMemory() error {
-	r.p.note("The command ran out of memory. Give it a larger plan: lugsail scale --plan small\n")
-	return nil
+// start lets the input go.
+func (r *remoteCommand) start(m terminalMessage) {
+	select {
+	case <-r.started:
+		return
+	default:
+	}
+	if m.Window > 0 {
+		r.credit = flow.NewCredit(m.Window)
+	}
+	close(r.started)
 }
 
-func (r *remoteCommand) show(data []byte) error {
-	if len(data) == 0 {
-		return nil
+// errMemory stands beside the exit code of a command that ran out of memory.
+var errMemory = errors.New("out of memory")
+
+func (r *remoteCommand) showAll(ctx context.Context) error {
+	for {
+		kind, data, ok := r.shown.Take()
+		if !ok {
+			return nil
+		}
+		to := r.p.Stdout
+		if kind == stderrData {
+			to = r.p.Stderr
+		}
+		if _, err := to.Write(data); err != nil {
+			return fmt.Errorf("showing what the command writes: %w", err)
+		}
+		r.tell(ctx, terminalMessage{Type: "taken", Bytes: len(data)})
 	}
-	to := r.p.Stdout
-	if data[0] == stderrData {
-		to = r.p.Stderr
-	}
-	if _, err := to.Write(data[1:]); err != nil {
-		return fmt.Errorf("showing what the command writes: %w", err)
-	}
-	return nil
 }

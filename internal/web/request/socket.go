@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,14 +19,25 @@ import (
 
 const (
 	socketFrame = 64 << 10 // of a message that comes in
-	pingEvery   = 4        // heartbeats
-	pongTime    = 10 * time.Second
+	farewell    = time.Second
 )
+
+// pulse is how a socket finds out whether somebody is still there.
+type pulse struct {
+	every    time.Duration // how long nothing moves before a ping is sent
+	pong     time.Duration // what an answer may take
+	patience time.Duration // with one that neither reads nor answers, but may: a stopped program, a pager
+}
+
+var calm = pulse{every: 10 * time.Second, pong: 10 * time.Second, patience: 10 * time.Minute}
 
 // Socket is a WebSocket: binary messages are data, texts are JSON.
 type Socket struct {
-	conn *websocket.Conn
-	busy atomic.Bool // a message that came is worked on, so none can be read
+	conn    *websocket.Conn
+	pulse   pulse
+	busy    atomic.Bool  // a message that came is worked on, so none can be read
+	writing atomic.Int32 // messages that the other side has not taken yet
+	moved   atomic.Int64 // when something last came or went, in nanoseconds
 }
 
 // ServeSocket opens a WebSocket and runs f until it returns. f's context ends when the other side has
@@ -45,21 +57,25 @@ func ServeSocket(c echo.Context, f func(ctx context.Context, s *Socket) error) e
 		return nil // it has answered already
 	}
 	conn.SetReadLimit(socketFrame)
-	s := &Socket{conn: conn}
-	ctx, cancel := context.WithCancelCause(c.Request().Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		cancel(s.beat(ctx, alive(c)))
-	}()
-	err = f(ctx, s)
+	s := &Socket{conn: conn, pulse: calm}
+	s.move()
+	s.finish(s.attend(c.Request().Context(), alive(c), f))
+	return nil
+}
+
+// attend runs f while the other side is there and may be.
+func (s *Socket) attend(ctx context.Context, alive func(context.Context) error, f func(context.Context, *Socket) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watchers sync.WaitGroup
+	watchers.Go(func() { cancel(watch(ctx, alive)) })
+	watchers.Go(func() { cancel(s.beat(ctx)) })
+	err := f(ctx, s)
 	if refused := new(platform.Error); errors.As(context.Cause(ctx), &refused) {
 		err = refused
 	}
 	cancel(nil)
-	<-done
-	s.finish(err)
-	return nil
+	watchers.Wait()
+	return err
 }
 
 // upgradable refuses what is no WebSocket, and what another site's page opens in a browser: such a
@@ -82,9 +98,11 @@ func upgradable(r *http.Request) error {
 // Read gives the next message; text says that it is JSON. Until the caller asks for the next one, it
 // counts as at work on this.
 func (s *Socket) Read(ctx context.Context) (text bool, data []byte, err error) {
+	s.move()
 	s.busy.Store(false)
 	kind, data, err := s.conn.Read(ctx)
 	s.busy.Store(true)
+	s.move()
 	return kind == websocket.MessageText, data, err
 }
 
@@ -94,24 +112,50 @@ func (s *Socket) Send(ctx context.Context, v any) error {
 	if err != nil {
 		return fmt.Errorf("encoding a message: %w", err)
 	}
-	return s.conn.Write(ctx, websocket.MessageText, text)
+	return s.write(ctx, websocket.MessageText, text)
 }
 
-// Write sends data. One that is cut off would close the connection, which still has to tell why it ends.
+// Write sends data.
 func (s *Socket) Write(ctx context.Context, data []byte) error {
+	return s.write(ctx, websocket.MessageBinary, data)
+}
+
+// write waits for a slow reader. A message that is cut off closes the connection, which still has to
+// tell why it ends: when ctx ends, the message has a moment more.
+func (s *Socket) write(ctx context.Context, kind websocket.MessageType, data []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	s.writing.Add(1)
+	defer s.writing.Add(-1)
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.pulse.patience)
 	defer cancel()
-	return s.conn.Write(ctx, websocket.MessageBinary, data)
+	stop := context.AfterFunc(ctx, func() {
+		late := time.AfterFunc(farewell, cancel)
+		<-limited.Done()
+		late.Stop()
+	})
+	defer stop()
+	err := s.conn.Write(limited, kind, data)
+	s.move()
+	return err
 }
 
-// beat returns why the socket must end.
-func (s *Socket) beat(ctx context.Context, alive func(context.Context) error) error {
+func (s *Socket) move() { s.moved.Store(time.Now().UnixNano()) }
+
+// still is how long nothing has moved. While a message waits to be taken, nothing can be told.
+func (s *Socket) still() time.Duration {
+	if s.writing.Load() > 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, s.moved.Load()))
+}
+
+// watch returns why the other side may not be here any more.
+func watch(ctx context.Context, alive func(context.Context) error) error {
 	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
-	for n := 1; ; n++ {
+	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -120,24 +164,44 @@ func (s *Socket) beat(ctx context.Context, alive func(context.Context) error) er
 		if err := alive(ctx); err != nil {
 			return err
 		}
-		if n%pingEvery != 0 {
+	}
+}
+
+var errGone = errors.New("the other side has not answered for too long")
+
+// beat returns when the other side has gone. It asks only where all is still: one that has data to
+// take first cannot answer, and the library would end the connection.
+func (s *Socket) beat(ctx context.Context) error {
+	tick := time.NewTicker(s.pulse.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		quiet := s.pulse.every
+		if s.busy.Load() { // an answer could not be heard: only a connection that is closed is found
+			quiet = s.pulse.patience
+		}
+		if s.still() < quiet {
 			continue
 		}
-		if err := s.ping(ctx); err != nil {
+		switch err := s.ping(ctx); {
+		case err == nil:
+			s.move()
+		case !errors.Is(err, context.DeadlineExceeded):
 			return err
+		case !s.busy.Load() && s.still() > s.pulse.patience:
+			return errGone
 		}
 	}
 }
 
-// ping finds out whether the other side is still there. While a message is worked on, no answer can be heard.
 func (s *Socket) ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pongTime)
+	ctx, cancel := context.WithTimeout(ctx, s.pulse.pong)
 	defer cancel()
-	err := s.conn.Ping(ctx)
-	if errors.Is(err, context.DeadlineExceeded) && s.busy.Load() {
-		return nil
-	}
-	return err
+	return s.conn.Ping(ctx)
 }
 
 func (s *Socket) finish(err error) {
@@ -147,13 +211,14 @@ func (s *Socket) finish(err error) {
 		return
 	}
 	status, e := Explain(err)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
 	problem := Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: e.Code, Message: e.Message, Hint: e.Hint}
-	if s.Send(ctx, struct {
+	text, err := json.Marshal(struct {
 		Type    string  `json:"type"`
 		Problem Problem `json:"problem"`
-	}{"error", problem}) == nil {
+	}{"error", problem})
+	if err == nil && s.conn.Write(ctx, websocket.MessageText, text) == nil {
 		_ = s.conn.Close(websocket.StatusPolicyViolation, e.Code)
 	}
 }

@@ -1,0 +1,146 @@
+package request
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// attended serves one socket and gives a client's end of it, and how it ended.
+func attended(t *testing.T, p pulse, alive func(context.Context) error, f func(context.Context, *Socket) error) (*websocket.Conn, <-chan error) {
+	t.Helper()
+	ended := make(chan error, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		s := &Socket{conn: conn, pulse: p}
+		s.move()
+		err = s.attend(r.Context(), alive, f)
+		s.finish(err)
+		ended <- err
+	}))
+	t.Cleanup(server.Close)
+	conn, _, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(server.URL, "http"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.CloseNow() })
+	return conn, ended
+}
+
+func welcome(context.Context) error { return nil }
+
+func wait(t *testing.T, ended <-chan error) error {
+	t.Helper()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(30 * time.Second):
+		t.Fatal("the socket did not end")
+		return nil
+	}
+}
+
+// read hears what comes, for its pings too, until the connection ends.
+func read(ctx context.Context, s *Socket) error {
+	for {
+		if _, _, err := s.Read(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+var hasty = pulse{every: 5 * time.Millisecond, pong: 20 * time.Millisecond, patience: time.Hour}
+
+func TestSocket_WhoDoesNotReadForLongLosesNothing(t *testing.T) {
+	const size = 16 << 20
+	stuck := make(chan struct{})
+	conn, ended := attended(t, hasty, welcome, func(ctx context.Context, s *Socket) error {
+		listening, stop := context.WithCancel(context.WithoutCancel(ctx))
+		defer stop()
+		go func() { _ = read(listening, s) }()
+		go func() {
+			for s.writing.Load() == 0 || time.Since(time.Unix(0, s.moved.Load())) < 20*hasty.every {
+				time.Sleep(hasty.every) // until nothing has been taken for a long time
+			}
+			close(stuck)
+		}()
+		for range size / piece {
+			if err := s.Write(ctx, make([]byte, piece)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	<-stuck
+	got := 0
+	for got < size {
+		_, data, err := conn.Read(t.Context())
+		if err != nil {
+			t.Fatalf("after %d bytes of %d: %v", got, size, err)
+		}
+		got += len(data)
+	}
+	go func() { _, _, _ = conn.Read(context.Background()) }() // the end
+	if err := wait(t, ended); err != nil {
+		t.Error(err)
+	}
+}
+
+const piece = 16 << 10
+
+func TestSocket_WhoNeverAnswersIsGoneAtLast(t *testing.T) {
+	impatient := hasty
+	impatient.patience = 100 * time.Millisecond
+	_, ended := attended(t, impatient, welcome, func(ctx context.Context, s *Socket) error {
+		go func() { _ = read(context.WithoutCancel(ctx), s) }()
+		<-ctx.Done()
+		return context.Cause(ctx)
+	})
+	if err := wait(t, ended); !errors.Is(err, errGone) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestSocket_WhoAnswersStays(t *testing.T) {
+	quick := hasty
+	quick.pong, quick.patience = 10*time.Second, 100*time.Millisecond
+	conn, ended := attended(t, quick, welcome, func(ctx context.Context, s *Socket) error {
+		go func() { _ = read(context.WithoutCancel(ctx), s) }()
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(10 * quick.patience):
+			return nil
+		}
+	})
+	go func() { _, _, _ = conn.Read(context.Background()) }()
+	if err := wait(t, ended); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestA49_ASocketOfOneWhoReadsNothingEndsWithTheRight(t *testing.T) {
+	refused := platform.Errorf(platform.Unauthenticated, "token_wrong", "This token is not valid.")
+	_, ended := attended(t, calm, func(context.Context) error { return refused }, func(ctx context.Context, s *Socket) error {
+		for {
+			if err := s.Write(ctx, make([]byte, piece)); err != nil {
+				return err
+			}
+		}
+	})
+	if err := wait(t, ended); platform.AsError(err) == nil || platform.AsError(err).Code != refused.Code {
+		t.Errorf("it ended with %v", err)
+	}
+}
