@@ -13,9 +13,9 @@ import (
 func mark(tx *gorm.DB, app platform.App, d platform.Deployment, now time.Time) error {
 	kind, row := d.Kind, tx.Model(&platform.App{}).Where("id = ?", app.ID)
 	switch {
-	case kind == platform.DeployDestroy && d.Via == platform.System().Via && app.State == platform.AppActive:
-		// Its time in the trash was over, and in the same moment somebody had it back.
-		return platform.Errorf(platform.Conflict, "app_not_trashed", "%s is not in the trash any more.", app.Name)
+	case kind == platform.DeployDestroy && d.Via == platform.System().Via && (app.State == platform.AppActive || d.CreatedAt.Before(app.TrashEnds())):
+		// Its time in the trash was over, and in the same moment somebody had it back, and perhaps threw it away anew.
+		return platform.Errorf(platform.Conflict, "app_not_trashed", "%s is not to be removed any more.", app.Name)
 	case kind == platform.DeployDestroy:
 		return row.Update("state", platform.AppDestroying).Error
 	case app.State == platform.AppDestroying:

@@ -93,11 +93,30 @@ func (c *Conductor) keepTrashed(ctx context.Context, app platform.App) error {
 	if err != nil || len(unfinished) > 0 {
 		return errors.Join(err, c.Routes.Forget(ctx, app.ID)) // what is under way ends first; the worker stops the rest
 	}
-	stopped, err := c.endServing(ctx, app.ID)
-	if err != nil || stopped == 0 {
-		return err
+	replicas, err := c.staying(ctx, app.ID)
+	if err != nil || len(replicas) == 0 {
+		return errors.Join(err, c.Routes.Forget(ctx, app.ID))
 	}
-	return c.rest(ctx, app.ID)
+	c.tasks.Go(func() { c.stopTrashed(app.ID) }) // it drains, and other apps must be looked after meanwhile
+	return nil
+}
+
+// stopTrashed ends what runs of an app in the trash all the same.
+func (c *Conductor) stopTrashed(appID string) {
+	defer c.hold(appID)()
+	ctx := c.base
+	app, err := c.Apps.AppByID(ctx, appID)
+	if err == nil && app.State != platform.AppTrashed {
+		return // it came back, or has gone
+	}
+	if err == nil {
+		if _, err = c.endServing(ctx, appID); err == nil {
+			err = c.rest(ctx, appID)
+		}
+	}
+	if err != nil && ctx.Err() == nil && !platform.IsKind(err, platform.NotFound) {
+		slog.WarnContext(ctx, "an app in the trash still runs", "app", appID, "error", err) // the keeper comes again
+	}
 }
 
 // destroy walks the line backwards: routes, replicas, what each part has of the app, its rows.

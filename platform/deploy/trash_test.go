@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/run"
 )
 
 // state gives the app's state; "" when it is gone.
@@ -170,4 +172,69 @@ func TestRestore_OfASickReleaseSaysSoAndGoesOnTrying(t *testing.T) {
 	}
 	r.engine.Fail("Start", nil)
 	r.converged(app, 1)
+}
+
+// The server is killed between the row that says so and the request to stop what is under way.
+func TestF07_KillBeforeWhatIsUnderWayIsCancelled(t *testing.T) {
+	r := newRig(t)
+	app := r.app("shop")
+	r.ended(r.push(app, "one"), platform.DeploymentLive)
+	r.builder.letGo = make(chan struct{}) // never: a build that takes for ever
+	push := r.push(app, "slow")
+	r.eventually("the build", func() bool { return r.builder.count() == 2 })
+	stop := r.kind(app, platform.DeployTrash)
+	r.restart()
+	r.ended(push, platform.DeploymentCancelled)
+	r.ended(stop, platform.DeploymentLive)
+	r.converged(app)
+	if r.state(app) != platform.AppTrashed {
+		t.Errorf("state %s", r.state(app))
+	}
+}
+
+// What runs of an app in the trash all the same drains for long; other apps are looked after meanwhile.
+func TestTrash_WhatStillRunsDoesNotKeepTheKeeperFromOthers(t *testing.T) {
+	r := newRig(t)
+	app, other := r.app("shop"), r.app("zoo")
+	r.ended(r.push(app, "one"), platform.DeploymentLive)
+	r.ended(r.push(other, "other"), platform.DeploymentLive)
+	r.ended(r.kind(app, platform.DeployTrash), platform.DeploymentLive)
+	r.converged(app)
+	release, err := r.store.ReleaseByNumber(t.Context(), app.ID, 1)
+	r.check(err)
+	r.stop()
+	busy := make(chan struct{})
+	r.proxy.setBusy(busy)
+	drained := len(r.proxy.draining())
+	_, err = run.New(r.engine, r.engine, r.builder, r.proxy).Start(t.Context(), app, release, "", run.Slot{Process: "web", Index: 1}) // by whoever it may be
+	r.check(err)
+	r.engine.Fail("Replicas", errors.New("not yet")) // so that the first look does not find it, but one of those every now and then
+	r.start()
+	r.eventually("the first look", func() bool { last, _ := r.c.Keeps(); return !last.IsZero() })
+	r.engine.Fail("Replicas", nil)
+	r.eventually("its drain", func() bool { return len(r.proxy.draining()) > drained })
+	for range 2 { // the first round may have been under way
+		before, _ := r.c.Keeps()
+		r.eventually("a round through all apps", func() bool { last, _ := r.c.Keeps(); return last.After(before) })
+	}
+	r.converged(other, 1)
+	close(busy)
+	r.converged(app)
+}
+
+// It ran when the release was made: an app from the trash must come back though it would not work twice.
+func TestRestore_DoesNotRunTheReleaseCommandAgain(t *testing.T) {
+	r := newRig(t)
+	app := r.app("shop")
+	r.ended(r.push(app, "v1+release=exit=0"), platform.DeploymentLive)
+	r.ended(r.kind(app, platform.DeployTrash), platform.DeploymentLive)
+	r.converged(app)
+	d := r.ended(r.kind(app, platform.DeployRestore), platform.DeploymentLive)
+	r.converged(app, 1)
+	if s, at := step(d, platform.StepCommand); at >= 0 {
+		t.Errorf("it ran: %+v", s)
+	}
+	if log := r.log(d); strings.Contains(log, "Release command") {
+		t.Errorf("the log says:\n%s", log)
+	}
 }

@@ -54,6 +54,11 @@ func (c *Conductor) conduct(ctx context.Context, d platform.Deployment) (recorde
 		slog.ErrorContext(ctx, "deployment not begun", "deployment", d.ID, "error", err)
 		return c.close(ctx, claimed, platform.DeploymentFailed, platform.AsError(err))
 	}
+	if w.app.State != platform.AppActive && !claimed.Kind.TakesAway() { // whoever took it away could not say so any more
+		w.say("%s was taken away meanwhile", w.app.Name)
+		done()
+		return c.close(ctx, claimed, platform.DeploymentCancelled, cancelled(claimed))
+	}
 	err = w.walkWhole(ctx)
 	done()
 	stopped := ctx.Err() != nil
