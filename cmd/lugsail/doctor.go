@@ -216,6 +216,10 @@ func (d machineDoctor) lookClock(ctx context.Context, m *observe.Machine) {
 // lookControl tells what only the control plane knows.
 func (d machineDoctor) lookControl(ctx context.Context, m *observe.Machine) {
 	m.Backups = observe.Backups{Data: d.cfg.DataDir, Key: d.cfg.KeyFile}
+	copies := store.Copies(d.cfg.DataDir)
+	if len(copies) > 0 {
+		m.Backups.Newest = copies[0].At
+	}
 	c := d.control
 	if c == nil {
 		m.Alone = true
@@ -227,7 +231,7 @@ func (d machineDoctor) lookControl(ctx context.Context, m *observe.Machine) {
 	m.Keeper = observe.Keeper{Last: last, Since: c.began, Every: every}
 	kind, _, _ := strings.Cut(c.store.Kind(), " ")
 	m.Database = observe.Database{Kind: kind, Err: c.store.Ping(ctx)}
-	if copies := store.Copies(d.cfg.DataDir); len(copies) > 0 {
+	if len(copies) > 0 {
 		m.Database.Copy = copies[0].At
 	}
 	if damage := c.checked.Load(); m.Database.Err == nil && damage != nil {

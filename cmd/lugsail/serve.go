@@ -307,27 +307,25 @@ func (c *control) noteCheck(err error) {
 }
 
 // checkDaily looks over the whole database once a day. Apps go on whatever it finds, so it is
-// an event for people.
+// an event for people; damage is looked for again every hour, and told once.
 func (c *control) checkDaily(ctx context.Context) error {
-	tick := time.NewTicker(24 * time.Hour)
+	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
+		done, err := c.store.CheckDaily(ctx)
+		if ctx.Err() == nil && done {
+			if err != nil {
+				slog.ErrorContext(ctx, "the daily check of the database", "error", err)
+			}
+			if err != nil && c.checked.Load() == nil {
+				c.tell(ctx, "", "database.damaged", platform.AsError(err).Message)
+			}
+			c.noteCheck(err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-		}
-		err := c.store.Check(ctx)
-		if ctx.Err() == nil {
-			c.noteCheck(err)
-		}
-		if err == nil || ctx.Err() != nil {
-			continue
-		}
-		slog.ErrorContext(ctx, "the daily check of the database", "error", err)
-		e := &platform.Event{At: time.Now(), Actor: platform.System().Name, Via: platform.System().Via, Action: "database.damaged", Text: platform.AsError(err).Message}
-		if err := c.store.AppendEvent(ctx, e); err != nil {
-			slog.ErrorContext(ctx, "event not recorded", "action", e.Action, "error", err)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (n *network) testDoctor(t *testing.T) {
 			t.Errorf("%s: %+v", check, found[check])
 		}
 	}
-	if found["backups"].Level != "warn" || !strings.Contains(found["backups"].Hint, "master.key") {
+	if found["backups"].Level != "ok" || !strings.Contains(found["backups"].Text, "master.key") {
 		t.Errorf("nobody is told of backups: %+v", found["backups"])
 	}
 	found, code := s.doctor(t, "dialer")

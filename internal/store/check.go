@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"path/filepath"
+	"time"
 
 	"gorm.io/gorm"
 )
@@ -76,6 +77,28 @@ func (s *Store) Check(ctx context.Context) error {
 		_, err = s.openAll(tx)
 		return err
 	}))
+}
+
+// checkedKey is in meta: when the whole database was found sound.
+const checkedKey = "checked"
+
+// CheckDaily is Check unless the database was found sound within the last 23 hours; done says which. The
+// time is written down, as a server may be started anew every day.
+func (s *Store) CheckDaily(ctx context.Context) (done bool, err error) {
+	value, err := metaIn(s.read(ctx), checkedKey)
+	if err != nil {
+		return true, s.explain(ctx, "reading when the database was checked", err)
+	}
+	at, parseErr := time.Parse(time.RFC3339, value)
+	if age := s.now().Sub(at); parseErr == nil && age >= 0 && age < 23*time.Hour {
+		return false, nil
+	}
+	if err := s.Check(ctx); err != nil {
+		return true, err
+	}
+	return true, s.write(ctx, "noting when the database was checked", func(tx *gorm.DB) error {
+		return setMetaIn(tx, checkedKey, s.now().Format(time.RFC3339))
+	})
 }
 
 // Exists reports whether a data directory has, or had, a database: where secrets are sealed

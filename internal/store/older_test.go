@@ -250,3 +250,36 @@ func TestCheck_LooksAtEverySeal(t *testing.T) {
 		wantKind(t, s.Check(t.Context()), platform.Internal, want)
 	}
 }
+
+// A server that is started anew every day is checked every day, and one that is started often not at every start.
+func TestCheckDaily_GoesByTheTimeThatIsWrittenDown(t *testing.T) {
+	dir, now := t.TempDir(), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	address := ""
+	if onPostgres() {
+		address = newDatabase(t)
+	}
+	for i, step := range []struct {
+		later time.Duration
+		want  bool
+	}{{0, true}, {time.Minute, false}, {22 * time.Hour, false}, {2 * time.Hour, true}, {time.Hour, false}, {-48 * time.Hour, true}} {
+		now = now.Add(step.later)
+		s, err := Open(t.Context(), Config{Dir: dir, Key: testKey{}, Database: address, Now: func() time.Time { return now }})
+		must(t, err)
+		done, err := s.CheckDaily(t.Context())
+		if err != nil || done != step.want {
+			t.Errorf("start %d: checked %v, %v", i+1, done, err)
+		}
+		must(t, s.Close())
+	}
+	s, err := Open(t.Context(), Config{Dir: dir, Key: testKey{}, Database: address, Now: func() time.Time { return now.Add(72 * time.Hour) }})
+	must(t, err)
+	closing(t, s)
+	app := newApp(t, s, "shop")
+	must(t, s.SetWebhook(t.Context(), &platform.Webhook{AppID: app.ID, Secret: "secret"}))
+	must(t, s.writer.Exec("UPDATE webhooks SET sealed = 'AAAA'").Error)
+	for range 2 { // damage is not written down as sound
+		if done, err := s.CheckDaily(t.Context()); err == nil || !done {
+			t.Errorf("checked %v, %v", done, err)
+		}
+	}
+}

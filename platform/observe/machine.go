@@ -120,10 +120,10 @@ type Database struct {
 	Copy time.Time // the newest copy that is kept; zero: there is none
 }
 
-// Backups are copies that have left this server.
+// Backups are the copies of the database that are written every day, and what must be taken elsewhere with them.
 type Backups struct {
-	Newest time.Time
-	Data   string // what to copy
+	Newest time.Time // zero: there is none
+	Data   string    // what to copy
 	Key    string
 }
 

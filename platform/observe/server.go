@@ -298,16 +298,20 @@ func database(m Machine) []Finding {
 	return []Finding{fine("database", text)}
 }
 
+// staleCopy is when a copy that is written every day has been missed.
+const staleCopy = 48 * time.Hour
+
 func backups(m Machine) []Finding {
 	b := m.Backups
+	day := b.Newest.Format("2006-01-02 15:04")
 	switch {
 	case b.Newest.IsZero():
-		return []Finding{warning("backups", "No backup has left this server: when its disk dies, everything is lost.",
-			fmt.Sprintf("Copy %s and %s to another place regularly; the second opens the first, so keep them apart.", b.Data, b.Key))}
-	case m.Now.Sub(b.Newest) > 48*time.Hour:
-		return []Finding{warning("backups", "The newest backup is of "+b.Newest.Format("2006-01-02 15:04")+".", "Look why there is no newer one: lugsail service logs")}
+		return []Finding{warning("backups", "There is no copy of the database.", "Write one: lugsail db copy   Why there was none: lugsail service logs")}
+	case m.Now.Sub(b.Newest) > staleCopy:
+		return []Finding{warning("backups", "The newest copy of the database is of "+day+", though one is written every day.",
+			"Write one: lugsail db copy   Why there is no newer one: lugsail service logs")}
 	}
-	return []Finding{fine("backups", "The newest backup is of "+b.Newest.Format("2006-01-02 15:04")+".")}
+	return []Finding{fine("backups", fmt.Sprintf("The newest copy of the database is of %s. It lies on this server: take %s and %s to another place too, apart from each other, as the second opens the first.", day, b.Data, b.Key))}
 }
 
 func keeper(m Machine) []Finding {

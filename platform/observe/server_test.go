@@ -34,6 +34,14 @@ func healthy() Machine {
 	}
 }
 
+// What is written every day lies on this server: that is said, and is no fault of it.
+func TestExamine_BackupsAreThoseThatThereAre(t *testing.T) {
+	found := backups(Machine{Now: checkedAt, Backups: Backups{Newest: checkedAt.Add(-47 * time.Hour), Data: "/var/lib/lugsail", Key: "/etc/lugsail/master.key"}})
+	if len(found) != 1 || found[0].Level != LevelOK || !strings.Contains(found[0].Text, "take /var/lib/lugsail and /etc/lugsail/master.key to another place") {
+		t.Errorf("got %+v", found)
+	}
+}
+
 func TestExamine_NothingIsWrongOnAHealthyServer(t *testing.T) {
 	found := Examine(healthy())
 	if Worst(found) != LevelOK || len(found) < 15 {
@@ -104,7 +112,7 @@ func TestExamine_EachFaultIsFound(t *testing.T) {
 		{"certificate ends", func(m *Machine) { m.Certificates[0].NotAfter = checkedAt.AddDate(0, 0, 5) }, "certificates", LevelWarn, "2026-11-26", "port 80"},
 		{"certificate expired", func(m *Machine) { m.Certificates[0].NotAfter = checkedAt.AddDate(0, 0, -1) }, "certificates", LevelBad, "expired on 2026-11-20", "port 80"},
 		{"F26 database damaged", func(m *Machine) { m.Database.Err = broken }, "database", LevelBad, "it is away", "service logs"},
-		{"no backup", func(m *Machine) { m.Backups = Backups{Data: "/var/lib/lugsail", Key: "/etc/lugsail/master.key"} }, "backups", LevelWarn, "everything is lost", "/etc/lugsail/master.key"},
+		{"no backup", func(m *Machine) { m.Backups = Backups{Data: "/var/lib/lugsail", Key: "/etc/lugsail/master.key"} }, "backups", LevelWarn, "no copy of the database", "lugsail db copy"},
 		{"F29 old backup", func(m *Machine) { m.Backups.Newest = checkedAt.AddDate(0, 0, -3) }, "backups", LevelWarn, "2026-11-18", "service logs"},
 		{"keeper stuck", func(m *Machine) { m.Keeper.Last = checkedAt.Add(-10 * time.Minute) }, "keeper", LevelBad, "10m0s", "service restart"},
 		{"keeper never ran", func(m *Machine) { m.Keeper = Keeper{Since: checkedAt.Add(-5 * time.Minute), Every: 30 * time.Second} }, "keeper", LevelBad, "5m0s", "service restart"},
