@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
-	"time"
 
 	"github.com/buildpacks/pack/pkg/cache"
 	"github.com/buildpacks/pack/pkg/client"
@@ -17,12 +16,7 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-var (
-	errTime   = errors.New("the build took too long")
-	errOutput = errors.New("the build printed too much")
-	errRoom   = errors.New("the build filled the disk")
-	anID      = regexp.MustCompile(`^[a-z0-9]{1,40}$`)
-)
+var anID = regexp.MustCompile(`^[a-z0-9]{1,40}$`)
 
 // Build turns the source into an image that the engine has. Nothing but the app's caches and the image
 // is left of it, however it ends.
@@ -30,7 +24,7 @@ func (b *Builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 	if !anID.MatchString(req.AppID) || !anID.MatchString(req.BuildID) {
 		return platform.BuildResult{}, fmt.Errorf("building: %q or %q is no id", req.AppID, req.BuildID)
 	}
-	req.Limits = withDefaults(req.Limits)
+	req.Limits = req.Limits.OrDefault()
 	b.building.RLock()
 	defer b.building.RUnlock()
 	state, err := b.current()
@@ -59,28 +53,12 @@ func (b *Builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 	if err := b.removeBuilds(ctx, labelApp+"="+req.AppID); err != nil {
 		return platform.BuildResult{}, err // one of a crash would share the app's directory
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, req.Limits.Timeout, errTime)
+	limited, cancel := context.WithTimeoutCause(ctx, req.Limits.Timeout, platform.BuildTime)
 	defer cancel()
 	stop, abort := context.WithCancelCause(limited)
 	defer b.watchRoom(stop, abort)()
 	r := run{builder: b, request: req, state: state, log: log, times: newTimes(), abort: abort}
 	return r.build(stop)
-}
-
-func withDefaults(l platform.BuildLimits) platform.BuildLimits {
-	if l.Memory <= 0 {
-		l.Memory = 3 << 29 // 1.5 GiB
-	}
-	if l.PIDs <= 0 {
-		l.PIDs = 4096
-	}
-	if l.Timeout <= 0 {
-		l.Timeout = 15 * time.Minute
-	}
-	if l.Output <= 0 {
-		l.Output = 20 << 20
-	}
-	return l
 }
 
 // run is one build under way.
@@ -139,7 +117,7 @@ func (r *run) pack(ctx context.Context) error {
 	}
 	defer release()
 	r.session = b.newSession(r.request, r.state.BuilderID, r.space)
-	log := &buildLog{out: r.log, limit: r.request.Limits.Output, exceeded: func() { r.abort(errOutput) }, hidden: r.said, stored: r.early.start}
+	log := &buildLog{out: r.log, limit: r.request.Limits.Output, exceeded: func() { r.abort(platform.BuildOutput) }, hidden: r.said, stored: r.early.start}
 	logger := &packLogger{out: r.said, writer: log}
 	pack, err := b.packClient(logger, r.session, keychain{b.inner(): {Username: user, Password: password}}, r.space.inner("pack"))
 	if err != nil {

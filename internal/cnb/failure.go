@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"time"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -31,8 +30,7 @@ func (r *run) explain(ctx context.Context, err error) error {
 	said, reportErr := r.space.report()
 	switch {
 	case killed:
-		return platform.Errorf(platform.Invalid, "build_out_of_memory", "The build needed more than its %d MB of memory and was stopped.", r.request.Limits.Memory>>20).
-			WithHint("Make the build smaller: fewer dependencies, or build on your machine and push the result.").Because(err)
+		return r.request.Limits.Exceeded(errors.Join(platform.BuildMemory, err))
 	case status == exitNoneDetected || status == exitDetectionFailed:
 		return unknownLanguage(r.request.Dir)
 	case reportErr == nil && said.Failure != nil:
@@ -49,31 +47,13 @@ func (r *run) explain(ctx context.Context, err error) error {
 // stopped is for builds that were ended from outside.
 func (r *run) stopped(ctx context.Context) error {
 	cause := context.Cause(ctx)
-	switch {
-	case cause == nil:
+	if cause == nil {
 		return nil
-	case errors.Is(cause, errOutput):
-		return platform.Errorf(platform.Invalid, "build_output_limit", "The build printed more than %d MB and was stopped.", r.request.Limits.Output>>20).
-			WithHint("Make the build print less.")
-	case errors.Is(cause, errTime):
-		return platform.Errorf(platform.Invalid, "build_timeout", "The build took longer than %s and was stopped.", span(r.request.Limits.Timeout)).
-			WithHint("Look in the log where it hangs; a build must not wait for input or start a server.")
-	case errors.Is(cause, errRoom):
-		return platform.Errorf(platform.NoRoom, "disk_low", "The build was stopped because the server's disk was nearly full.").
-			WithHint("Make the build smaller, remove apps or files that are not needed, or take a larger disk.")
+	}
+	if e := r.request.Limits.Exceeded(cause); e != nil {
+		return e
 	}
 	return fmt.Errorf("building: %w", ctx.Err())
-}
-
-// span is a time for people.
-func span(d time.Duration) string {
-	switch {
-	case d == time.Minute:
-		return "a minute"
-	case d%time.Minute == 0:
-		return fmt.Sprintf("%d minutes", d/time.Minute)
-	}
-	return d.String()
 }
 
 var failureCode = regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`)

@@ -138,7 +138,7 @@ func (b *Builder) watchRoom(ctx context.Context, abort context.CancelCauseFunc) 
 			case <-ticker.C:
 			}
 			if left, err := b.least(ctx); err == nil && (left.bytes < reserve || left.counted && left.files < reserveFiles) {
-				abort(errRoom)
+				abort(platform.BuildRoom)
 			}
 		}
 	}()

@@ -260,7 +260,7 @@ func TestRoom_ABuildNeitherBeginsNorGoesOnWithoutIt(t *testing.T) {
 	}
 	<-ctx.Done()
 	end()
-	if !errors.Is(context.Cause(ctx), errRoom) {
+	if !errors.Is(context.Cause(ctx), platform.BuildRoom) {
 		t.Errorf("ended by %v", context.Cause(ctx))
 	}
 	r := run{}
@@ -279,7 +279,7 @@ func TestRoom_ABuildOfManyFilesEndsToo(t *testing.T) {
 	files.Store(reserveFiles - 1)
 	<-ctx.Done()
 	end()
-	if !errors.Is(context.Cause(ctx), errRoom) {
+	if !errors.Is(context.Cause(ctx), platform.BuildRoom) {
 		t.Errorf("ended by %v", context.Cause(ctx))
 	}
 	least := room{bytes: 1, files: 9, counted: true}.orLess(room{bytes: 5, files: 2, counted: true}).orLess(room{bytes: 7})

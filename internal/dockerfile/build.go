@@ -2,19 +2,12 @@ package dockerfile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
-)
-
-var (
-	errTime   = errors.New("the build took too long")
-	errOutput = errors.New("the build printed too much")
-	errRoom   = errors.New("the build filled the disk")
 )
 
 // run is one build under way.
@@ -24,6 +17,7 @@ type run struct {
 	recipe   recipe
 	log      io.Writer
 	progress *progress
+	steps    *steps
 	abort    context.CancelCauseFunc
 }
 
@@ -33,7 +27,7 @@ func (b *Builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 	if !anID.MatchString(req.AppID) || !anID.MatchString(req.BuildID) {
 		return platform.BuildResult{}, fmt.Errorf("building: %q or %q is no id", req.AppID, req.BuildID)
 	}
-	req.Limits = withDefaults(req.Limits)
+	req.Limits = req.Limits.OrDefault()
 	recipe, err := b.read(req.Dir, req.Dockerfile)
 	if err != nil {
 		return platform.BuildResult{}, err
@@ -43,12 +37,12 @@ func (b *Builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 			return platform.BuildResult{}, err
 		}
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, req.Limits.Timeout, errTime)
+	limited, cancel := context.WithTimeoutCause(ctx, req.Limits.Timeout, platform.BuildTime)
 	defer cancel()
 	stop, abort := context.WithCancelCause(limited)
 	defer abort(nil)
 	if b.config.Disk != nil {
-		defer b.config.Disk.WatchRoom(stop, func() { abort(errRoom) })()
+		defer b.config.Disk.WatchRoom(stop, func() { abort(platform.BuildRoom) })()
 	}
 	r := &run{builder: b, request: req, recipe: recipe, log: log, abort: abort}
 	return r.build(stop)
@@ -76,6 +70,7 @@ func (r *run) build(ctx context.Context) (platform.BuildResult, error) {
 
 func (r *run) fencedSolve(ctx context.Context, image string) error {
 	defer r.fence(ctx)()
+	defer r.bound(ctx)()
 	return r.solve(ctx, image)
 }
 

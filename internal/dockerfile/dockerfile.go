@@ -6,8 +6,8 @@
 // is made here, and holds the app and the build.
 //
 // What surprises: steps of a Dockerfile are no containers of ours. BuildKit runs them on the engine's
-// default bridge and knows no limit of memory or processes for one build, so here a build is bound by
-// time, output and the disk alone. Its cache belongs to the whole engine and has no labels: cache.go
+// default bridge, which is fenced while they do (fence.go), and knows no limit of memory or processes for
+// one build, so that the control groups in which it puts them get ours (steps.go). Its cache belongs to the whole engine and has no labels: cache.go
 // writes down what appeared while a build of ours ran, and never drops anything else. Directories of
 // RUN --mount=type=cache belong to the app: their names begin with what only its builds know.
 package dockerfile
@@ -20,11 +20,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"time"
 
 	"github.com/moby/moby/client"
-
-	"github.com/lugsail/lugsail/platform"
 )
 
 // Disk refuses and ends builds that could fill the disk.
@@ -52,6 +49,7 @@ type Builder struct {
 	engine *client.Client
 	cache  *ledger
 	fenced fenced
+	tree   tree
 }
 
 // Labels on every image. lugsail.build is not among them: that one is for containers of builds.
@@ -79,7 +77,11 @@ func New(c Config) (*Builder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, errors.Join(fmt.Errorf("making the directory for Dockerfile builds: %w", err), engine.Close())
 	}
-	return &Builder{config: c, engine: engine, cache: &ledger{file: filepath.Join(dir, "cache.json")}}, nil
+	b := &Builder{config: c, engine: engine, cache: &ledger{file: filepath.Join(dir, "cache.json")}, tree: cgroups(cgroupRoot)}
+	for _, group := range b.tree.groups(b.ourGroups() + "*") {
+		b.tree.remove(group)
+	}
+	return b, nil
 }
 
 // Close ends the connection to the engine.
@@ -89,13 +91,3 @@ func (b *Builder) registry() string { return "127.0.0.1:" + strconv.Itoa(b.confi
 
 // repository is where an app's images have their names.
 func (b *Builder) repository(appID string) string { return b.registry() + "/" + name + "/" + appID }
-
-func withDefaults(l platform.BuildLimits) platform.BuildLimits {
-	if l.Timeout <= 0 {
-		l.Timeout = 15 * time.Minute
-	}
-	if l.Output <= 0 {
-		l.Output = 20 << 20
-	}
-	return l
-}

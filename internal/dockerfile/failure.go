@@ -91,6 +91,9 @@ func (r *run) failedAt(line int, err error) error {
 		text = err.Error()
 	}
 	if code := exitCode.FindStringSubmatch(text); code != nil {
+		if limit := r.steps.exceeded(code[1]); limit != nil {
+			return r.request.Limits.Exceeded(errors.Join(limit, err))
+		}
 		e := platform.Errorf(platform.Invalid, "build_failed", "Line %d of %s failed: %s ended with exit code %s.", line, r.recipe.path, keyword, code[1])
 		if code[1] == "137" {
 			return e.WithHint("It was killed, as a rule because the server ran out of memory. Let the build need less.").Because(err)
@@ -134,30 +137,13 @@ func (r *run) noImage(err error) error {
 // stopped is for builds that were ended from outside.
 func (r *run) stopped(ctx context.Context) error {
 	cause := context.Cause(ctx)
-	switch {
-	case cause == nil:
+	if cause == nil {
 		return nil
-	case errors.Is(cause, errOutput):
-		return platform.Errorf(platform.Invalid, "build_output_limit", "The build printed more than %d MB and was stopped.", r.request.Limits.Output>>20).
-			WithHint("Make the build print less.")
-	case errors.Is(cause, errTime):
-		return platform.Errorf(platform.Invalid, "build_timeout", "The build took longer than %s and was stopped.", span(r.request.Limits.Timeout)).
-			WithHint("Look in the log where it hangs; a build must not wait for input or start a server.")
-	case errors.Is(cause, errRoom):
-		return platform.Errorf(platform.NoRoom, "disk_low", "The build was stopped because the server's disk was nearly full.").
-			WithHint("Make the build smaller, remove apps or files that are not needed, or take a larger disk.")
+	}
+	if e := r.request.Limits.Exceeded(cause); e != nil {
+		return e
 	}
 	return fmt.Errorf("building: %w", ctx.Err())
-}
-
-func span(d time.Duration) string {
-	switch {
-	case d == time.Minute:
-		return "a minute"
-	case d%time.Minute == 0:
-		return fmt.Sprintf("%d minutes", d/time.Minute)
-	}
-	return d.String()
 }
 
 // engineError says when the engine does not answer at all, or has no room; nil when it is something else.

@@ -28,6 +28,7 @@ const (
 )
 
 func TestA34_A35_A36_StepsReachTheInternetAndNothingInside(t *testing.T) {
+	alone(t)
 	place := makeOutside(t)
 	listenIn(t, place, "25", "80", "443")
 	service := serveHere(t)
@@ -76,8 +77,10 @@ func tried(t *testing.T, fence *firewall.Firewall, aims []string, meanwhile func
 	a.request.BuildID = platform.NewID()
 	var log syncBuffer
 	built := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	go func() {
-		_, err := builder.Build(context.Background(), a.request, &log)
+		_, err := builder.Build(ctx, a.request, &log)
 		built <- err
 	}()
 	meanwhile()

@@ -8,6 +8,8 @@ import (
 
 	"github.com/moby/buildkit/client"
 	"github.com/tonistiigi/fsutil"
+
+	"github.com/lugsail/lugsail/platform"
 )
 
 // buildkit connects to the BuildKit inside of the engine.
@@ -37,7 +39,7 @@ func (r *run) solve(ctx context.Context, image string) error {
 		return fmt.Errorf("reading the source: %w", err)
 	}
 	defer r.builder.noteCache(ctx, kit, r.request.AppID)()
-	r.progress = newProgress(r.log, r.request.Limits.Output, func() { r.abort(errOutput) })
+	r.progress = newProgress(r.log, r.request.Limits.Output, func() { r.abort(platform.BuildOutput) })
 	r.progress.stages = r.recipe.stages() > 1
 	statuses := make(chan *client.SolveStatus)
 	read := make(chan struct{})
@@ -69,6 +71,7 @@ func (r *run) attributes() map[string]string {
 		// Keeps the frontend from handing over to the one that a "# syntax=" line names, from a registry.
 		"cmdline":                           "docker/dockerfile",
 		"image-resolve-mode":                "local",
+		"cgroup-parent":                     r.steps.parent, // engines before 23 pass it over
 		"build-arg:BUILDKIT_CACHE_MOUNT_NS": "lugsail-" + r.builder.config.Instance + "-" + r.request.AppID,
 		"label:" + labelInstance:            r.builder.config.Instance,
 		"label:" + labelApp:                 r.request.AppID,

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -80,6 +81,13 @@ func do(words []string) {
 		}
 		must(c.Close())
 		fmt.Println(argument, "open")
+	case "bomb":
+		for {
+			child, _, _ := syscall.RawSyscall(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0) // refused at last, and tried again
+			for child == 0 {
+				_, _, _ = syscall.RawSyscall6(syscall.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
+			}
+		}
 	case "await":
 		for {
 			if c, err := net.DialTimeout("tcp", argument, time.Second); err == nil {
