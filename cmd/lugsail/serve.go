@@ -280,21 +280,33 @@ func (c *control) prepareAtStart(ctx context.Context) error {
 
 // secrets gives the values that an app's logs must not show: those of its next release, and of
 // the one that serves.
-func (c *control) secrets(ctx context.Context, appID string) []string {
+func (c *control) secrets(ctx context.Context, appID string) ([]string, error) {
 	next, err := c.store.ConfigVars(ctx, appID)
-	var serves platform.Release
-	if a, appErr := c.store.AppByID(ctx, appID); err == nil && appErr == nil && a.CurrentRelease > 0 {
-		serves, err = c.store.ReleaseByNumber(ctx, appID, a.CurrentRelease)
-	}
 	if err != nil {
-		slog.ErrorContext(ctx, "config vars not read for redaction", "app", appID, "error", err)
+		return nil, fmt.Errorf("reading config vars for redaction: %w", err)
 	}
-	return slices.AppendSeq(slices.Collect(maps.Values(next)), maps.Values(serves.ConfigVars))
+	a, err := c.store.AppByID(ctx, appID)
+	if err != nil {
+		return nil, fmt.Errorf("reading the app for redaction: %w", err)
+	}
+	values := slices.Collect(maps.Values(next))
+	if a.CurrentRelease == 0 {
+		return values, nil
+	}
+	serves, err := c.store.ReleaseByNumber(ctx, appID, a.CurrentRelease)
+	if err != nil {
+		return nil, fmt.Errorf("reading release %d for redaction: %w", a.CurrentRelease, err)
+	}
+	return slices.AppendSeq(values, maps.Values(serves.ConfigVars)), nil
 }
 
 // hide takes those values out of an app's output.
-func (c *control) hide(ctx context.Context, appID string) func(string) string {
-	return secret.Lines(c.secrets(ctx, appID))
+func (c *control) hide(ctx context.Context, appID string) (func(string) string, error) {
+	values, err := c.secrets(ctx, appID)
+	if err != nil {
+		return nil, err
+	}
+	return secret.Lines(values), nil
 }
 
 // noteCheck keeps what a check of the database found, for who asks how the server is.

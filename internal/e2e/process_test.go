@@ -33,6 +33,7 @@ func TestProcessTypes(t *testing.T) {
 		{"release command that fails", testReleaseFails},
 		{"run", testRun},
 		{"run with a terminal", testRunTerminal},
+		{"run with slow sides", testSlowSides},
 		{"exec", testExec},
 		{"A37 hostile commands", testA37},
 		{"A37 a replica out of memory", testA37Memory},

@@ -111,8 +111,11 @@ func (s *Service) Logs(ctx context.Context, actor platform.Actor, name string, o
 		return err
 	}
 	if !o.Follow {
-		hide := s.hider(ctx, app.ID)
-		_, err := s.readLogs(ctx, app, o, func(l platform.LogLine) error {
+		hide, err := s.hider(ctx, app.ID)
+		if err != nil {
+			return err
+		}
+		_, err = s.readLogs(ctx, app, o, func(l platform.LogLine) error {
 			l.Text = hide(l.Text)
 			return fn(l)
 		})
@@ -122,11 +125,17 @@ func (s *Service) Logs(ctx context.Context, actor platform.Actor, name string, o
 	return f.run(ctx, app)
 }
 
-func (s *Service) hider(ctx context.Context, appID string) func(string) string {
+// hider gives what takes secret values out of an app's output. Where they are not known, nothing of it is shown.
+func (s *Service) hider(ctx context.Context, appID string) (func(string) string, error) {
 	if s.Hide == nil {
-		return func(line string) string { return line }
+		return func(line string) string { return line }, nil
 	}
-	return s.Hide(ctx, appID)
+	hide, err := s.Hide(ctx, appID)
+	if err != nil {
+		return nil, platform.Errorf(platform.Unavailable, "output_held_back", "The app's output is held back: the secret values that it must not show could not be read just now.").
+			WithHint("The app itself goes on. Try again in a moment; if it stays so, the server's log says why: lugsail service logs").Because(err)
+	}
+	return hide, nil
 }
 
 // readLogs gives the newest lines of all replicas in the order of time, and for each replica that

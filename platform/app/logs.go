@@ -37,8 +37,10 @@ func (f *logFollower) run(ctx context.Context, app platform.App) error {
 	if err != nil {
 		return unlessGone(ctx, err)
 	}
+	if err := f.renew(ctx, app.ID); err != nil {
+		return err
+	}
 	f.followNotes(ctx, cancel, app.ID, from)
-	f.renew(ctx, app.ID)
 	if f.options.Tail > 0 {
 		if f.last, err = f.service.readLogs(ctx, app, f.options, f.tell); err != nil {
 			return unlessGone(ctx, err)
@@ -48,7 +50,9 @@ func (f *logFollower) run(ctx context.Context, app platform.App) error {
 	for {
 		changed := f.service.Changes.Changed(app.ID)
 		if news {
-			f.renew(ctx, app.ID)
+			if err := f.renew(ctx, app.ID); err != nil {
+				return err
+			}
 		}
 		if err := f.join(ctx, cancel, app.ID, tail); err != nil {
 			return err
@@ -68,11 +72,15 @@ func (f *logFollower) run(ctx context.Context, app platform.App) error {
 }
 
 // renew learns the values that must not be shown: they may be others than a moment ago.
-func (f *logFollower) renew(ctx context.Context, appID string) {
-	hide := f.service.hider(ctx, appID)
+func (f *logFollower) renew(ctx context.Context, appID string) error {
+	hide, err := f.service.hider(ctx, appID)
+	if err != nil {
+		return unlessGone(ctx, err)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hide = hide
+	return nil
 }
 
 // join begins to follow the replicas that are not followed yet.

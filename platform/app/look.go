@@ -188,8 +188,12 @@ func (s *Service) ReplicasWithLastLines(ctx context.Context, actor platform.Acto
 		if r.State != platform.ReplicaExited && !observe.Crashing(r) {
 			continue
 		}
-		hide := s.hider(ctx, r.AppID)
-		err := s.Engine.Logs(ctx, r.ID, lastLines, false, func(l platform.LogLine) error {
+		hide, err := s.hider(ctx, r.AppID)
+		if err != nil {
+			last[r.ID] = []string{platform.AsError(err).Message}
+			continue
+		}
+		err = s.Engine.Logs(ctx, r.ID, lastLines, false, func(l platform.LogLine) error {
 			last[r.ID] = append(last[r.ID], hide(l.Text))
 			return nil
 		})

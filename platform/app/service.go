@@ -102,11 +102,11 @@ type Service struct {
 	Conductor *deploy.Conductor
 	Routes    *route.Service
 	Addresses Addresses
-	Reachable func(ctx context.Context, host string, port int) error           // nil when the server may fetch from there; a nil one fetches from nowhere
-	Resolve   func(ctx context.Context, host string) ([]netip.Addr, error)     // asks the DNS; nil knows no host
-	Hide      func(ctx context.Context, appID string) func(line string) string // takes an app's secret values out of its output; nil hides nothing
-	DiskMeter DiskMeter                                                        // nil: nobody measures
-	Doctor    Doctor                                                           // nil: nobody looks
+	Reachable func(ctx context.Context, host string, port int) error                    // nil when the server may fetch from there; a nil one fetches from nowhere
+	Resolve   func(ctx context.Context, host string) ([]netip.Addr, error)              // asks the DNS; nil knows no host
+	Hide      func(ctx context.Context, appID string) (func(line string) string, error) // takes an app's secret values out of its output; nil hides nothing
+	DiskMeter DiskMeter                                                                 // nil: nobody measures
+	Doctor    Doctor                                                                    // nil: nobody looks
 	Now       func() time.Time
 
 	admission sync.Mutex // memory is measured and promised in one move

@@ -363,11 +363,11 @@ func TestA73_LogsHideTheValuesOfConfigVars(t *testing.T) {
 	s, _ := newService(t)
 	o, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
 	check(t, err)
-	s.Hide = func(_ context.Context, appID string) func(string) string {
+	s.Hide = func(_ context.Context, appID string) (func(string) string, error) {
 		if appID != o.App.ID {
 			t.Errorf("values of %s", appID)
 		}
-		return secret.Lines([]string{"LGS-CANARY-value"})
+		return secret.Lines([]string{"LGS-CANARY-value"}), nil
 	}
 	engine := s.Engine.(*enginetest.Fake)
 	_, err = engine.Start(t.Context(), platform.ReplicaSpec{

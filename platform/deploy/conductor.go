@@ -82,7 +82,7 @@ type Conductor struct {
 	Rest        []Leaver                                                                      // what an app in the trash does without: nothing that cannot be made again
 	Leave       []Leaver                                                                      // in this order when an app is removed for good; what holds data belongs here, and nowhere else
 	Redact      func(w io.Writer, values []string) io.WriteCloser                             // hides secret values
-	Secrets     func(ctx context.Context, appID string) []string                              // that the log of an app must not show
+	Secrets     func(ctx context.Context, appID string) ([]string, error)                     // that the log of an app must not show; without them nothing is written
 	Settle      func(context.Context, platform.Deployment) error                              // hears how a deployment with a source ended; nil: nobody does
 	Introduce   func(ctx context.Context, appID string, types []string) (platform.App, error) // gives new process types replicas as memory allows; nil leaves them without
 	Fetch       Fetcher                                                                       // brings sources that lie elsewhere; nil: nobody does

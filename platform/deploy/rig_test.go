@@ -67,7 +67,7 @@ func (r *rig) start() {
 		Replicas: run.New(r.engine, r.engine, r.builder, r.proxy), Routes: r.routes,
 		Drainer: r.proxy, Watcher: r.engine, Rest: []deploy.Leaver{r.engine.RemoveApp}, Leave: []deploy.Leaver{r.engine.RemoveApp, r.builder.Forget},
 		Redact:    func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
-		Secrets:   func(context.Context, string) []string { return []string{"LGS-CANARY-secret"} },
+		Secrets:   func(context.Context, string) ([]string, error) { return []string{"LGS-CANARY-secret"}, nil },
 		Settle:    r.settle,
 		Fetch:     r.fetch,
 		Introduce: r.introduce,

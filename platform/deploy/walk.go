@@ -77,11 +77,15 @@ func (c *Conductor) newWalk(ctx context.Context, d platform.Deployment) (*walk, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the app: %w", err)
 	}
+	hidden, err := c.Secrets(ctx, d.AppID)
+	if err != nil {
+		return nil, nil, fmt.Errorf("learning what the log must not show: %w", err)
+	}
 	file, err := c.Journal.Writer(d.ID)
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the log: %w", err)
 	}
-	log := c.Redact(file, c.Secrets(ctx, d.AppID))
+	log := c.Redact(file, hidden)
 	done := func() {
 		if err := errors.Join(log.Close(), file.Close()); err != nil {
 			slog.ErrorContext(ctx, "deployment log not closed", "deployment", d.ID, "error", err)

@@ -90,6 +90,6 @@ var replicaOperations = []openapi.Operation{
 			{Name: "follow", Type: "boolean", Means: "true keeps the answer open"},
 		},
 		Status: http.StatusOK, Answer: LogsAnswer{}, Events: map[string]any{"log": platform.LogLine{}, "error": Problem},
-		Errors: openapi.Codes{422: "process_type_invalid process_unknown"},
+		Errors: openapi.Codes{422: "process_type_invalid process_unknown", 503: "output_held_back"},
 	},
 }
