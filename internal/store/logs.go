@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +22,8 @@ const (
 )
 
 // Logs keeps one file of lines for each deployment. Each line starts with its time. Followers
-// in this process are woken by the writers; an offset is a position in the file, and stays valid.
+// in this process are woken by the writers; an offset is a position in the log, and stays valid.
+// An app's own log has no end: of it the newest 10 to 20 MiB are kept, in two files.
 type Logs struct {
 	dir    string
 	now    func() time.Time
@@ -32,6 +31,9 @@ type Logs struct {
 
 	mu   sync.Mutex
 	open map[string]*logFile
+
+	older sync.Map     // the older files of endless logs, by the path of the present one
+	seams sync.RWMutex // held while a log gets a new file, and while its files are opened for reading
 }
 
 var logID = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
@@ -51,7 +53,8 @@ func (l *Logs) path(deploymentID string) (string, error) {
 }
 
 // Writer appends to the log of a deployment, line by line. Several writers of one log may be
-// open; each keeps its own unfinished line. Over 20 MiB the rest is left out, and said so.
+// open; each keeps its own unfinished line. Over 20 MiB the rest of a
+// deployment's is left out, and said so.
 func (l *Logs) Writer(deploymentID string) (io.WriteCloser, error) {
 	path, err := l.path(deploymentID)
 	if err != nil {
@@ -61,7 +64,7 @@ func (l *Logs) Writer(deploymentID string) (io.WriteCloser, error) {
 	defer l.mu.Unlock()
 	file, ok := l.open[deploymentID]
 	if !ok {
-		if file, err = openLogFile(path); err != nil {
+		if file, err = openLogFile(path, endless(deploymentID)); err != nil {
 			return nil, err
 		}
 		l.open[deploymentID] = file
@@ -111,7 +114,7 @@ func (l *Logs) followOnce(ctx context.Context, id, path string, from int64, fn f
 	writers := l.waiter.wait(id)
 	defer l.waiter.leave(id, writers)
 	last := done() // before reading: what was written before the end is still read
-	from, err := readLines(ctx, path, from, last, fn)
+	from, err := l.readLines(ctx, path, from, last, fn)
 	if err != nil || last {
 		return from, last, err
 	}
@@ -129,38 +132,16 @@ func (l *Logs) Remove(deploymentID string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing the log: %w", err)
+	l.seams.Lock()
+	defer l.seams.Unlock()
+	older, err := l.olderFiles(path)
+	errs := []error{err}
+	l.older.Delete(path)
+	for _, path := range append([]string{path}, older...) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("removing the log: %w", err))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// readLines reads what is there; a line without its end counts only when it is the last for ever.
-func readLines(ctx context.Context, path string, from int64, last bool, fn func(int64, string) error) (int64, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return from, nil
-	}
-	if err != nil {
-		return from, fmt.Errorf("opening the log: %w", err)
-	}
-	defer func() { _ = f.Close() }() // nothing was written
-	if _, err := f.Seek(from, io.SeekStart); err != nil {
-		return from, fmt.Errorf("reading the log: %w", err)
-	}
-	lines := bufio.NewReaderSize(f, 64<<10)
-	for ctx.Err() == nil {
-		line, err := lines.ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return from, fmt.Errorf("reading the log: %w", err)
-		}
-		if line == "" || (err != nil && !last) {
-			return from, nil
-		}
-		from += int64(len(line))
-		if err := fn(from, strings.TrimSuffix(line, "\n")); err != nil {
-			return from, err
-		}
-	}
-	return from, fmt.Errorf("reading the log: %w", ctx.Err())
-}

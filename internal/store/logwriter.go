@@ -22,15 +22,16 @@ const (
 type logFile struct {
 	writers int // guarded by Logs.mu
 
-	mu   sync.Mutex
-	f    *os.File
-	size int64
-	full bool
+	mu      sync.Mutex
+	f       *os.File
+	size    int64
+	endless bool
+	full    bool
 	end  []byte // once it is full: the last lines, where the reason of a failure stands
 }
 
 // openLogFile opens the file for appending. A crash may have left half a line: it is ended.
-func openLogFile(path string) (_ *logFile, err error) {
+func openLogFile(path string, endless bool) (_ *logFile, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", logError(filepath.Dir(path), err))
@@ -44,7 +45,7 @@ func openLogFile(path string) (_ *logFile, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
-	file := &logFile{f: f, size: info.Size(), full: info.Size() >= logFull-maxLogLine}
+	file := &logFile{f: f, size: info.Size(), endless: endless, full: !endless && info.Size() >= logFull-maxLogLine}
 	if file.size == 0 {
 		return file, nil
 	}
@@ -123,6 +124,9 @@ func (w *logWriter) keep(out []byte) error {
 		return nil
 	}
 	defer w.logs.waiter.wake(w.id)
+	if w.file.endless {
+		return w.keepAll(out)
+	}
 	if left := logFull - w.file.size; int64(len(out)) > left {
 		fits := bytes.LastIndexByte(out[:max(left, 0)], '\n') + 1
 		w.file.full = true
@@ -130,6 +134,15 @@ func (w *logWriter) keep(out []byte) error {
 		out = w.stamp(out[:fits:fits], []byte(logTruncated))
 	}
 	return w.file.append(out)
+}
+
+// keepAll adds to a log without end, in a new file when the present one is long enough.
+func (w *logWriter) keepAll(out []byte) error {
+	var err error
+	if w.file.size > 0 && w.file.size+int64(len(out)) > maxLogFile {
+		err = w.logs.rotate(w.file)
+	}
+	return errors.Join(err, w.file.append(out))
 }
 
 // holdEnd keeps the last whole lines.
