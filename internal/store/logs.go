@@ -144,4 +144,3 @@ func (l *Logs) Remove(deploymentID string) error {
 	}
 	return errors.Join(errs...)
 }
-

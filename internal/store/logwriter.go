@@ -27,7 +27,7 @@ type logFile struct {
 	size    int64
 	endless bool
 	full    bool
-	end  []byte // once it is full: the last lines, where the reason of a failure stands
+	end     []byte // once it is full: the last lines, where the reason of a failure stands
 }
 
 // openLogFile opens the file for appending. A crash may have left half a line: it is ended.
