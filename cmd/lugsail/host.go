@@ -63,7 +63,7 @@ func (s *settings) host(use, short string, do func(context.Context, machine) err
 	return &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := asRoot("host " + use); err != nil {
+			if err := asRoot(strings.TrimPrefix(cmd.CommandPath(), "lugsail ")); err != nil {
 				return err
 			}
 			m, err := s.machine(cmd)

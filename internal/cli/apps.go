@@ -47,7 +47,7 @@ func (p *program) create() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.answer(raw, func() { p.created(answer.App, added, worktree) })
+			return p.answer(raw, func() { p.created(cmd.Context(), answer.App, added, worktree) })
 		},
 	}
 	c.Flags().StringVar(&size, "plan", "", "plan of each replica (see lugsail plans)")
@@ -56,15 +56,16 @@ func (p *program) create() *cobra.Command {
 	return c
 }
 
-func (p *program) created(a app, added, worktree bool) {
+func (p *program) created(ctx context.Context, a app, added, worktree bool) {
 	p.printf("Created %s on plan %s. It will answer at %s\n\n", a.Name, a.Plan, a.URL)
 	switch {
 	case added:
-		p.printf("Deploy it:  git push %s main\n", remote)
+		p.printf("Deploy it:  %s\n", pushLine(ctx, remote, a.DeployBranch))
 	case worktree:
-		p.printf("This folder has a git remote named %s already. Deploy with:  git push %s main\n", remote, a.GitURL)
+		p.printf("This folder has a git remote named %s already. Deploy with:  %s\n", remote, pushLine(ctx, a.GitURL, a.DeployBranch))
 	default:
 		p.printf("In the app's folder:\n  git init -b main && git add . && git commit -m \"First version\"\n  git remote add %s %s\n  git push %s main\n", remote, a.GitURL, remote)
+		p.printf("Or without git:\n  lugsail deploy . --app %s\n", a.Name)
 	}
 }
 

@@ -451,7 +451,7 @@ func TestCreate_MakesTheRemoteThatTellsTheAppAfterwards(t *testing.T) {
 	w.signedIn()
 	dir := t.TempDir()
 	t.Chdir(dir)
-	if err := git("init", "-q").Run(context.Background()); err != nil {
+	if err := git("init", "-q", "-b", "main").Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	w.says("POST /api/v1/apps", 201, `{"app": {"name": "shop", "plan": "micro", "url": "https://shop.x", "git_url": "https://another.name.example/git/shop.git"}}`)

@@ -103,7 +103,7 @@ func (p *program) deployAgain(ctx context.Context, c *client, name string, pushe
 	p.mentionUnpushed(ctx)
 	err := p.start(ctx, c, name, http.MethodPost, path(name, "deployments"), struct{}{}, detach)
 	if e := platform.AsError(err); err != nil && e.Code == "nothing_pushed" {
-		return e.WithHint("%s Or send this folder without git: lugsail deploy .", e.Hint)
+		return e.WithHint("%s   Or send this folder without git: lugsail deploy .", e.Hint)
 	}
 	return err
 }

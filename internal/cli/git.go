@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -250,3 +251,26 @@ func (p *program) addRemote(ctx context.Context, address string) (added, worktre
 }
 
 func works(ctx context.Context, args ...string) bool { return git(args...).Run(ctx) == nil }
+
+// pushLine is the command that deploys what is in this folder: its branch is not always the one that
+// deploys, and a repository in which nothing is committed has nothing to push.
+func pushLine(ctx context.Context, to, deploys string) string {
+	branch := firstOf(deploys, "main")
+	here, err := git("symbolic-ref", "--short", "HEAD").Output(ctx)
+	name := strings.TrimSpace(string(here))
+	switch {
+	case err != nil || name == branch: // no repository, or a commit without a branch
+	case deploys == "" && name == "master":
+		branch = name
+	case simpleBranch.MatchString(name):
+		branch = name + ":" + branch
+	}
+	push := fmt.Sprintf("git push %s %s", to, branch)
+	if err == nil && !works(ctx, "rev-parse", "--verify", "HEAD") {
+		push = "git add . && git commit -m \"First version\" && " + push
+	}
+	return push
+}
+
+// simpleBranch can stand in a command without quotes.
+var simpleBranch = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)

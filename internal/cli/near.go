@@ -115,6 +115,9 @@ func (c *client) mistyped(ctx context.Context, at string, err error) error {
 	if hint := meant(name, names); hint != "" {
 		return known.WithHint("%s `lugsail apps` lists all.", hint)
 	}
+	if known.Hint == "" {
+		return known.WithHint("`lugsail apps` lists yours.")
+	}
 	return err
 }
 

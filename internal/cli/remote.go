@@ -38,7 +38,7 @@ func (p *program) remote() *cobra.Command {
 			if err := p.setRemote(cmd.Context(), address); err != nil {
 				return err
 			}
-			return p.done(map[string]string{"remote": address}, "The git remote %s leads to %s\nDeploy with:  git push %s %s\n", remote, address, remote, firstOf(a.DeployBranch, "main"))
+			return p.done(map[string]string{"remote": address}, "The git remote %s leads to %s\nDeploy with:  %s\n", remote, address, pushLine(cmd.Context(), remote, a.DeployBranch))
 		},
 	}
 	c.Flags().BoolVar(&ssh, "ssh", false, "by SSH, with a key")
@@ -132,7 +132,7 @@ func (p *program) branch() *cobra.Command {
 			}
 			return p.answer(raw, func() {
 				p.printf("%s\n", branchText(wanted))
-				p.printf("Push it:  git push %s %s   Is it on the server already?  lugsail deploy\n", remote, firstOf(wanted, "main"))
+				p.printf("Push it:  %s   Is it on the server already?  lugsail deploy\n", pushLine(cmd.Context(), remote, wanted))
 			})
 		},
 	}

@@ -171,9 +171,28 @@ func args(least, most int) cobra.PositionalArgs {
 	}
 }
 
+// sayHowUsed lets every command that takes other arguments than it was given say how it is used.
+func sayHowUsed(c *cobra.Command) {
+	for _, below := range c.Commands() {
+		sayHowUsed(below)
+	}
+	takes := c.Args
+	if takes == nil || c.HasSubCommands() {
+		return
+	}
+	c.Args = func(cmd *cobra.Command, args []string) error {
+		err := takes(cmd, args)
+		if err == nil || errors.As(err, new(*usageError)) || errors.As(err, new(*platform.Error)) {
+			return err
+		}
+		return usagef("This command is used as: %s", cmd.UseLine())
+	}
+}
+
 // Execute runs the command line, shows what went wrong and gives the exit code.
 func Execute(ctx context.Context, root *cobra.Command, arguments []string) int {
 	root.SetArgs(arguments)
+	sayHowUsed(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return ExitOK

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -58,6 +59,9 @@ func (p *program) exec() *cobra.Command {
 			"It shares the replica's memory and files; what it changes there is gone with the next deployment. For work of its own, use: lugsail run",
 		Example: "  lugsail exec -- ps aux\n  lugsail exec --replica worker.1 -- cat /proc/meminfo",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if replica == "" && len(args) > 0 && replicaWord.MatchString(args[0]) {
+				return usagef("%s is no command but a replica. In that one: lugsail exec --replica %s -- COMMAND", args[0], args[0])
+			}
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
 				return err
@@ -71,6 +75,9 @@ func (p *program) exec() *cobra.Command {
 	WithoutJSON(c)
 	return c
 }
+
+// replicaWord is how replicas are called, by those who take a replica for the first argument of exec, too.
+var replicaWord = regexp.MustCompile(`^[a-z][a-z0-9-]*\.[1-9][0-9]?$`)
 
 func orShell(words []string) []string {
 	if len(words) == 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -43,6 +44,9 @@ func (p *program) sendFolder(ctx context.Context, c *client, app, dir string, de
 // sendFile deploys an archive; to is the door that it goes to.
 func (p *program) sendFile(ctx context.Context, c *client, app, to, file string, detach bool) error {
 	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("There is no file %q here", file)
+	}
 	if err != nil {
 		return unreadableFile(file, err)
 	}
@@ -50,6 +54,9 @@ func (p *program) sendFile(ctx context.Context, c *client, app, to, file string,
 	info, err := f.Stat()
 	if err != nil {
 		return unreadableFile(file, err)
+	}
+	if info.IsDir() {
+		return usagef("%q is a folder, not a file. A folder is deployed by: lugsail deploy %s", file, file)
 	}
 	p.progress("Sending %s (%s) to %s\n", clean(filepath.Base(file)), amount(info.Size()), app)
 	bar := p.newBar(info.Size())

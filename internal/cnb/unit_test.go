@@ -301,6 +301,9 @@ func TestUnknownLanguage_SaysWhatToDo(t *testing.T) {
 		"Dockerfile":      {[]string{"Dockerfile", "src/x.c"}, "lugsail builder auto"},
 		"Python in it":    {[]string{"Dockerfile.dev", "requirements.txt", "x.rb"}, "looks like Python"},
 		"page":            {[]string{"home.html"}, "rename home.html"},
+		"Python's way":    {[]string{"main.py"}, "has a Dockerfile"},
+		"docker save":     {[]string{"manifest.json", "repositories", "0123abcd/layer.tar"}, "lugsail deploy --image-file FILE"},
+		"OCI layout":      {[]string{"manifest.json", "oci-layout", "index.json"}, "lugsail deploy --image-file FILE"},
 		"else":            {[]string{"README.md"}, "Add one of these files"},
 	} {
 		dir := t.TempDir()

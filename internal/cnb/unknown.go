@@ -32,7 +32,7 @@ func unknownLanguage(dir string) error {
 	defer func() { _ = root.Close() }() // read only
 	names, below := look(root)
 	return platform.Errorf(platform.Invalid, "language_unknown",
-		"Lugsail found no language that it can build. It looked for package.json or server.js (Node), go.mod (Go), index.html (a static site) and a Procfile; the top folder has %s.", listing(names)).
+		"Lugsail found no language that it can build. It looked for package.json or server.js (Node), go.mod (Go), index.html (a static site), a Procfile and a Dockerfile; the top folder has %s.", listing(names)).
 		WithHint("%s", whatToDo(names, below))
 }
 
@@ -43,10 +43,13 @@ func whatToDo(names, below []string) string {
 	if slices.Contains(names, "Dockerfile") {
 		return "This app is set to be built with buildpacks, but it has a Dockerfile. To build with that: lugsail builder auto"
 	}
+	if slices.Contains(names, "manifest.json") && (slices.Contains(names, "repositories") || slices.Contains(names, "oci-layout")) {
+		return "This looks like an image that docker save wrote, not like source code. To deploy it: lugsail deploy --image-file FILE"
+	}
 	for _, key := range []func(string) string{func(name string) string { return name }, path.Ext} {
 		for _, name := range names {
 			if language := foreign[key(name)]; language != "" {
-				return fmt.Sprintf("This looks like %s, which Lugsail cannot build yet.", language)
+				return fmt.Sprintf("This looks like %s, which Lugsail cannot build by itself yet. It builds anything that has a Dockerfile: add one to the top folder, and push again.", language)
 			}
 		}
 	}
@@ -58,7 +61,7 @@ func whatToDo(names, below []string) string {
 			return fmt.Sprintf("A static site begins with a page that is called index.html: rename %s.", plain(name, 60))
 		}
 	}
-	return "Add one of these files to the top folder, commit and push again."
+	return "Add one of these files to the top folder, and deploy again."
 }
 
 // simple folders can stand in a command without quotes.

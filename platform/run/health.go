@@ -136,10 +136,13 @@ func stopped(name string, r platform.Replica) error {
 			WithHint("Choose a larger plan: lugsail scale --plan small. Or make the app need less memory at its start.")
 	}
 	stopped := platform.Errorf(platform.Conflict, "replica_stopped", "%s stopped with exit code %d before it was healthy.", name, r.ExitCode)
-	if r.Process != platform.WebProcess {
-		return stopped.WithHint("Its last lines in the log say why. A %s must keep running; what ends by itself is started with: lugsail run", r.Process)
+	if r.ExitCode == 0 && r.Process == platform.WebProcess {
+		return stopped.WithHint("It ended by itself, without an error. The web process must go on and answer on $PORT; what serves no visitors belongs in the Procfile as worker, what runs once is started with: lugsail run")
 	}
-	return stopped.WithHint("Its last lines in the log say why. An app must keep running and answer on $PORT.")
+	if r.Process != platform.WebProcess {
+		return stopped.WithHint("Its last lines in the deployment's log say why (lugsail deployments NUMBER shows it). A %s must keep running; what ends by itself is started with: lugsail run", r.Process)
+	}
+	return stopped.WithHint("Its last lines in the deployment's log say why (lugsail deployments NUMBER shows it). An app must keep running and answer on $PORT.")
 }
 
 func (w *wait) loopback(listeners []platform.Listener) error {

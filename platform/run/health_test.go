@@ -138,6 +138,10 @@ func TestWaitHealthy_EndOfTheReplicaIsToldAtOnce(t *testing.T) {
 	if err == nil || err.Code != "replica_stopped" || !strings.Contains(err.Message, "exit code 3") {
 		t.Errorf("got %+v", err)
 	}
+	gone.ExitCode = 0
+	if _, _, err := wait(t, &machine{replica: gone}, platform.Health{}); err == nil || !strings.Contains(err.Hint, "ended by itself") || !strings.Contains(err.Hint, "lugsail run") {
+		t.Errorf("without an error: %+v", err)
+	}
 	gone.OutOfMemory = true
 	if _, _, err := wait(t, &machine{replica: gone}, platform.Health{}); err == nil || err.Code != "replica_out_of_memory" {
 		t.Errorf("got %+v", err)
