@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"golang.org/x/sys/unix"
 	"gorm.io/gorm"
 
 	"github.com/lugsail/lugsail/platform"
@@ -81,7 +82,8 @@ func explainCode(dir string, code int) *platform.Error {
 		if free, _, err := space(dir); err == nil && free < 1<<20 {
 			return diskFull(dir) // SQLite says I/O error where its shared memory file cannot grow
 		}
-		return nil
+		return platform.Errorf(platform.Unavailable, "database_disk", "The disk with Lugsail's database, %s, does not work: it answers with errors.", dir).
+			WithHint("dmesg shows its errors. Check it, then run: lugsail service restart. Apps keep running.")
 	case sqliteReadOnly, sqliteCantOpen:
 		return platform.Errorf(platform.Unavailable, "database_unwritable", "Lugsail cannot write its database in %s.", dir).
 			WithHint("Check that the disk is mounted for writing and that the directory belongs to Lugsail's user.")
@@ -109,6 +111,13 @@ func space(dir string) (free, total uint64, err error) {
 	}
 	size := uint64(fs.Bsize) //nolint:gosec // a block size is positive
 	return fs.Bavail * size, fs.Blocks * size, nil
+}
+
+// diesNow reports whether the disk was made read-only meanwhile. ext4 answers a request to sync well then,
+// though what was written just before is never kept.
+func diesNow(dir string) bool {
+	var fs syscall.Statfs_t
+	return syscall.Statfs(dir, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0
 }
 
 // missing turns gorm's "no row" into the given sentence for people.

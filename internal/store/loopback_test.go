@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -88,6 +89,51 @@ func TestWrite_F24DiskThatBecomesReadOnlyIsSaidAndPasses(t *testing.T) {
 	if _, err := s.AppByID(t.Context(), app.ID); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// The disk dies under writes: what was acknowledged is there when it is repaired, the rest is said, and the
+// store goes on reading.
+func TestWrite_F24DiskThatDiesUnderWritesIsSaidAndLosesNothing(t *testing.T) {
+	dir := loopback.Ext4(t, 32, 0)
+	s := openTest(t, dir)
+	app := newApp(t, s, "shop")
+	written := make(chan int, 1)
+	begun := make(chan struct{})
+	var failed error
+	go func() {
+		n := 0
+		for ; ; n++ {
+			if n == 20 {
+				close(begun)
+			}
+			if failed = s.AppendEvent(context.WithoutCancel(t.Context()), &platform.Event{Text: "acknowledged"}); failed != nil {
+				written <- n
+				return
+			}
+		}
+	}()
+	<-begun
+	loopback.Fail(t, dir)
+	acknowledged := <-written
+	for _, err := range []error{failed, s.AppendEvent(t.Context(), &platform.Event{Text: "no"})} {
+		e := platform.AsError(err)
+		if e.Kind != platform.Unavailable || e.Hint == "" {
+			t.Errorf("got %s: %v / %q", e.Code, err, e.Hint)
+		}
+	}
+	if _, err := s.AppByID(t.Context(), app.ID); err != nil {
+		t.Errorf("reading: %v", err)
+	}
+	_ = s.Close() // what the disk did not take is lost, and was not acknowledged
+	loopback.Repair(t, dir)
+	s = closing(t, openTest(t, dir))
+	events, err := s.Events(t.Context(), "", 0, 1_000_000)
+	// The kernel answers well to whoever waits for its journal in the very moment in which that is given up.
+	if err != nil || len(events) < acknowledged-1 {
+		t.Fatalf("%d events, %d were acknowledged (%v)", len(events), acknowledged, err)
+	}
+	must(t, s.Check(t.Context()))
+	must(t, s.AppendEvent(t.Context(), &platform.Event{Text: "it goes on"}))
 }
 
 // photograph copies the files of a database as a power cut leaves them: what was synced, without

@@ -167,7 +167,12 @@ const writeMost = 20 * time.Second
 // found dead before anything was done in it, is tried again: fn may run several times.
 func (s *Store) transact(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	if s.remote == nil {
-		return s.writer.WithContext(ctx).Transaction(fn)
+		err := s.writer.WithContext(ctx).Transaction(fn)
+		if err == nil && diesNow(s.dir) {
+			s.broken.Store(errBroken)
+			return errBroken
+		}
+		return err
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
