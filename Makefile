@@ -33,7 +33,7 @@ test: ## every test, on a private Docker Engine; installs what it needs (root, a
 
 .PHONY: test-all
 test-all: build
-	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/testenv/summary $(GO) test -json -timeout 30m -p 2 $(PACKAGES)
+	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/testenv/summary $(GO) test -json -timeout 45m -p 2 $(PACKAGES)
 
 .PHONY: check
 check: ## formatting, vet, linters, the race detector, the import table
@@ -42,7 +42,7 @@ check: ## formatting, vet, linters, the race detector, the import table
 .PHONY: check-all
 check-all: build lint
 	sh internal/testenv/fuzz '$(GO)' '$(FUZZTIME)'
-	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -race -timeout 30m -p 2 $(PACKAGES)
+	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -race -timeout 45m -p 2 $(PACKAGES)
 
 .PHONY: lint
 lint:
