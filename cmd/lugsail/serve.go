@@ -242,8 +242,8 @@ func (c *control) recentDeployments(ctx context.Context) ([]platform.Deployment,
 }
 
 // introduce asks the application, which is wired later.
-func (c *control) introduce(ctx context.Context, appID string, types []string) (platform.App, error) {
-	return c.apps.Introduce(ctx, appID, types)
+func (c *control) introduce(ctx context.Context, appID string, r platform.Release, types []string) (platform.App, error) {
+	return c.apps.Introduce(ctx, appID, r, types)
 }
 
 // settle lets the branch follow what went live.

@@ -202,7 +202,9 @@ func waitFor(res *http.Response, err error) time.Duration {
 	seconds, convErr := strconv.Atoi(res.Header.Get("Retry-After"))
 	wait := time.Duration(seconds) * time.Second
 	// Wrong passwords are slowed down too, and are not tried again.
-	if res.StatusCode != http.StatusTooManyRequests || res.Header.Get("RateLimit-Remaining") != "0" || convErr != nil || wait <= 0 || wait > maxWait {
+	slower := res.StatusCode == http.StatusTooManyRequests && res.Header.Get("RateLimit-Remaining") == "0"
+	underWay := res.StatusCode == http.StatusConflict // what was sent before the connection broke is still worked on
+	if !slower && !underWay || convErr != nil || wait <= 0 || wait > maxWait {
 		return 0
 	}
 	return wait

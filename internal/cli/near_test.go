@@ -86,13 +86,16 @@ func TestClient_GoesOnMoreSlowlyAndAgainWhereAConnectionBreaks(t *testing.T) {
 			rw.WriteHeader(http.StatusTooManyRequests)
 		case 2:
 			panic(http.ErrAbortHandler) // the connection breaks
+		case 3:
+			rw.Header().Set("Retry-After", "1") // what came before it is still worked on
+			rw.WriteHeader(http.StatusConflict)
 		default:
 			rw.WriteHeader(http.StatusConflict)
 			_, _ = fmt.Fprint(rw, `{}`)
 		}
 	})
 	code, _, errs := w.run("rollback", "-a", "shop")
-	if code != ExitConflict || tries != 3 || len(keys) != 1 || keys[""] != 0 {
+	if code != ExitConflict || tries != 4 || len(keys) != 1 || keys[""] != 0 {
 		t.Errorf("%d %q, %d tries, keys %v", code, errs, tries, keys)
 	}
 	tooMany := 0

@@ -128,6 +128,9 @@ func (p *program) stopRun(cmd *cobra.Command, c *client, name, stop string) erro
 	if _, err := c.call(cmd.Context(), http.MethodDelete, path(name, "runs", stop), nil, nil); err != nil {
 		return err
 	}
+	if p.json {
+		return printJSON(p.Stdout, map[string]any{"stopped": stop})
+	}
 	p.printf("Stopped %s.\n", stop)
 	return nil
 }

@@ -129,6 +129,9 @@ func TestRun_DetachedAndStopped(t *testing.T) {
 	if code, out, errs := w.run("run", "--app", "shop", "--stop", "run.k3f9"); code != 0 || !strings.Contains(out, "Stopped") {
 		t.Errorf("%d %s %s", code, out, errs)
 	}
+	if code, out, _ := w.run("run", "--app", "shop", "--stop", "run.k3f9", "--json"); code != 0 || strings.Join(strings.Fields(out), "") != `{"stopped":"run.k3f9"}` {
+		t.Errorf("as JSON: %d %s", code, out)
+	}
 	if code, _, _ := w.run("run", "--app", "shop", "--detach"); code != ExitUsage {
 		t.Error(code)
 	}

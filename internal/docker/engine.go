@@ -15,8 +15,10 @@ package docker
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,6 +45,7 @@ const (
 type Engine struct {
 	host       string
 	instance   string
+	era        string // tells what this Engine has started from what an earlier one has
 	client     *client.Client
 	negotiated chan bool // one slot: whether the API version is agreed on
 	limits     timeouts
@@ -76,7 +79,7 @@ func New(c Config) (*Engine, error) {
 		return nil, fmt.Errorf("using Docker at %s: %w", host, err)
 	}
 	e := &Engine{
-		host: host, instance: c.Instance, client: cli, negotiated: make(chan bool, 1),
+		host: host, instance: c.Instance, era: strings.ToLower(rand.Text()[:8]), client: cli, negotiated: make(chan bool, 1),
 		limits:   timeouts{quick: 10 * time.Second, start: time.Minute, stop: 30 * time.Second, retry: 10 * time.Second},
 		networks: networks{pool: pool, taken: map[netip.Prefix]bool{}, apps: map[string]*sync.Mutex{}},
 		pids:     pids{known: map[string]int{}},

@@ -3,6 +3,7 @@ package docker
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -19,8 +20,9 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// execMark stands in the environment of what Exec starts, so that a later Lugsail knows what an
-// earlier one has left in a replica. What people start with Docker's own tools does not carry it.
+// execMark stands in the environment of what Exec starts, with the Engine's era and a name: so a later
+// Lugsail knows what an earlier one has left in a replica, and a command is found that a restarted
+// daemon has forgotten. What people start with Docker's own tools does not carry it.
 const execMark = "LUGSAIL_EXEC"
 
 // Exec starts a command in a replica that runs, with the replica's own rights and limits.
@@ -36,9 +38,10 @@ func (e *Engine) Exec(ctx context.Context, id string, spec platform.ExecSpec) (p
 		return nil, platform.Errorf(platform.Conflict, "replica_not_running", "The replica is not running just now.").
 			WithHint("See what runs: lugsail ps. A command in a container of its own: lugsail run -- COMMAND")
 	}
+	mark := e.era + "-" + strings.ToLower(rand.Text()[:12])
 	made, err := call(ctx, e, e.limits.quick, "preparing a command", func(ctx context.Context) (container.ExecCreateResponse, error) {
 		return e.client.ContainerExecCreate(ctx, info.ID, container.ExecOptions{
-			Tty: spec.TTY, AttachStdin: true, AttachStdout: true, AttachStderr: true, DetachKeys: detachKeys, Cmd: spec.Command, Env: execEnv(spec),
+			Tty: spec.TTY, AttachStdin: true, AttachStdout: true, AttachStderr: true, DetachKeys: detachKeys, Cmd: spec.Command, Env: execEnv(spec, mark),
 		})
 	})
 	if err != nil {
@@ -50,15 +53,15 @@ func (e *Engine) Exec(ctx context.Context, id string, spec platform.ExecSpec) (p
 	if err != nil {
 		return nil, err
 	}
-	t := &terminal{engine: e, conn: conn, stop: stop, tty: spec.TTY, of: &execTerminal{engine: e, id: info.ID, exec: made.ID}}
+	t := &terminal{engine: e, conn: conn, stop: stop, tty: spec.TTY, of: &execTerminal{engine: e, id: info.ID, exec: made.ID, mark: mark}}
 	if spec.TTY && spec.Size != (platform.Size{}) {
 		_ = t.Resize(ctx, spec.Size) // it may have ended already
 	}
 	return t, nil
 }
 
-func execEnv(spec platform.ExecSpec) []string {
-	env := []string{execMark + "=1"}
+func execEnv(spec platform.ExecSpec, mark string) []string {
+	env := []string{execMark + "=" + mark}
 	if spec.TTY {
 		env = append(env, "TERM=xterm-256color")
 	}
@@ -70,6 +73,7 @@ func execEnv(spec platform.ExecSpec) []string {
 type execTerminal struct {
 	engine   *Engine
 	id, exec string
+	mark     string
 }
 
 func (x *execTerminal) look(ctx context.Context) (container.ExecInspect, error) {
@@ -101,10 +105,13 @@ func (x *execTerminal) ended(ctx context.Context) (platform.RunEnd, bool, error)
 
 func (x *execTerminal) close(ctx context.Context, grace time.Duration) (killed bool, err error) {
 	state, err := x.look(ctx)
-	if err != nil || !state.Running {
-		return false, err
+	if err == nil && state.Running && state.Pid > 0 {
+		return endSession(ctx, state.Pid, x.id, grace)
 	}
-	return endSession(ctx, state.Pid, x.id, grace)
+	for _, pid := range leadersIn(x.id, func(mark string) bool { return mark == x.mark }) { // a daemon that was restarted has forgotten it
+		return endSession(ctx, pid, x.id, grace)
+	}
+	return false, err
 }
 
 // endSession ends a process in a container and all of its session: asked first, then killed.
@@ -138,34 +145,78 @@ func sessionOf(leader int, id string) []int {
 	if leader <= 1 {
 		return nil
 	}
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // only a bad pattern, which this is not
 	var found []int
-	for _, path := range stats {
-		pid, session := sessionIn(path)
-		if session != leader {
-			continue
-		}
-		if _, err := controlGroupsOf(pid, id); err == nil {
-			found = append(found, pid)
+	for _, p := range processes() {
+		if p.session == leader && inContainer(p.pid, id) {
+			found = append(found, p.pid)
 		}
 	}
 	return found
 }
 
-// sessionIn reads a process's session; what has ended and waits for its parent has none.
-func sessionIn(path string) (pid, session int) {
+func inContainer(pid int, id string) bool {
+	_, err := controlGroupsOf(pid, id)
+	return err == nil
+}
+
+// process is what the kernel tells of one.
+type process struct{ pid, parent, session int }
+
+// processes lists those that have not ended.
+func processes() []process {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // only a bad pattern, which this is not
+	var all []process
+	for _, path := range stats {
+		if p, ok := readProcess(path); ok {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// readProcess reads a process's stat; what has ended and waits for its parent does not count.
+func readProcess(path string) (p process, ok bool) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return 0, 0
+		return p, false
 	}
 	name := bytes.LastIndexByte(text, ')') // the program's name may hold anything
 	fields := strings.Fields(string(text[name+1:]))
 	if len(fields) < 4 || fields[0] == "Z" || fields[0] == "X" {
-		return 0, 0
+		return p, false
 	}
-	pid, _ = strconv.Atoi(filepath.Base(filepath.Dir(path)))
-	session, _ = strconv.Atoi(fields[3])
-	return pid, session
+	p.pid, _ = strconv.Atoi(filepath.Base(filepath.Dir(path)))
+	p.parent, _ = strconv.Atoi(fields[1])
+	p.session, _ = strconv.Atoi(fields[3])
+	return p, true
+}
+
+// leadersIn finds the commands in a container whose mark is wanted: they lead their session, and were
+// started from outside. What a command has started to stay is not among them.
+func leadersIn(id string, wanted func(mark string) bool) []int {
+	var found []int
+	for _, p := range processes() {
+		if p.pid != p.session || !inContainer(p.pid, id) || inContainer(p.parent, id) {
+			continue
+		}
+		if mark, ok := markOf(p.pid); ok && wanted(mark) {
+			found = append(found, p.pid)
+		}
+	}
+	return found
+}
+
+func markOf(pid int) (mark string, ok bool) {
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return "", false
+	}
+	for line := range bytes.SplitSeq(env, []byte{0}) {
+		if mark, ok := strings.CutPrefix(string(line), execMark+"="); ok {
+			return mark, true
+		}
+	}
+	return "", false
 }
 
 // EndExecs ends the commands that an earlier Lugsail has left in replicas, and tells how many.
@@ -177,25 +228,11 @@ func (e *Engine) EndExecs(ctx context.Context) (int, error) {
 	ended := 0
 	var errs []error
 	for _, c := range list {
-		info, err := e.inspect(ctx, c.ID)
-		if err != nil {
-			continue // gone since the list was made, or the next one says it too
-		}
-		for _, exec := range info.ExecIDs {
-			x := &execTerminal{engine: e, id: info.ID, exec: exec}
-			state, err := x.look(ctx)
-			if err != nil || !state.Running || !marked(state.Pid) {
-				continue
-			}
+		for _, pid := range leadersIn(c.ID, func(mark string) bool { return !strings.HasPrefix(mark, e.era+"-") }) {
 			ended++
-			_, err = endSession(ctx, state.Pid, info.ID, time.Second)
+			_, err := endSession(ctx, pid, c.ID, time.Second)
 			errs = append(errs, err)
 		}
 	}
 	return ended, errors.Join(errs...)
-}
-
-func marked(pid int) bool {
-	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	return err == nil && bytes.Contains(append([]byte{0}, env...), []byte("\x00"+execMark+"=1\x00"))
 }

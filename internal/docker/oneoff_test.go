@@ -110,15 +110,63 @@ func TestRun_WhatACrashLeavesInAReplicaIsEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term.(*terminal).hangUp()                                  // as when the control plane is killed
-	for end, n := time.Now().Add(20*time.Second), 0; n == 0; { // the engine may not have started it yet
-		if n, err = e.EndExecs(t.Context()); err != nil || n > 1 || time.Now().After(end) {
-			t.Fatalf("%d ended, %v", n, err)
-		}
+	term.(*terminal).hangUp() // as when the control plane is killed
+	awaitExecs(t, replica.ID, 1)
+	if n, err := e.EndExecs(t.Context()); err != nil || n != 0 {
+		t.Errorf("%d of its own commands ended, %v", n, err)
+	}
+	next, err := New(Config{Host: testHost(), Instance: e.instance, Pool: "10.252.0.0/16"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e = next
+	defer func() { _ = e.Close() }()
+	if n, err := e.EndExecs(t.Context()); err != nil || n != 1 {
+		t.Fatalf("%d ended, %v", n, err)
 	}
 	if n, err := e.EndExecs(t.Context()); err != nil || n != 0 {
 		t.Errorf("once more: %d ended, %v", n, err)
 	}
+	if now, err := e.Replica(t.Context(), replica.ID); err != nil || now.State != platform.ReplicaRunning {
+		t.Errorf("the replica: %+v, %v", now, err)
+	}
+}
+
+// awaitExecs waits until so many commands run in a replica: the engine starts them in its own time.
+func awaitExecs(t *testing.T, id string, n int) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); len(leadersIn(id, func(string) bool { return true })) != n; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("there are never %d commands", n)
+		}
+	}
+}
+
+func TestExec_IsEndedThoughTheEngineHasForgottenIt(t *testing.T) {
+	e := openEngine(t)
+	spec := runSpec(t, e)
+	replica, err := e.Start(t.Context(), platform.ReplicaSpec{
+		AppID: spec.AppID, App: "shop", Release: 1, Process: "web", Index: 1, Image: testImage, Args: []string{"serve"}, Plan: spec.Plan,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := e.Exec(t.Context(), replica.ID, platform.ExecSpec{Command: []string{"/app", "serve"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitExecs(t, replica.ID, 2)
+	term, err := e.Exec(t.Context(), replica.ID, platform.ExecSpec{Command: []string{"/app", "serve"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitExecs(t, replica.ID, 3)
+	term.(*terminal).of.(*execTerminal).exec = strings.Repeat("0", 64) // as after a restart of the daemon
+	if _, err := term.Close(t.Context(), time.Second); err != nil {
+		t.Error(err)
+	}
+	awaitExecs(t, replica.ID, 2) // the others go on
 	if now, err := e.Replica(t.Context(), replica.ID); err != nil || now.State != platform.ReplicaRunning {
 		t.Errorf("the replica: %+v, %v", now, err)
 	}

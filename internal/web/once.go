@@ -189,8 +189,9 @@ func (s *Server) again(c echo.Context, before platform.Once, body *hashedBody) e
 			WithHint("Use a new key for each request. A key is free again after 24 hours.")
 	}
 	if before.Status == 0 && before.Worker == s.run {
-		return platform.Errorf(platform.Conflict, "idempotency_running", "The request with this idempotency key is still worked on.").
-			WithHint("Wait a few seconds and send it again.")
+		c.Response().Header().Set("Retry-After", "2")
+		return platform.Errorf(platform.Conflict, "idempotency_running", "This request came before, and it is still being worked on. It is not done twice.").
+			WithHint("Wait a few seconds and send it again with the same Idempotency-Key: the answer is then that of the first one.")
 	}
 	if before.Status == 0 {
 		return platform.Errorf(platform.Conflict, "idempotency_unknown", "Lugsail was restarted while it worked on the request with this idempotency key, so nobody knows how far it came.").

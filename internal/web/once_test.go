@@ -92,7 +92,7 @@ func TestIdempotency_OneWorksAndTheOtherIsToldToWait(t *testing.T) {
 	got := r.do(keyed("/api/v1/apps", token, "k", `{}`))
 	close(leave)
 	wait.Wait()
-	if got.StatusCode != http.StatusConflict || got.code() != "idempotency_running" {
+	if got.StatusCode != http.StatusConflict || got.code() != "idempotency_running" || got.Header.Get("Retry-After") == "" || !strings.Contains(got.body, "not done twice") {
 		t.Errorf("at the same time: %d %s", got.StatusCode, got.body)
 	}
 	r.do(keyed("/api/v1/apps", token, "k", `{}`)).want(t, http.StatusCreated)

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -342,5 +343,48 @@ func TestRun_WhatACrashLeftIsEndedAtTheNextStart(t *testing.T) {
 		if !strings.Contains(got.body, text) {
 			t.Errorf("the app's log does not say %q: %s", text, got.body)
 		}
+	}
+}
+
+func TestRun_WhatEndedIsKeptWithinABound(t *testing.T) {
+	r := newRig(t)
+	mine, other := r.serving("mine"), r.serving("other")
+	engine := &enginetest.Fake{}
+	r.apps.Conductor.Replicas = &run.Service{Commands: engine}
+	for i := range 30 {
+		for _, a := range []platform.App{mine, other} {
+			if a.ID == other.ID && i >= 3 {
+				continue
+			}
+			_, _, err := engine.StartRun(t.Context(), platform.RunSpec{
+				Name: fmt.Sprintf("k%02d", i), Kind: platform.RunCommand, AppID: a.ID, Plan: platform.Plan{Memory: 1 << 20}, Args: []string{"exit=0"},
+			})
+			must(t, err)
+		}
+	}
+	_, _, err := engine.StartRun(t.Context(), platform.RunSpec{
+		Name: "runs", Kind: platform.RunCommand, AppID: mine.ID, Plan: platform.Plan{Memory: 1 << 20}, Args: []string{"serve"},
+	})
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.apps.RunCommands(ctx) }()
+	names := func(app string) (found []string) {
+		var runs struct{ Runs []struct{ Name string } }
+		r.do(ask{path: "/api/v1/apps/" + app + "/runs", session: r.session}).want(t, http.StatusOK).decode(t, &runs)
+		for _, one := range runs.Runs {
+			found = append(found, one.Name)
+		}
+		return found
+	}
+	r.poll(func() bool { return len(names("mine")) == 21 })
+	cancel()
+	must(t, <-done)
+	left := names("mine")
+	if len(left) != 21 || !slices.Contains(left, "run.runs") || !slices.Contains(left, "run.k29") || slices.Contains(left, "run.k09") {
+		t.Errorf("%d stay: %v", len(left), left)
+	}
+	if left := names("other"); len(left) != 3 {
+		t.Errorf("of another app %v stay", left)
 	}
 }

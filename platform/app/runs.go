@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
@@ -13,6 +14,10 @@ import (
 const (
 	sweepEvery = 10 * time.Second
 	keepEnded  = time.Hour // a run that went on by itself, for its log
+
+	// What is kept at most of such ones that have ended: each is a container with its log.
+	maxEndedOfApp = 20
+	maxEnded      = 100
 )
 
 // Runs gives the commands that run in containers of their own, and those that went on by
@@ -107,13 +112,34 @@ func (w *sweep) once(ctx context.Context) error {
 		return err
 	}
 	var errs []error
+	var ended []platform.Run
 	for _, r := range runs {
 		if why, end := w.judge(ctx, r); end {
 			errs = append(errs, w.end(ctx, r, why))
+		} else if r.Kind == platform.RunCommand && !r.Attached && r.State == platform.ReplicaExited {
+			ended = append(ended, r)
 		}
+	}
+	for _, r := range surplus(ended) {
+		errs = append(errs, w.end(ctx, r, ""))
 	}
 	w.began = true
 	return errors.Join(errs...)
+}
+
+// surplus gives the oldest of the runs that have ended, beyond what is kept.
+func surplus(ended []platform.Run) (over []platform.Run) {
+	slices.SortFunc(ended, func(a, b platform.Run) int { return b.EndedAt.Compare(a.EndedAt) })
+	kept, ofApp := 0, map[string]int{}
+	for _, r := range ended {
+		if kept >= maxEnded || ofApp[r.AppID] >= maxEndedOfApp {
+			over = append(over, r)
+			continue
+		}
+		kept++
+		ofApp[r.AppID]++
+	}
+	return over
 }
 
 // judge tells whether a run must go, and why; "" is nobody's news.

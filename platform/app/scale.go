@@ -71,19 +71,23 @@ func (s *Service) validateScale(ctx context.Context, app platform.App, scale pla
 
 // validateTotal bounds the replicas of all process types together.
 func validateTotal(app platform.App, r platform.Release, scale platform.Scale) error {
-	wanted, total := maps.Clone(app.Scale), 0
+	wanted := maps.Clone(app.Scale)
 	if wanted == nil {
 		wanted = platform.Scale{}
 	}
 	maps.Copy(wanted, scale)
-	for _, n := range counted(wanted, r) {
-		total += n
-	}
-	if total > platform.MaxAppReplicas {
-		return platform.Errorf(platform.Invalid, "scale_too_many", "An app can have %d replicas of all process types together; this would be %d.", platform.MaxAppReplicas, total).
+	if n := total(counted(wanted, r)); n > platform.MaxAppReplicas {
+		return platform.Errorf(platform.Invalid, "scale_too_many", "An app can have %d replicas of all process types together; this would be %d.", platform.MaxAppReplicas, n).
 			WithHint("Scale another process type down, or choose a larger plan: lugsail scale --plan small")
 	}
 	return nil
+}
+
+func total(counts platform.Scale) (n int) {
+	for _, of := range counts {
+		n += of
+	}
+	return n
 }
 
 // counted is the scale that counts: without process types that the release does not have.
@@ -99,8 +103,8 @@ func counted(scale platform.Scale, r platform.Release) platform.Scale {
 }
 
 // Introduce gives process types that an app has not had yet one replica each, or none where the
-// machine's memory does not suffice for it.
-func (s *Service) Introduce(ctx context.Context, appID string, types []string) (app platform.App, err error) {
+// machine's memory does not suffice for it or the app has as many replicas as it can have.
+func (s *Service) Introduce(ctx context.Context, appID string, r platform.Release, types []string) (app platform.App, err error) {
 	for _, t := range types {
 		set := func(n int) func(*platform.App) error {
 			return func(a *platform.App) error {
@@ -108,6 +112,9 @@ func (s *Service) Introduce(ctx context.Context, appID string, types []string) (
 					a.Scale = platform.Scale{}
 				}
 				a.Scale[t] = n
+				if total(counted(a.Scale, r)) > platform.MaxAppReplicas {
+					a.Scale[t] = 0
+				}
 				return nil
 			}
 		}

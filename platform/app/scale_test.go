@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/lugsail/lugsail/internal/enginetest"
@@ -57,14 +58,42 @@ func TestIntroduce_NewTypesGetOneReplicaWhereItFits(t *testing.T) {
 	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop", Plan: "nano"})
 	check(t, err)
 	a := liveWith(t, db, "shop", "web")
-	got, err := s.Introduce(t.Context(), a.ID, []string{"worker"})
+	got, err := s.Introduce(t.Context(), a.ID, releaseOf("web", "worker"), []string{"worker"})
 	if err != nil || got.Scale.Of("worker") != 1 || got.Scale.Of("web") != 1 {
 		t.Errorf("%+v, %v", got.Scale, err)
 	}
 	s.Engine.(*enginetest.Fake).Memory = 1 << 30
-	got, err = s.Introduce(t.Context(), a.ID, []string{"clock"})
+	got, err = s.Introduce(t.Context(), a.ID, releaseOf("web", "worker", "clock"), []string{"clock"})
 	if n, known := got.Scale["clock"]; err != nil || n != 0 || !known {
 		t.Errorf("without room: %+v, %v", got.Scale, err)
+	}
+}
+
+func releaseOf(types ...string) platform.Release {
+	r := platform.Release{Number: 7}
+	for _, p := range types {
+		r.Processes = append(r.Processes, platform.Process{Type: p})
+	}
+	return r
+}
+
+func TestIntroduce_NeverMoreReplicasThanAnAppCanHave(t *testing.T) {
+	s, db := newService(t)
+	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop", Plan: "pico"})
+	check(t, err)
+	a := liveWith(t, db, "shop", "web")
+	types := []string{"web"}
+	for n := range platform.MaxAppReplicas + 2 {
+		types = append(types, fmt.Sprintf("worker%d", n))
+	}
+	got, err := s.Introduce(t.Context(), a.ID, releaseOf(types...), types[1:])
+	check(t, err)
+	running := 0
+	for _, p := range types {
+		running += got.Scale.Of(p)
+	}
+	if running != platform.MaxAppReplicas {
+		t.Errorf("%d replicas: %+v", running, got.Scale)
 	}
 }
 

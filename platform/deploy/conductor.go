@@ -79,18 +79,18 @@ type Conductor struct {
 	Routes      *route.Service
 	Drainer     Drainer
 	Watcher     Watcher
-	Rest        []Leaver                                                                      // what an app in the trash does without: nothing that cannot be made again
-	Leave       []Leaver                                                                      // in this order when an app is removed for good; what holds data belongs here, and nowhere else
-	Redact      func(w io.Writer, values []string) io.WriteCloser                             // hides secret values
-	Secrets     func(ctx context.Context, appID string) ([]string, error)                     // that the log of an app must not show; without them nothing is written
-	Settle      func(context.Context, platform.Deployment) error                              // hears how a deployment with a source ended; nil: nobody does
-	Introduce   func(ctx context.Context, appID string, types []string) (platform.App, error) // gives new process types replicas as memory allows; nil leaves them without
-	Fetch       Fetcher                                                                       // brings sources that lie elsewhere; nil: nobody does
-	CommandTime time.Duration                                                                 // that a release command has; 0 means 30 minutes
-	Through     func()                                                                        // hears when the keeper has been through all apps for the first time; nil: nobody does
-	DrainTime   time.Duration                                                                 // 0 means 30 seconds
-	WatchTime   time.Duration                                                                 // after a switch, a release that dies gives way to the one before; 0 means 60 seconds, less than 0 never
-	KeepEvery   time.Duration                                                                 // 0 means 30 seconds
+	Rest        []Leaver                                                                                          // what an app in the trash does without: nothing that cannot be made again
+	Leave       []Leaver                                                                                          // in this order when an app is removed for good; what holds data belongs here, and nowhere else
+	Redact      func(w io.Writer, values []string) io.WriteCloser                                                 // hides secret values
+	Secrets     func(ctx context.Context, appID string) ([]string, error)                                         // that the log of an app must not show; without them nothing is written
+	Settle      func(context.Context, platform.Deployment) error                                                  // hears how a deployment with a source ended; nil: nobody does
+	Introduce   func(ctx context.Context, appID string, r platform.Release, types []string) (platform.App, error) // gives a release's new process types replicas as memory allows; nil leaves them without
+	Fetch       Fetcher                                                                                           // brings sources that lie elsewhere; nil: nobody does
+	CommandTime time.Duration                                                                                     // that a release command has; 0 means 30 minutes
+	Through     func()                                                                                            // hears when the keeper has been through all apps for the first time; nil: nobody does
+	DrainTime   time.Duration                                                                                     // 0 means 30 seconds
+	WatchTime   time.Duration                                                                                     // after a switch, a release that dies gives way to the one before; 0 means 60 seconds, less than 0 never
+	KeepEvery   time.Duration                                                                                     // 0 means 30 seconds
 	Now         func() time.Time
 
 	mu       sync.Mutex
@@ -99,7 +99,7 @@ type Conductor struct {
 	looks    map[string]time.Time // by app id: when the keeper will look at it
 	replaces sync.Map             // app id → *sync.Mutex: whoever changes what serves of an app holds it
 	backoff  backoff
-	starved  sync.Map     // ids of replicas that ran out of memory, until their end is told
+	starved  sync.Map     // when replicas ran out of memory, by id, until their end is told
 	gone     sync.Map     // ids of replicas that are being ended on purpose
 	round    atomic.Int64 // when the keeper was last through, in nanoseconds; 0 before
 	tasks    sync.WaitGroup

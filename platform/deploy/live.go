@@ -212,7 +212,7 @@ func (w *walk) introduce(ctx context.Context) error {
 	if len(types) == 0 || w.c.Introduce == nil || w.d.Kind == platform.DeployScale {
 		return nil
 	}
-	app, err := w.c.Introduce(ctx, w.app.ID, types)
+	app, err := w.c.Introduce(ctx, w.app.ID, w.release, types)
 	if err != nil {
 		return fmt.Errorf("giving new process types replicas: %w", err)
 	}
@@ -221,7 +221,7 @@ func (w *walk) introduce(ctx context.Context) error {
 		if app.Scale.Of(t) > 0 {
 			w.say("New process type %s: 1 replica runs from now on. To change that: lugsail scale %s=0", t, t)
 		} else {
-			w.say("New process type %s: it is not started, because the server's memory does not suffice. To try: lugsail scale %s=1", t, t)
+			w.say("New process type %s: it is not started, because the server's memory does not suffice or the app has the %d replicas that it can have. To try: lugsail scale %s=1", t, platform.MaxAppReplicas, t)
 		}
 	}
 	return nil

@@ -152,7 +152,7 @@ func (c *Conductor) follow(ctx context.Context) {
 			return
 		}
 		if change.Action == "oom" {
-			c.starved.Store(change.ReplicaID, true)
+			c.starve(change.ReplicaID)
 		}
 		if change.Action == "die" {
 			c.tasks.Go(func() { c.noteEnd(ctx, change) })

@@ -45,13 +45,31 @@ func (c *Conductor) noteEnd(ctx context.Context, change platform.ReplicaChange) 
 	c.Note(r.AppID, "%s of v%d %s%s", name, r.Release, how, next)
 }
 
-// starvedLag is how long before or after an end the engine may tell that memory was the reason.
-const starvedLag = time.Second
+const (
+	starvedLag = time.Second      // how long after an end the engine may tell that memory was the reason
+	starvedFor = 10 * time.Second // how long before it; the main process may live on when another one is killed
+)
+
+// starve remembers that the engine has told of a replica's memory, and forgets what led to no end.
+func (c *Conductor) starve(id string) {
+	c.starved.Range(func(other, at any) bool {
+		if c.Now().Sub(at.(time.Time)) > starvedFor {
+			c.starved.Delete(other)
+		}
+		return true
+	})
+	c.starved.Store(id, c.Now())
+}
+
+func (c *Conductor) takeStarved(id string) bool {
+	at, told := c.starved.LoadAndDelete(id)
+	return told && c.Now().Sub(at.(time.Time)) <= starvedFor
+}
 
 // wasStarved reports whether the engine has told that a replica ran out of memory, by the time that it
 // ended. What is started again has forgotten that.
 func (c *Conductor) wasStarved(ctx context.Context, change platform.ReplicaChange) bool {
-	_, told := c.starved.LoadAndDelete(change.ReplicaID)
+	told := c.takeStarved(change.ReplicaID)
 	if told || change.ExitCode != 137 { // of SIGKILL
 		return told
 	}
@@ -59,8 +77,7 @@ func (c *Conductor) wasStarved(ctx context.Context, change platform.ReplicaChang
 	case <-ctx.Done():
 	case <-time.After(starvedLag):
 	}
-	_, told = c.starved.LoadAndDelete(change.ReplicaID)
-	return told
+	return c.takeStarved(change.ReplicaID)
 }
 
 func (c *Conductor) sizeOf(ctx context.Context, r platform.Replica) string {

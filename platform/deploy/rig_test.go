@@ -96,7 +96,7 @@ func (r *rig) settle(_ context.Context, d platform.Deployment) error {
 }
 
 // introduce gives each new process type one replica.
-func (r *rig) introduce(ctx context.Context, appID string, types []string) (platform.App, error) {
+func (r *rig) introduce(ctx context.Context, appID string, _ platform.Release, types []string) (platform.App, error) {
 	return r.store.UpdateApp(ctx, appID, func(a *platform.App) error {
 		if a.Scale == nil {
 			a.Scale = platform.Scale{}

@@ -83,7 +83,7 @@ func operation(c Config, s *schemas, o Operation, problem Object) Object {
 		out["parameters"] = all
 	}
 	if content := content(s, o); content != nil {
-		out["requestBody"] = Object{"content": content, "required": false}
+		out["requestBody"] = Object{"content": content, "required": needsBody(o, content)}
 	}
 	return out
 }
@@ -126,6 +126,15 @@ func parameters(c Config, o Operation) []any {
 		})
 	}
 	return all
+}
+
+// needsBody reports whether an empty body is refused: a stream, or an object of which some fields are required.
+func needsBody(o Operation, content Object) bool {
+	if o.Body == nil {
+		return true
+	}
+	_, some := content[jsonType].(Object)["schema"].(Object)["required"]
+	return some && len(o.Media) == 0
 }
 
 func content(s *schemas, o Operation) Object {
