@@ -28,12 +28,12 @@ embedded:
 endif
 
 .PHONY: test
-test: ## every test, on a private Docker Engine; installs what it needs (root, apt)
+test: ## every test, and each fuzz test for FUZZTIME, on a private Docker Engine; installs what it needs (root, apt)
 	sh internal/testenv/run $(MAKE) --no-print-directory test-all
 
 .PHONY: test-all
 test-all: build
-	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/testenv/summary $(GO) test -json -timeout 45m -p 2 $(PACKAGES)
+	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/testenv/summary sh internal/testenv/tests '$(GO)' '$(FUZZTIME)' $(PACKAGES)
 
 .PHONY: check
 check: ## formatting, vet, linters, the race detector, the import table
@@ -41,7 +41,6 @@ check: ## formatting, vet, linters, the race detector, the import table
 
 .PHONY: check-all
 check-all: build lint
-	sh internal/testenv/fuzz '$(GO)' '$(FUZZTIME)'
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -race -timeout 45m -p 2 $(PACKAGES)
 
 .PHONY: lint
@@ -81,8 +80,8 @@ soak-all: build
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -v -count=1 -timeout 0 -run TestManyThings ./internal/e2e
 
 .PHONY: fuzz
-fuzz: ## each fuzz test for FUZZTIME
-	sh internal/testenv/fuzz '$(GO)' '$(FUZZTIME)'
+fuzz: ## each fuzz test for FUZZTIME: make fuzz FUZZTIME=10m
+	$(GO) run ./internal/testenv/summary sh internal/testenv/fuzz '$(GO)' '$(FUZZTIME)'
 
 .PHONY: dist
 dist: build ## dist/lugsail-VERSION-linux-ARCH.tar.gz with its checksum

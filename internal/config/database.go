@@ -56,6 +56,9 @@ func Replace(path, name, value string) error {
 		}
 		text += string(line)
 	}
+	if got, err := parse(path, []byte(text)); err == nil && got[name] != value { // behind the end of a document, for example
+		return ownLines(name)
+	}
 	return atomicfile.Write(path, []byte(text), 0o644)
 }
 
@@ -77,10 +80,14 @@ func without(text, name string) (string, error) {
 	delete(settings, name)
 	_, after, err := readSettings(kept.String())
 	if err != nil || !reflect.DeepEqual(settings, after) {
-		return "", platform.Errorf(platform.Conflict, "settings_form", "The setting %s cannot be taken out of the file, as its lines are not its own.", name).
-			WithHint("Write each setting on a line of its own: name: value").Because(err)
+		return "", ownLines(name).Because(err)
 	}
 	return kept.String(), nil
+}
+
+func ownLines(name string) *platform.Error {
+	return platform.Errorf(platform.Conflict, "settings_form", "The setting %s cannot be changed in the file, as its lines are not its own.", name).
+		WithHint("Write each setting on a line of its own: name: value")
 }
 
 // readSettings reads the names and values, and where each name stands.

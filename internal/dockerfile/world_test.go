@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -47,7 +48,12 @@ func TestMain(m *testing.M) {
 }
 
 func runAll(m *testing.M) (code int, err error) {
+	flag.Parse()
+	fuzzing := flag.Lookup("test.fuzz").Value.String() != "" // that needs no engine, and comes here again in every worker
 	host := os.Getenv("LUGSAIL_TEST_DOCKER")
+	if fuzzing {
+		host = "unix:///nowhere"
+	}
 	if host == "" {
 		return 1, errors.New("LUGSAIL_TEST_DOCKER names no Docker Engine; run: make test")
 	}
@@ -67,6 +73,9 @@ func runAll(m *testing.M) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, builder.Close()) }()
 	shared = &world{builder: builder, engine: engine, dir: dir, static: filepath.Join(dir, "probe")}
+	if fuzzing {
+		return m.Run(), nil
+	}
 	if err := shared.compile(); err != nil {
 		return 1, err
 	}

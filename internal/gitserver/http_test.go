@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -254,4 +255,38 @@ func TestPush_TheEndKnowsWhichConsoleWasAsked(t *testing.T) {
 	c := w.start(w.checkout("shop"), "push", "lugsail", "main")
 	w.deploy.job(t, 0).end(platform.DeploymentLive)
 	contains(t, c.ended(0), "(v1) asked at 127.0.0.1:")
+}
+
+// Whatever path and query come, they are one of the three of an app's name, or nothing.
+func FuzzRoute(f *testing.F) {
+	for _, seed := range [][4]string{
+		{"GET", "/git/shop.git/info/refs", "service=git-upload-pack", ""},
+		{"POST", "/git/shop.git/git-receive-pack", "service=git-upload-pack", "application/x-git-receive-pack-request"},
+		{"GET", "/git/..%2fshop.git/info/refs", "service=git-receive-pack&service=x", ""},
+		{"POST", "/git/shop.git//git-upload-pack", "", "application/x-git-upload-pack-request"},
+		{"GET", "/git/shop.git/config", "", ""},
+	} {
+		f.Add(seed[0], seed[1], seed[2], seed[3])
+	}
+	f.Fuzz(func(t *testing.T, method, path, query, kind string) {
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			return // net/http answers that
+		}
+		u.RawQuery = query
+		c, ok := route(&http.Request{Method: method, URL: u, Header: http.Header{"Content-Type": {kind}}})
+		if !ok {
+			return
+		}
+		if c.service != uploadPack && c.service != receivePack || c.name == "" || strings.Trim(c.name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			t.Fatalf("%s %s?%s means %s of %q", method, path, query, c.service, c.name)
+		}
+		want := "/git/" + c.name + ".git/" + c.service
+		if c.refs {
+			want = "/git/" + c.name + ".git/info/refs"
+		}
+		if got, _, _ := strings.Cut(path, "?"); got != want || c.refs != (method == http.MethodGet) {
+			t.Fatalf("%s %s?%s is taken for %s", method, path, query, want)
+		}
+	})
 }
