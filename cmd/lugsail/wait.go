@@ -90,6 +90,10 @@ func summary(ctx context.Context, m machine) error {
 	case err == nil:
 		m.either("Set it up", links)
 		m.printf("             The link works once, for 60 minutes. A new one: lugsail setup-link\n")
+		if m.config.ACMEDirectory() == "" {
+			m.printf("             Your browser will warn of the certificate: without a domain, this server makes its own. Go on past that\n" +
+				"             (Advanced, Proceed); the console's page Server tells how to end the warning. A domain: ./install.sh --domain\n")
+		}
 	case !platform.IsKind(err, platform.Conflict):
 		return err
 	}

@@ -62,6 +62,9 @@ func (d *Door) ReceiveImage(ctx context.Context, body io.Reader, size int64, nam
 
 func (d *Door) rename(ctx context.Context, file *os.File, out io.Writer, name string) (int64, error) {
 	what, err := kindOf(file)
+	if e := platform.AsError(err); err != nil && e.Code == "upload_kind" {
+		return 0, noImage()
+	}
 	if err != nil {
 		return 0, err
 	}

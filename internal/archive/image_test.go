@@ -95,6 +95,7 @@ func TestA39_ImageFilesThatAreRefused(t *testing.T) {
 		code, names string
 	}{
 		"source code":   {tarOf(t, item{name: "package.json", content: "{}"}), "image_kind", "docker save"},
+		"picture":       {[]byte("\xff\xd8\xff a picture"), "image_kind", "docker save"},
 		"zip":           {zipOf(t, item{name: "manifest.json", content: two}), "image_kind", "docker save"},
 		"two images":    {tarOf(t, item{name: "manifest.json", content: two}), "image_several", "2 images"},
 		"no images":     {tarOf(t, item{name: "manifest.json", content: "[]"}), "image_kind", "docker save"},

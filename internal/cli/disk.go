@@ -50,7 +50,12 @@ func (p *program) showDisk(answer diskAnswer) {
 		p.printf("%s (%s): %s of %s are free\n", clean(d.Path), clean(d.Holds), gigabytes(int64(d.Free)), gigabytes(int64(d.Total)))
 	}
 	w := tabwriter.NewWriter(p.Stdout, 0, 4, 2, ' ', 0)
+	small, rest := 0, int64(0)
 	for _, u := range answer.Uses {
+		if u.Bytes < 1<<20 { // an app has several of these; they are seen with --json
+			small, rest = small+1, rest+u.Bytes
+			continue
+		}
 		owner := clean(u.App)
 		if owner == "" {
 			owner = "server"
@@ -58,6 +63,9 @@ func (p *program) showDisk(answer diskAnswer) {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", owner, gigabytes(u.Bytes), clean(u.Text)) // a closed pipe ends the program by signal
 	}
 	_ = w.Flush() // as above
+	if small > 0 {
+		p.printf("And %s below 1 MB each, %s together. All of them: lugsail disk --json\n", plural(small, "item"), amount(rest))
+	}
 }
 
 func gigabytes(n int64) string {

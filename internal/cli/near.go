@@ -99,9 +99,21 @@ func flagError(cmd *cobra.Command, err error) error {
 	return wrong
 }
 
-// mistyped adds to an error about an app that there is none which one may have been meant.
+// nextStep is where this program shows what there is, for errors that only say that something is not.
+var nextStep = map[string]string{
+	"domain_not_found":     "See which there are: lugsail domains",
+	"deployment_not_found": "See which there are: lugsail deployments",
+	"token_not_found":      "See which there are: lugsail tokens",
+	"nothing_before":       "See which there are: lugsail releases",
+	"key_exists":           "Nothing is left to do. Let git push with it: lugsail remote --ssh",
+}
+
+// mistyped adds to an error that something is not there where to look, and which app may have been meant.
 func (c *client) mistyped(ctx context.Context, at string, err error) error {
 	known := platform.AsError(err)
+	if next := nextStep[known.Code]; next != "" && known.Hint == "" {
+		return known.WithHint("%s", next)
+	}
 	rest, ok := strings.CutPrefix(at, "/api/v1/apps/")
 	if known.Code != "app_not_found" || !ok {
 		return err

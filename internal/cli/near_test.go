@@ -28,6 +28,7 @@ func TestMistyped_AppsConfigVarsFlagsAndCommands(t *testing.T) {
 	w.says("GET /api/v1/apps", 200, `{"apps":[{"name":"my-shop"},{"name":"blog"}],"next":null}`)
 	w.says("GET /api/v1/apps/my-shpo", 404, `{"code":"app_not_found","message":"There is no app named \"my-shpo\"."}`)
 	w.says("GET /api/v1/apps/zebra", 404, `{"code":"app_not_found","message":"There is no app named \"zebra\".","hint":"the server's own"}`)
+	w.says("DELETE /api/v1/apps/blog/domains/x.example.com", 404, `{"code":"domain_not_found","message":"The app has no domain \"x.example.com\"."}`)
 	w.says("GET /api/v1/apps/yonder", 404, `{"code":"app_not_found","message":"There is no app named \"yonder\"."}`)
 	w.says("GET /api/v1/apps/blog/config", 200, `{"names":["DATABASE_URL","SECRET"]}`)
 	w.says("GET /api/v1/apps/blog/config/values", 200, `{"config":{"DATABASE_URL":"x","SECRET":"y"}}`)
@@ -38,6 +39,7 @@ func TestMistyped_AppsConfigVarsFlagsAndCommands(t *testing.T) {
 	}{
 		{"info my-shpo", ExitNotFound, "Did you mean my-shop?"},
 		{"info zebra", ExitNotFound, "the server's own"},
+		{"domains remove x.example.com -a blog", ExitNotFound, "lugsail domains"},
 		{"info yonder", ExitNotFound, "`lugsail apps` lists yours."},
 		{"config unset DATABSE_URL -a blog", ExitNotFound, "Did you mean DATABASE_URL?"},
 		{"config get secret -a blog", ExitNotFound, "Did you mean SECRET?"},

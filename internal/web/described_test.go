@@ -272,7 +272,7 @@ func TestReference_ShowsEveryOperationToPeople(t *testing.T) {
 		}
 	}
 	for _, wanted := range []string{
-		`https://` + testHost + `/api/v1/apps/my-shop/scale`, "Authorization: Bearer $LUGSAIL_TOKEN", `href="#type-Deployment"`, `id="type-Deployment"`, "does_not_fit",
+		`https://` + testHost + `/api/v1/apps/my-shop/scale`, "Authorization: Bearer $LUGSAIL_TOKEN", `href="#type-Deployment"`, `id="type-Deployment"`, "does_not_fit", "<code>lugsail tokens create</code>",
 	} {
 		if !strings.Contains(page, wanted) {
 			t.Errorf("the reference lacks %s", wanted)

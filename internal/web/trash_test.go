@@ -22,6 +22,15 @@ func TestPages_TrashListsRestoresAndRemoves(t *testing.T) {
 	if !strings.Contains(page.body, "Bring it back") || !strings.Contains(page.body, "removed for good on") {
 		t.Errorf("the trash does not show it:\n%s", page.body)
 	}
+	app := r.do(ask{path: "/apps/mine", session: r.session}).want(t, http.StatusOK).body
+	if !strings.Contains(app, `action="/apps/mine/restore"`) || !strings.Contains(app, "served last") {
+		t.Error("the page of an app in the trash offers no way back")
+	}
+	for _, not := range []string{"serves now", "Deploy again", "Roll back to", "git push"} {
+		if strings.Contains(app, not) {
+			t.Errorf("the page of an app in the trash says %q", not)
+		}
+	}
 	if home := r.do(ask{path: "/", session: r.session}).want(t, http.StatusOK); !strings.Contains(home.body, "1 app in the") {
 		t.Error("the first page does not lead to the trash")
 	}

@@ -24,7 +24,7 @@ const linkIDLength = 16
 
 // errLink is the same for links that are wrong, used, too old or tried too often.
 var errLink = platform.Errorf(platform.NotFound, "link_invalid", "This link does not work, or does not work any more.").
-	WithHint("A link works once and for 60 minutes. Make a new one on the server as root: lugsail setup-link, or lugsail recover.")
+	WithHint("A link works once and for 60 minutes. Make a new one on the server as root: lugsail setup-link for the first account, lugsail recover for a new password.")
 
 // IssueSetupLink makes the token of a link that can make the first account, and ends older ones.
 // Conflict, code already_set_up, when there is an account.

@@ -64,7 +64,11 @@ func (s *Service) Run(ctx context.Context, app platform.App, d platform.Deployme
 		return done, nil
 	}
 	release, err := s.slots.wait(ctx, func(ahead int) {
-		_, _ = fmt.Fprintf(log, "Waiting for %d other build(s) to end\n", ahead) // a log that cannot be written must not stop a build
+		builds := "builds"
+		if ahead == 1 {
+			builds = "build"
+		}
+		_, _ = fmt.Fprintf(log, "Waiting for %d other %s to end\n", ahead, builds) // a log that cannot be written must not stop a build
 	})
 	if err != nil {
 		return platform.Build{}, err

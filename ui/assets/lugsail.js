@@ -264,7 +264,8 @@ for (const form of document.querySelectorAll("form[data-upload]")) {
     if (fields.disabled) return;
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
     const only = event.dataTransfer.files[0];
-    if (entries.length === 1 && entries[0].isFile && only) { send(only.name, only); return; }
+    const page = only && /\.html?$/i.test(only.name); // a site of one page is a folder with one file
+    if (entries.length === 1 && entries[0].isFile && only && !page) { send(only.name, only); return; }
     try {
       const files = [];
       for (const entry of entries) await filesIn(entry, files);

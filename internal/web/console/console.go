@@ -124,14 +124,16 @@ func (c *Console) Trouble(e echo.Context, status int, wrong *platform.Error) err
 	if name := e.Param("app"); name != "" && status != http.StatusNotFound {
 		page, nav = troublePage{Back: "/apps/" + url.PathEscape(name), To: "Back to " + name}, "apps"
 	}
-	return c.show(e, status, "trouble", frame{Title: troubleTitle(status), Nav: nav, Wrong: wrong, Data: page})
+	return c.show(e, status, "trouble", frame{Title: troubleTitle(status, wrong), Nav: nav, Wrong: wrong, Data: page})
 }
 
 // troublePage is where the page of an error leads.
 type troublePage struct{ Back, To string }
 
-func troubleTitle(status int) string {
+func troubleTitle(status int, wrong *platform.Error) string {
 	switch {
+	case wrong.Code == "not_set_up":
+		return "Not set up yet"
 	case status == http.StatusNotFound:
 		return "Not here"
 	case status == http.StatusForbidden:

@@ -73,6 +73,7 @@ func (c *Console) functions() template.FuncMap {
 		"action":   action,
 		"builders": builders,
 		"door":     door,
+		"codes":    codes,
 		"without":  func(name, text string) string { return strings.TrimPrefix(text, name+" ") },
 	}
 }
@@ -162,4 +163,18 @@ func shortCommit(id string) string {
 		return id[:7]
 	}
 	return id
+}
+
+// span is a part of a sentence; Code is what stood between backticks.
+type span struct {
+	Text string
+	Code bool
+}
+
+func codes(text string) []span {
+	var spans []span
+	for i, part := range strings.Split(text, "`") {
+		spans = append(spans, span{Text: part, Code: i%2 == 1})
+	}
+	return spans
 }
