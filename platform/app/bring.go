@@ -10,9 +10,10 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// Deploy brings a source live. It is recorded and answered at once.
-func (s *Service) Deploy(ctx context.Context, actor platform.Actor, name string, src platform.Source) (platform.Deployment, error) {
-	app, err := s.find(ctx, actor, name, platform.ActionDeploy)
+// Deploy brings a source live. It is recorded and answered at once. The app is told by its id: while the
+// source was on its way, the name may have become another app's.
+func (s *Service) Deploy(ctx context.Context, actor platform.Actor, appID string, src platform.Source) (platform.Deployment, error) {
+	app, err := s.findByID(ctx, actor, appID, platform.ActionDeploy)
 	if err != nil {
 		dropTree(src)
 		return platform.Deployment{}, err

@@ -61,12 +61,7 @@ func (g GitDoor) App(ctx context.Context, actor platform.Actor, name string, wri
 
 // Deploy records a deployment of what was pushed.
 func (g GitDoor) Deploy(ctx context.Context, actor platform.Actor, appID string, src platform.Source) (platform.Deployment, error) {
-	app, err := g.Service.Store.AppByID(ctx, appID)
-	if err != nil {
-		dropTree(src)
-		return platform.Deployment{}, err
-	}
-	d, err := g.Service.Deploy(ctx, actor, app.Name, src)
+	d, err := g.Service.Deploy(ctx, actor, appID, src)
 	if err == nil && !g.waits(ctx, d) {
 		d.State = platform.DeploymentRunning // a worker takes it up in this moment
 	}

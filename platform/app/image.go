@@ -58,7 +58,7 @@ func (s *Service) DeployImageFile(ctx context.Context, actor platform.Actor, nam
 	}
 	src.Image, src.Upload = image, shownName(up.Name, "a file")
 	src.Title = "Image of " + src.Upload
-	return s.Deploy(ctx, actor, name, src)
+	return s.Deploy(ctx, actor, app.ID, src)
 }
 
 // shownImage is an image's name as it was given, and an id in short.

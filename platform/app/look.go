@@ -267,12 +267,33 @@ func (s *Service) Events(ctx context.Context, actor platform.Actor, name string,
 // find gives an app that the actor sees and may do that with. One in the trash can be looked at only.
 func (s *Service) find(ctx context.Context, actor platform.Actor, name string, action platform.Action) (platform.App, error) {
 	app, err := s.seen(ctx, actor, name, action)
-	switch {
-	case err != nil || action == platform.ActionRead:
+	if err != nil || action == platform.ActionRead {
 		return app, err
-	case app.State == platform.AppDestroying:
+	}
+	return inUse(app)
+}
+
+// findByID is find for an app that was found before.
+func (s *Service) findByID(ctx context.Context, actor platform.Actor, id string, action platform.Action) (platform.App, error) {
+	app, err := s.Store.AppByID(ctx, id)
+	if platform.IsKind(err, platform.NotFound) {
+		return app, platform.Errorf(platform.NotFound, "app_not_found", "The app was removed meanwhile.").WithHint("See your apps with: lugsail apps")
+	}
+	if err != nil {
+		return app, fmt.Errorf("reading the app: %w", err)
+	}
+	if !platform.Can(actor, action, app.ID) {
+		return platform.App{}, forbidden()
+	}
+	return inUse(app)
+}
+
+// inUse refuses an app that is leaving, or in the trash.
+func inUse(app platform.App) (platform.App, error) {
+	switch app.State {
+	case platform.AppDestroying:
 		return platform.App{}, leaving(app)
-	case app.State == platform.AppTrashed:
+	case platform.AppTrashed:
 		return platform.App{}, app.Trashed()
 	}
 	return app, nil

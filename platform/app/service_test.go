@@ -129,13 +129,13 @@ func TestApp_OutOfSightIsNotFound(t *testing.T) {
 
 func TestSetConfigVars(t *testing.T) {
 	s, db := newService(t)
-	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	o, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
 	check(t, err)
 	d, err := s.SetConfigVars(t.Context(), owner, "shop", map[string]string{"A": "1", "B": "2"}, nil)
 	if err != nil || d.Number != 0 {
 		t.Errorf("before the first release: deployment %d, %v", d.Number, err)
 	}
-	first, err := s.Deploy(t.Context(), owner, "shop", platform.Source{})
+	first, err := s.Deploy(t.Context(), owner, o.App.ID, platform.Source{})
 	check(t, err)
 	d, err = s.SetConfigVars(t.Context(), owner, "shop", map[string]string{"B": "3"}, nil)
 	if err != nil || d.Number != first.Number+1 {
@@ -271,10 +271,10 @@ func (b branch) Export(context.Context, platform.App) (platform.Source, error) {
 func TestRedeploy_NeverOvertakesANewerPush(t *testing.T) {
 	s, db := newService(t)
 	s.Sources = branch{t}
-	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	o, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
 	check(t, err)
 	live(t, db, "shop", 1)
-	pushed, err := s.Deploy(t.Context(), owner, "shop", platform.Source{Commit: strings.Repeat("b", 40)})
+	pushed, err := s.Deploy(t.Context(), owner, o.App.ID, platform.Source{Commit: strings.Repeat("b", 40)})
 	check(t, err)
 	_, err = s.Redeploy(t.Context(), owner, "shop")
 	want(t, err, platform.Conflict, "push_under_way")

@@ -19,7 +19,8 @@ type Upload struct {
 
 // Upload brings the contents of an archive live. It is recorded when it has arrived whole.
 func (s *Service) Upload(ctx context.Context, actor platform.Actor, name string, up Upload) (platform.Deployment, error) {
-	if _, err := s.find(ctx, actor, name, platform.ActionDeploy); err != nil {
+	app, err := s.find(ctx, actor, name, platform.ActionDeploy)
+	if err != nil {
 		return platform.Deployment{}, err
 	}
 	src, err := s.Uploads.Receive(ctx, up.Body, up.Size)
@@ -28,7 +29,7 @@ func (s *Service) Upload(ctx context.Context, actor platform.Actor, name string,
 	}
 	src.Upload = shownName(up.Name, "a folder")
 	src.Title = "Upload of " + src.Upload
-	return s.Deploy(ctx, actor, name, src)
+	return s.Deploy(ctx, actor, app.ID, src)
 }
 
 // shownName makes the name of a file fit to be shown: its last part, without what could steer
