@@ -82,4 +82,7 @@ func TestRecover_SetsThePasswordAndEndsOtherSessions(t *testing.T) {
 	}
 	r.do(ask{path: "/api/v1/account", session: r.session}).want(t, http.StatusUnauthorized)
 	r.do(ask{method: post, path: "/recover/" + token, form: form}).want(t, http.StatusNotFound)
+	if used := r.do(ask{path: "/recover/" + token}).want(t, http.StatusNotFound); !strings.Contains(used.body, `href="/login"`) || !strings.Contains(used.body, "lugsail recover for a new password") {
+		t.Error("a used link leads nowhere")
+	}
 }
