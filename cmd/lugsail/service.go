@@ -115,7 +115,7 @@ func printParts(out io.Writer, parts []service.PartStatus) error {
 			state += ", since " + p.Since.Local().Format(time.DateTime)
 		}
 		if p.Restarts > 0 {
-			state += fmt.Sprintf(", died %d times", p.Restarts)
+			state += fmt.Sprintf(", died and was started again %d×", p.Restarts)
 		}
 		if _, err := fmt.Fprintf(w, "%s\t%s\n", p.Name, state); err != nil {
 			return err

@@ -219,6 +219,16 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// neutralName is in the certificate with which a server of ours answers names that are not its own.
+const neutralName = "lugsail.invalid"
+
+func otherName(names []string) string {
+	if len(names) == 0 || slices.Contains(names, neutralName) {
+		return "Use the console's address as the installer printed it: https://console.…   The server shows it with: sudo lugsail host summary"
+	}
+	return "Use a name that it has: " + strings.Join(names, ", ")
+}
+
 // unreachable explains an error of the transport.
 func (c *client) unreachable(err error) error {
 	if errors.Is(err, context.Canceled) {
@@ -233,7 +243,7 @@ func (c *client) unreachable(err error) error {
 	switch {
 	case errors.As(err, &name):
 		return platform.Errorf(platform.Unavailable, "certificate", "The server that answers at %s has no certificate for that name.", host).
-			WithHint("Use a name that it has: %s", strings.Join(name.Certificate.DNSNames, ", ")).Because(err)
+			WithHint("%s", otherName(name.Certificate.DNSNames)).Because(err)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return platform.Errorf(platform.Unavailable, "certificate", "The certificate of %s is not valid today.", host).
 			WithHint("Is this computer's clock right? It says %s.", time.Now().Format(time.DateTime)).Because(err)

@@ -137,6 +137,9 @@ func unknown(cmd *cobra.Command, args []string) error {
 		return cmd.Help()
 	}
 	text := fmt.Sprintf("There is no command %q.", args[0])
+	if here := habitual(cmd, args[0]); here != "" && !cmd.HasParent() {
+		return usagef("%s Here: %s.", text, here)
+	}
 	var names []string
 	for _, c := range cmd.Commands() {
 		if !c.Hidden {
