@@ -128,11 +128,7 @@ func (p *program) stopRun(cmd *cobra.Command, c *client, name, stop string) erro
 	if _, err := c.call(cmd.Context(), http.MethodDelete, path(name, "runs", stop), nil, nil); err != nil {
 		return err
 	}
-	if p.json {
-		return printJSON(p.Stdout, map[string]any{"stopped": stop})
-	}
-	p.printf("Stopped %s.\n", stop)
-	return nil
+	return p.done(map[string]string{"stopped": stop}, "Stopped %s.\n", stop)
 }
 
 // exitStatus is the exit code of a command that ran elsewhere.
