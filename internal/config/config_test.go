@@ -46,7 +46,7 @@ func TestLoad_WrongSettingIsASentenceWithItsSource(t *testing.T) {
 		{"file", "data_dir: var/lib\n", nil, nil, []string{"data_dir", "config.yaml", "absolute path"}},
 		{"unknown", "htp_port: 80\n", nil, nil, []string{"htp_port", "does not exist"}},
 		{"syntax", "a: b: c\n", nil, nil, []string{"not valid"}},
-		{"list", "domain: [a, b]\n", nil, nil, []string{"must be one value"}},
+		{"list", "domain: [a, b]\n", nil, nil, []string{"must be one value", "with commas"}},
 		{"same ports", "http_port: 443\n", nil, nil, []string{"both 443"}},
 		{"networks", "", nil, map[string]string{"build-subnet": "10.201.7.0/24"}, []string{"share addresses"}},
 		{"docker over tcp", "", nil, map[string]string{"docker-host": "tcp://1.2.3.4:2375"}, []string{"docker_host", "unix socket"}},

@@ -113,7 +113,7 @@ func parse(path string, data []byte) (map[string]string, error) {
 				WithHint("The settings are: %s.", strings.Join(names(), ", "))
 		}
 		if node.Kind != yaml.ScalarNode {
-			return nil, wrong(name, "%s in %s must be one value.", name, path)
+			return nil, wrong(name, "%s in %s must be one value; several stand in it with commas, such as: %s: a, b", name, path, name)
 		}
 		if node.Tag != "!!null" {
 			values[name] = node.Value

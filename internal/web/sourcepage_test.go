@@ -76,7 +76,7 @@ func TestSourcePage_ShowsTheSecretOnceAndDeliveries(t *testing.T) {
 	w.submit("/apps/mine/webhook/redeliver", url.Values{"delivery": {"x"}}).want(t, http.StatusNotFound)
 	viewer := w.viewer()
 	seen := w.do(ask{path: sourcePage, session: viewer}).want(t, http.StatusOK).body
-	for _, offered := range []string{"Redeliver", "New secret", "Unbind", "Fetch and deploy", "whsec_"} {
+	for _, offered := range []string{"Redeliver", "New secret", "Forget the repository", "Fetch and deploy", "whsec_"} {
 		if strings.Contains(seen, offered) {
 			t.Errorf("a viewer is offered %q", offered)
 		}
