@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -29,11 +30,16 @@ func (p *program) logs() *cobra.Command {
 			}
 			if !follow {
 				var answer struct{ Lines []logLine }
+				var failed int
+				if !p.json {
+					failed = failedLast(cmd.Context(), c, name)
+				}
 				raw, err := c.call(cmd.Context(), http.MethodGet, path(name, "logs")+"?"+query.Encode(), nil, &answer)
 				if err != nil {
 					return err
 				}
 				return p.answer(raw, func() {
+					defer p.mentionFailed(failed, name)
 					if len(answer.Lines) == 0 {
 						p.note("%s has written nothing that is still kept.\n", name)
 					}
@@ -42,12 +48,31 @@ func (p *program) logs() *cobra.Command {
 					}
 				})
 			}
+			p.mentionFailed(failedLast(cmd.Context(), c, name), name)
 			return p.followLogs(cmd, c, name, query)
 		},
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes")
 	p.logFlags(c, &tail, &process)
 	return c
+}
+
+// failedLast is the number of the newest deployment when it failed, else 0.
+func failedLast(ctx context.Context, c *client, name string) int {
+	var answer struct{ Deployments []deployment }
+	_, err := c.call(ctx, http.MethodGet, path(name, "deployments")+"?limit=1", nil, &answer)
+	if err != nil || len(answer.Deployments) == 0 || answer.Deployments[0].State != "failed" {
+		return 0 // what is wrong, the log's own answer says, too
+	}
+	return answer.Deployments[0].Number
+}
+
+// mentionFailed is for those who look into the log for why a deployment failed: what a release that never
+// served wrote is not in it.
+func (p *program) mentionFailed(number int, name string) {
+	if number > 0 {
+		p.note("The newest deployment, #%d, failed; its own log says why: lugsail deployments %d --app %s\n", number, number, name)
+	}
 }
 
 // tail is logs --follow, for those who know it by that name.

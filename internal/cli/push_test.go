@@ -91,3 +91,21 @@ func TestExec_AReplicaInThePlaceOfTheCommandIsTold(t *testing.T) {
 		t.Errorf("the server was asked: %v", w.asked)
 	}
 }
+
+func TestLogs_AFailedDeploymentIsNotLookedForInVain(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("GET /api/v1/apps/shop/logs", 200, `{"lines": [{"at": "2026-01-02T03:04:05Z", "replica": "web.1", "text": "hi"}]}`)
+	w.says("GET /api/v1/apps/blog/logs", 200, `{"lines": []}`)
+	w.says("GET /api/v1/apps/shop/deployments", 200, `{"deployments": [{"number": 7, "state": "failed"}]}`)
+	w.says("GET /api/v1/apps/blog/deployments", 200, `{"deployments": [{"number": 8, "state": "live"}]}`)
+	if code, out, errs := w.run("logs", "shop"); code != ExitOK || !strings.Contains(out, "hi") || !strings.Contains(errs, "#7, failed; its own log says why: lugsail deployments 7 --app shop") {
+		t.Errorf("%d %s%s", code, out, errs)
+	}
+	if _, out, errs := w.run("logs", "shop", "--json"); strings.Contains(out+errs, "failed") {
+		t.Errorf("as JSON: %s%s", out, errs)
+	}
+	if code, _, errs := w.run("logs", "blog"); code != ExitOK || strings.Contains(errs, "failed") {
+		t.Errorf("%d %s", code, errs)
+	}
+}

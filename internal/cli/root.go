@@ -65,6 +65,11 @@ func usageOf(arg, format string, args ...any) error {
 	return &usageError{err: fmt.Errorf(format, args...), arg: arg}
 }
 
+// hinted is a wrong command line, and what would be right.
+func hinted(hint, format string, args ...any) error {
+	return &usageError{err: fmt.Errorf(format, args...), hint: hint}
+}
+
 // New gives the command line with all commands that speak to a server.
 func New(d Deps) *cobra.Command {
 	p := &program{Deps: d}
@@ -138,7 +143,7 @@ func unknown(cmd *cobra.Command, args []string) error {
 	}
 	text := fmt.Sprintf("There is no command %q.", args[0])
 	if here := habitual(cmd, args[0]); here != "" && !cmd.HasParent() {
-		return usagef("%s Here: %s.", text, here)
+		return hinted("Here: "+here, "%s", text)
 	}
 	var names []string
 	for _, c := range cmd.Commands() {

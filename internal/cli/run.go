@@ -60,7 +60,7 @@ func (p *program) exec() *cobra.Command {
 		Example: "  lugsail exec -- ps aux\n  lugsail exec --replica worker.1 -- cat /proc/meminfo",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if replica == "" && len(args) > 0 && replicaWord.MatchString(args[0]) {
-				return usagef("%s is no command but a replica. In that one: lugsail exec --replica %s -- COMMAND", args[0], args[0])
+				return hinted(fmt.Sprintf("lugsail exec --replica %s -- COMMAND", args[0]), "%q is a replica, not a command. It is named by --replica", args[0])
 			}
 			c, name, err := p.target(cmd.Context())
 			if err != nil {

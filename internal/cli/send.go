@@ -56,7 +56,7 @@ func (p *program) sendFile(ctx context.Context, c *client, app, to, file string,
 		return unreadableFile(file, err)
 	}
 	if info.IsDir() {
-		return usagef("%q is a folder, not a file. A folder is deployed by: lugsail deploy %s", file, file)
+		return hinted("A folder is deployed by: lugsail deploy "+file, "%q is a folder, not a file", file)
 	}
 	p.progress("Sending %s (%s) to %s\n", clean(filepath.Base(file)), amount(info.Size()), app)
 	bar := p.newBar(info.Size())
