@@ -91,6 +91,24 @@ func TestConsole_ProblemForProgramsWhenItStaysAway(t *testing.T) {
 	}
 }
 
+// TestConsole_CutOff ends the control plane in the middle of requests. They were its own, and no app's.
+func TestConsole_CutOff(t *testing.T) {
+	r, socket := consoleRig(t)
+	defer startConsole(t, socket, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })()
+	for _, c := range []struct{ method, path, says string }{
+		{http.MethodPost, "/api/v1/apps", `"code":"console_cut"`},
+		{http.MethodDelete, "/api/v1/apps/shop", `"status":503`},
+		{http.MethodGet, "/api/v1/apps", `"code":"console_away"`},
+		{http.MethodPost, "/apps/shop/rename", "look whether it is done"},
+		{http.MethodGet, "/apps/shop", "The console is restarting"},
+	} {
+		status, body := r.send(c.method, "https://console.example.com"+c.path, strings.NewReader("{}"))
+		if status != 503 || strings.Contains(body, "app's logs") || !strings.Contains(body, c.says) {
+			t.Errorf("%s %s is answered %d %s", c.method, c.path, status, body)
+		}
+	}
+}
+
 // git reads what the server says of a push while it still sends; both ways must flow at once.
 func TestConsole_BothWaysAtOnce(t *testing.T) {
 	r, socket := consoleRig(t)

@@ -16,13 +16,14 @@ import (
 
 // exchange is one request on its way to a target, and its answer.
 type exchange struct {
-	server *Server
-	host   string
-	body   *watchedBody // nil when the request has none
-	target *target      // counts this exchange; nil for the console and while none is chosen
-	stream bool         // a WebSocket or an event stream: not waited for when the proxy ends
-	socket bool         // a WebSocket: not waited for when its target is retired either
-	until  time.Time    // when waiting for a target ends; zero until it begins
+	server  *Server
+	host    string
+	body    *watchedBody // nil when the request has none
+	target  *target      // counts this exchange; nil for the console and while none is chosen
+	console bool         // it leads to the control plane
+	stream  bool         // a WebSocket or an event stream: not waited for when the proxy ends
+	socket  bool         // a WebSocket: not waited for when its target is retired either
+	until   time.Time    // when waiting for a target ends; zero until it begins
 }
 
 var (
@@ -59,7 +60,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, entry *route) {
 		},
 	}
 	if entry.console {
-		proxy.Transport = s.console
+		e.console, proxy.Transport = true, s.console
 		_ = http.NewResponseController(w).EnableFullDuplex() // git answers while it reads; HTTP/2 is so anyway
 	}
 	a := newAnswer(w, r, s.config.limits.stall)
@@ -218,11 +219,8 @@ func (e *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
 		pageNothing.write(w, r)
 	case errors.Is(err, errStarting):
 		pageStarting.write(w, r)
-	case errors.Is(err, errNoConsole) && strings.HasPrefix(r.URL.Path, "/api/"):
-		pageConsole.problem(w, "console_away", "The console is restarting, or does not run.",
-			"Try again in a few seconds. On the server, `lugsail service status` shows whether it runs.")
 	case errors.Is(err, errNoConsole):
-		pageConsole.write(w, r)
+		consoleAway(w, r)
 	case e.body != nil && e.body.readFailed():
 		pageSlow.write(w, r)
 	case errors.Is(err, context.Canceled):
@@ -233,7 +231,34 @@ func (e *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
 			pageTimeout.write(w, r)
 			return
 		}
+		if e.console {
+			consoleCut(w, r)
+			return
+		}
 		pageDead.write(w, r)
+	}
+}
+
+// consoleAway answers a request that has not reached the control plane.
+func consoleAway(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, "/api/") {
+		pageConsole.write(w, r)
+		return
+	}
+	pageConsole.problem(w, "console_away", "The console is restarting, or does not run.",
+		"Try again in a few seconds. On the server, `lugsail service status` shows whether it runs.")
+}
+
+// consoleCut answers a request that the control plane had begun when it ended. What only reads can just be asked again.
+func consoleCut(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		consoleAway(w, r)
+	case strings.HasPrefix(r.URL.Path, "/api/"):
+		pageCut.problem(w, "console_cut", "The console was restarted while it worked on this, so nobody knows how far it came.",
+			"Look whether it is done. If not, send it again in a few seconds.")
+	default:
+		pageCut.write(w, r)
 	}
 }
 

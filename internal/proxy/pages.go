@@ -26,6 +26,7 @@ var (
 	pageDead     = page{502, "The app does not answer", "It may be restarting. Try again in a moment; its owner finds the reason in the app's logs.", 5}
 	pageTimeout  = page{504, "The app took too long to answer", "Try again in a moment; its owner finds the reason in the app's logs.", 0}
 	pageConsole  = page{503, "The console is restarting", "Your apps go on serving meanwhile. This page tries again by itself.", 5}
+	pageCut      = page{503, "The console was restarted while it worked on this", "Go back and look whether it is done. If not, do it again in a moment.", 0}
 	pageSlow     = page{408, "The request stopped half-way", "Nothing more of it arrived for a while. Check your connection and send it again.", 0}
 	pageBusy     = page{503, "Too much at once", "As many requests are under way as this server can carry. Try again in a moment.", 5}
 	pageMethod   = page{405, "This method is not allowed", "CONNECT and TRACE do not lead to apps.", 0}
@@ -68,7 +69,9 @@ func (p page) problem(w http.ResponseWriter, code, message, hint string) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Retry-After", strconv.Itoa(p.retry))
+	if p.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retry))
+	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(p.status)
