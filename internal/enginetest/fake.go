@@ -44,6 +44,7 @@ type Behaviour struct {
 	IgnoresTerm bool                // it must be killed
 	Copies      bool                // it copies its input to its output before it ends; only what is attached has input
 	Refuses     error               // Start gives this error
+	Unbegun     bool                // of a run: it is made, and a crash comes before its start
 }
 
 // Stopped is the record of one Stop.

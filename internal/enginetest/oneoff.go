@@ -40,6 +40,10 @@ func (f *Fake) StartRun(ctx context.Context, spec platform.RunSpec) (platform.Ru
 		r.term = &terminal{f: f, r: r}
 		term = r.term
 	}
+	if does.Unbegun {
+		r.State = platform.ReplicaCreated
+		return r.runNow(), term, nil
+	}
 	f.begin(r)
 	return r.runNow(), term, nil
 }

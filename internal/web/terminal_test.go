@@ -316,7 +316,11 @@ func TestRun_NotTooManyAtOnce(t *testing.T) {
 func TestRun_WhatACrashLeftIsEndedAtTheNextStart(t *testing.T) {
 	r := newRig(t)
 	mine := r.serving("mine")
-	engine := &enginetest.Fake{}
+	engine := &enginetest.Fake{RunProgram: func(s platform.RunSpec) enginetest.Behaviour {
+		steps := enginetest.Steps(platform.ReplicaSpec{Args: s.Args, Plan: s.Plan})
+		steps.Unbegun = s.Name == "k5"
+		return steps
+	}}
 	r.apps.Conductor.Replicas = &run.Service{Commands: engine}
 	plan := platform.Plan{Memory: 1 << 20}
 	for name, spec := range map[string]platform.RunSpec{
@@ -324,6 +328,7 @@ func TestRun_WhatACrashLeftIsEndedAtTheNextStart(t *testing.T) {
 		"k2": {Kind: platform.RunCommand, Args: []string{"serve"}, Until: time.Now().Add(-time.Minute)},
 		"k3": {Kind: platform.RunRelease, Deployment: "lgone", Args: []string{"serve"}},
 		"k4": {Kind: platform.RunCommand, Args: []string{"serve"}, Until: time.Now().Add(time.Hour)},
+		"k5": {Kind: platform.RunCommand, Args: []string{"serve"}, Until: time.Now().Add(time.Hour)},
 	} {
 		spec.Name, spec.AppID, spec.Plan = name, mine.ID, plan
 		_, _, err := engine.StartRun(t.Context(), spec)
@@ -339,7 +344,7 @@ func TestRun_WhatACrashLeftIsEndedAtTheNextStart(t *testing.T) {
 	cancel()
 	must(t, <-done)
 	got := r.do(ask{path: "/api/v1/apps/mine/logs?process=lugsail", session: r.session}).want(t, http.StatusOK)
-	for _, text := range []string{"run.k1 is ended: its connection was lost", "run.k2 is ended: its 24 hours are over"} {
+	for _, text := range []string{"run.k1 is ended: its connection was lost", "run.k2 is ended: its 24 hours are over", "run.k5 is ended: Lugsail was restarted before it began"} {
 		if !strings.Contains(got.body, text) {
 			t.Errorf("the app's log does not say %q: %s", text, got.body)
 		}

@@ -76,7 +76,7 @@ func (s *Service) isAttached(run string) bool {
 
 // RunCommands ends what a crash has left of commands, and those whose time is up, until ctx ends.
 func (s *Service) RunCommands(ctx context.Context) error {
-	swept := &sweep{service: s, told: map[string]bool{}}
+	swept := &sweep{service: s, since: s.Now(), told: map[string]bool{}}
 	again := time.NewTicker(sweepEvery)
 	defer again.Stop()
 	for {
@@ -94,6 +94,7 @@ func (s *Service) RunCommands(ctx context.Context) error {
 // sweep remembers between two looks.
 type sweep struct {
 	service *Service
+	since   time.Time       // when it began
 	execs   bool            // what was left in replicas has ended
 	began   bool            // the first look is over: ends from now on are news
 	told    map[string]bool // ids of runs whose end is in the app's log
@@ -153,6 +154,8 @@ func (w *sweep) judge(ctx context.Context, r platform.Run) (why string, end bool
 		return "its app was removed", true
 	case r.Attached && !w.service.isAttached(r.Name):
 		return "its connection was lost, because Lugsail was restarted", true
+	case r.State == platform.ReplicaCreated && r.CreatedAt.Before(w.since): // it would take a seat until its time is up
+		return "Lugsail was restarted before it began", true
 	case r.State != platform.ReplicaExited && !r.Until.IsZero() && now.After(r.Until):
 		return "its 24 hours are over", true
 	case r.Attached || r.State != platform.ReplicaExited:
