@@ -95,3 +95,22 @@ func TestReference_ExamplesAreBodies(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+func TestOperation_SaysWhichBodiesAreRequired(t *testing.T) {
+	type free struct {
+		Name string `json:"name"`
+	}
+	for name, c := range map[string]struct {
+		o    Operation
+		want bool
+	}{
+		"some fields are required": {Operation{Body: outer{}}, true},
+		"no field is required":     {Operation{Body: free{}}, false},
+		"an archive":               {Operation{Media: []string{"application/zip"}}, true},
+		"either":                   {Operation{Body: outer{}, Media: []string{"application/zip"}}, false},
+	} {
+		if got := needsBody(c.o, content(newSchemas(), c.o)); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

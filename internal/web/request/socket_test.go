@@ -61,17 +61,16 @@ func read(ctx context.Context, s *Socket) error {
 	}
 }
 
-var hasty = pulse{every: 5 * time.Millisecond, pong: 20 * time.Millisecond, patience: time.Hour}
+// hasty asks early; a ping that is cut off would end the connection, so it has its time.
+var hasty = pulse{every: 100 * time.Millisecond, pong: 10 * time.Second, patience: time.Hour}
 
 func TestSocket_WhoDoesNotReadForLongLosesNothing(t *testing.T) {
 	const size = 16 << 20
-	stuck := make(chan struct{})
+	stuck, all := make(chan struct{}), make(chan struct{})
 	conn, ended := attended(t, hasty, welcome, func(ctx context.Context, s *Socket) error {
-		listening, stop := context.WithCancel(context.WithoutCancel(ctx))
-		defer stop()
-		go func() { _ = read(listening, s) }()
+		go func() { _ = read(context.WithoutCancel(ctx), s) }()
 		go func() {
-			for s.writing.Load() == 0 || time.Since(time.Unix(0, s.moved.Load())) < 20*hasty.every {
+			for s.writing.Load() == 0 || time.Since(time.Unix(0, s.moved.Load())) < 5*hasty.every {
 				time.Sleep(hasty.every) // until nothing has been taken for a long time
 			}
 			close(stuck)
@@ -81,7 +80,12 @@ func TestSocket_WhoDoesNotReadForLongLosesNothing(t *testing.T) {
 				return err
 			}
 		}
-		return nil
+		select {
+		case <-all:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	})
 	<-stuck
 	got := 0
@@ -92,6 +96,7 @@ func TestSocket_WhoDoesNotReadForLongLosesNothing(t *testing.T) {
 		}
 		got += len(data)
 	}
+	close(all)
 	go func() { _, _, _ = conn.Read(context.Background()) }() // the end
 	if err := wait(t, ended); err != nil {
 		t.Error(err)
@@ -101,8 +106,7 @@ func TestSocket_WhoDoesNotReadForLongLosesNothing(t *testing.T) {
 const piece = 16 << 10
 
 func TestSocket_WhoNeverAnswersIsGoneAtLast(t *testing.T) {
-	impatient := hasty
-	impatient.patience = 100 * time.Millisecond
+	impatient := pulse{every: 50 * time.Millisecond, pong: time.Second, patience: 1500 * time.Millisecond}
 	_, ended := attended(t, impatient, welcome, func(ctx context.Context, s *Socket) error {
 		go func() { _ = read(context.WithoutCancel(ctx), s) }()
 		<-ctx.Done()
@@ -115,7 +119,7 @@ func TestSocket_WhoNeverAnswersIsGoneAtLast(t *testing.T) {
 
 func TestSocket_WhoAnswersStays(t *testing.T) {
 	quick := hasty
-	quick.pong, quick.patience = 10*time.Second, 100*time.Millisecond
+	quick.patience = 100 * time.Millisecond
 	conn, ended := attended(t, quick, welcome, func(ctx context.Context, s *Socket) error {
 		go func() { _ = read(context.WithoutCancel(ctx), s) }()
 		select {
