@@ -10,8 +10,9 @@ const (
 )
 
 // Pace tells senders that are slow from those that keep a place by sending next to nothing. Only the time
-// counts that was spent waiting for the sender: what the server itself holds up is not its fault. The zero
-// value begins with the first byte.
+// counts that was spent waiting for the sender: what the server itself holds up is not its fault. One long
+// pause does not count in full, as a sender may have to think; how long one may be, others decide. The zero value
+// begins with the first byte.
 type Pace struct {
 	Window time.Duration // 0 means PaceWindow
 
@@ -25,7 +26,7 @@ func (p *Pace) Came(n int, waited time.Duration) bool {
 	if window <= 0 {
 		window = PaceWindow
 	}
-	p.waited, p.came = p.waited+waited, p.came+int64(n)
+	p.waited, p.came = p.waited+min(waited, window/2), p.came+int64(n)
 	if p.waited < window {
 		return true
 	}

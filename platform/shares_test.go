@@ -53,6 +53,20 @@ func TestPace_OnlyWaitingForTheSenderCounts(t *testing.T) {
 			t.Fatal("the server's own time counts")
 		}
 	}
+	thinking := platform.Pace{} // compresses for minutes, then sends everything
+	for range 3 {
+		if !thinking.Came(16<<10, 110*time.Second) || !thinking.Came(64<<10, time.Second) {
+			t.Fatal("a pause is too slow")
+		}
+	}
+	for i := range 30 { // a byte now and then
+		if !thinking.Came(1, 40*time.Second) {
+			break
+		}
+		if i == 29 {
+			t.Error("a byte in forty seconds is enough")
+		}
+	}
 	phone := platform.Pace{}
 	for range 600 {
 		if !phone.Came(2<<10, time.Second) {

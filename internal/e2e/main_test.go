@@ -51,6 +51,8 @@ func TestMainJob(t *testing.T) {
 		{"many views", testManyViews},
 		{"footprint", testFootprint},
 		{"second install", testSecondInstall},
+		{"git doors", testGitDoors},
+		{"git host", testGitHost},
 		{"domain", testDomain},
 		{"destroy", testDestroy},
 		{"uninstall", testUninstall},

@@ -53,11 +53,11 @@ func (s *Server) Fetch(ctx context.Context, src platform.Source, known string, s
 	case <-ctx.Done():
 		return platform.Source{}, fmt.Errorf("fetching: %w", ctx.Err())
 	}
-	end, err := s.begin()
+	done, err := s.join()
 	if err != nil {
 		return platform.Source{}, err
 	}
-	defer end()
+	defer done()
 	if err := s.room(); err != nil {
 		return platform.Source{}, err
 	}

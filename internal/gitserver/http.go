@@ -45,7 +45,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.deny(w, r, err)
 		return
 	}
-	end, err := s.begin()
+	end, err := s.begin(c)
 	if err != nil {
 		s.deny(w, r, err)
 		return

@@ -2,10 +2,13 @@ package gitserver
 
 import (
 	"bufio"
+	"io"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/lugsail/lugsail/platform"
 )
 
 // line is both directions of a channel. A client that neither sends nor takes a byte for a while
@@ -15,7 +18,8 @@ type line struct {
 	in      *bufio.Reader
 	idle    *time.Timer
 	visit   *visit
-	swallow bool // go on without a client
+	pace    *platform.Pace // of a push; nil: what comes is small
+	swallow bool           // go on without a client
 	gone    bool
 	late    *time.Timer // nil until end
 	closed  atomic.Bool
@@ -39,7 +43,13 @@ func (l *line) close() {
 
 // Read reads from the client.
 func (l *line) Read(p []byte) (int, error) {
+	began := time.Now()
 	n, err := l.in.Read(p)
+	if err == nil && l.pace != nil && !l.pace.Came(n, time.Since(began)) {
+		_, _ = io.WriteString(l.channel.Stderr(), lines(errPace)) // the client may have gone
+		time.AfterFunc(farewell, l.cut)                           // what it has sent already would come for a long time
+		err = errPace
+	}
 	l.idle.Reset(l.visit.cfg.SSH.Patience)
 	return n, err
 }

@@ -57,6 +57,7 @@ type Config struct {
 	Console    func(*http.Request) string // the host name that was asked, for the actor; nil names none
 	Quiet      time.Duration              // silence after which the pusher hears that it goes on; 0 means 15 seconds
 	Recheck    time.Duration              // how often it is asked again whether who pushes or clones still may; 0 means 2.5 seconds
+	Pace       time.Duration              // over which a push must come at a least rate; 0 means platform.PaceWindow
 	Log        *slog.Logger               // nil means slog.Default
 	SSH        SSH
 
@@ -72,9 +73,9 @@ type Server struct {
 	gate    Gate
 	work    Deployer
 	ssh     *sshDoor
-	slots   chan struct{} // bounds git processes that serve clients
-	fetches chan struct{} // bounds fetches
-	extra   []string      // settings that this machine's git needs beside those of every one
+	slots   platform.Shares // bounds git processes that serve clients
+	fetches chan struct{}   // bounds fetches
+	extra   []string        // settings that this machine's git needs beside those of every one
 
 	life context.Context // of the git processes
 	kill context.CancelFunc
@@ -103,7 +104,7 @@ func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
 	}
 	life, kill := context.WithCancel(context.Background())
 	s := &Server{
-		cfg: cfg, gate: gate, work: deployer, slots: make(chan struct{}, 64), fetches: make(chan struct{}, fetchers),
+		cfg: cfg, gate: gate, work: deployer, fetches: make(chan struct{}, fetchers),
 		life: life, kill: kill, pushes: map[string]*push{}, apps: map[string]*appState{}, alone: map[string]func(){},
 	}
 	s.ssh = newSSHDoor(s)
@@ -178,23 +179,51 @@ func (s *Server) state(appID string) *appState {
 	return st
 }
 
+// How many transfers may be under way: at all, of one person, and with one app. A push keeps its place
+// until its deployment has ended.
+const (
+	mostTransfers        = 64
+	mostTransfersOfOne   = 40
+	mostTransfersOfAnApp = 32
+)
+
 // begin admits a request that runs git; the caller calls the returned function at its end.
-func (s *Server) begin() (end func(), err error) {
-	select {
-	case s.slots <- struct{}{}:
-	default:
-		return nil, platform.Errorf(platform.Unavailable, "git_busy", "Too many git transfers are under way.").
-			WithHint("Try again in a minute.")
+func (s *Server) begin(c call) (end func(), err error) {
+	person, app := platform.Share{Of: "account " + c.actor.AccountID, Most: mostTransfersOfOne}, platform.Share{Of: "app " + c.app.ID, Most: mostTransfersOfAnApp}
+	free, full := s.slots.Take(person, app, platform.Share{Of: "all", Most: mostTransfers})
+	if full != nil {
+		return nil, busy(c, *full)
 	}
+	done, err := s.join()
+	if err != nil {
+		free()
+		return nil, err
+	}
+	return func() { done(); free() }, nil
+}
+
+// join makes a stop wait for what runs git, until done is called.
+func (s *Server) join() (done func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
-		<-s.slots
 		return nil, platform.Errorf(platform.Unavailable, "restarting", "Lugsail is restarting.").
 			WithHint("Try again in a few seconds.")
 	}
 	s.active.Add(1)
-	return func() { s.active.Done(); <-s.slots }, nil
+	return s.active.Done, nil
+}
+
+func busy(c call, full platform.Share) error {
+	const hint = "Wait until one has ended, then try again."
+	switch full.Of {
+	case "all":
+		return platform.Errorf(platform.Unavailable, "git_busy", "Too many git transfers are under way.").
+			WithHint("Try again in a minute.")
+	case "app " + c.app.ID:
+		return platform.Errorf(platform.TooMany, "git_busy", "%d git transfers with %s are under way, which is the most for one app.", full.Most, c.app.Name).WithHint(hint)
+	}
+	return platform.Errorf(platform.TooMany, "git_busy", "%d git transfers of yours are under way, which is the most for one person.", full.Most).WithHint(hint)
 }
 
 func nowhere(context.Context, int64) (Way, error) {

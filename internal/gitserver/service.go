@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -74,14 +75,21 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, c call) {
 		s.deny(w, r, err)
 		return
 	}
+	in.pace, in.tired = s.pace(), out.tell
 	p := s.register(c, shallow)
 	defer s.unregister(p)
 	w.Header().Set("Content-Type", "application/x-"+receivePack+"-result")
 	if err := stream(s.life, s.receiving(p), in, out, func(error) {}); err != nil {
 		s.cfg.Log.InfoContext(r.Context(), "a push ended early", "app", c.app.Name, "error", err)
+		if errors.Is(err, errPace) {
+			out.slow = true
+			return // git has said its part
+		}
 		panic(http.ErrAbortHandler) // after an answer that looks whole, the pusher's git would wait for the rest for ever
 	}
 }
+
+func (s *Server) pace() *platform.Pace { return &platform.Pace{Window: s.cfg.Pace} }
 
 // receiving is the git that takes a push whose refs the client has seen.
 func (s *Server) receiving(p *push) command.Command {

@@ -105,7 +105,7 @@ func (v *visit) serveGit(ctx context.Context, channel ssh.Channel, text string) 
 	if err := v.enter(ctx, &c, v.who, ""); err != nil {
 		return err
 	}
-	done, err := v.begin()
+	done, err := v.begin(c)
 	if err != nil {
 		return err
 	}
@@ -156,6 +156,7 @@ func (v *visit) receiveOverSSH(ctx context.Context, l *line, c call) error {
 		return nil
 	}
 	head, _ = l.in.Peek(4 + len(shallowLine)) // likewise
+	l.pace = v.pace()
 	p := v.register(c, strings.HasSuffix(string(head), shallowLine))
 	defer v.unregister(p)
 	if err := stream(v.life, v.receiving(p), l, l, l.delivered); err != nil {

@@ -2,6 +2,7 @@ package gitserver
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lugsail/lugsail/internal/command"
+	"github.com/lugsail/lugsail/platform"
 )
 
 const (
@@ -31,6 +33,9 @@ type intake struct {
 	from    io.Reader
 	control *http.ResponseController
 
+	pace  *platform.Pace // of a push; nil: what comes is small
+	tired func(error)    // tells the client that it is too slow
+
 	mu    sync.Mutex
 	until time.Time // no reading after that; zero: no end
 	over  bool      // nothing more to read
@@ -40,12 +45,20 @@ func (in *intake) Read(p []byte) (int, error) {
 	if err := in.extend(); err != nil {
 		return 0, err
 	}
+	began := time.Now()
 	n, err := in.from.Read(p)
 	if err != nil {
 		in.rest()
+	} else if in.pace != nil && !in.pace.Came(n, time.Since(began)) {
+		in.tired(errPace)
+		return n, errPace
 	}
 	return n, err
 }
+
+// errPace ends a push that keeps its place from others by sending next to nothing.
+var errPace = platform.Errorf(platform.Invalid, "push_pace", "The push came too slowly: less than a kilobyte a second for a minute.").
+	WithHint("Nothing was deployed. Push again over a better connection.")
 
 // extend gives the client its time for the next bytes.
 func (in *intake) extend() error {
@@ -101,10 +114,22 @@ type outlet struct {
 	to      http.ResponseWriter
 	control *http.ResponseController
 	swallow bool // go on without a client
-	gone    bool
+	slow    bool // the client is not worth waiting for
+
+	mu   sync.Mutex
+	gone bool
+}
+
+// tell says something between what git says, as git does itself.
+func (out *outlet) tell(err error) {
+	var b bytes.Buffer
+	writePacket(&b, "\x02"+clean(platform.AsError(err).Message)+"\n"+clean(platform.AsError(err).Hint)+"\n")
+	_, _ = out.Write(b.Bytes()) // the client may have gone
 }
 
 func (out *outlet) Write(p []byte) (int, error) {
+	out.mu.Lock()
+	defer out.mu.Unlock()
 	if out.gone {
 		return len(p), nil
 	}
@@ -124,8 +149,12 @@ func (out *outlet) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// close gives the connection back without deadlines.
+// close gives the connection back without deadlines; but from a client that is too slow nothing more is taken.
 func (out *outlet) close() {
+	if out.slow {
+		_ = out.control.SetReadDeadline(time.Now().Add(farewell)) // not supported: then the client ends it
+		return
+	}
 	_ = out.control.SetReadDeadline(time.Time{})  // matters to the connection's next request only
 	_ = out.control.SetWriteDeadline(time.Time{}) // likewise
 }

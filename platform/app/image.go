@@ -51,6 +51,11 @@ func (s *Service) DeployImageFile(ctx context.Context, actor platform.Actor, nam
 	if err != nil {
 		return platform.Deployment{}, err
 	}
+	free, err := s.mayUpload(actor, app)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	defer free()
 	image := s.Images.FileName(app.ID)
 	src, err := s.Uploads.ReceiveImage(ctx, up.Body, up.Size, image)
 	if err != nil {

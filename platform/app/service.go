@@ -114,4 +114,5 @@ type Service struct {
 	commands  commands
 
 	wrongTries, rightOnes hook.Throttle // of webhooks
+	uploading             platform.Shares
 }

@@ -23,6 +23,11 @@ func (s *Service) Upload(ctx context.Context, actor platform.Actor, name string,
 	if err != nil {
 		return platform.Deployment{}, err
 	}
+	free, err := s.mayUpload(actor, app)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	defer free()
 	src, err := s.Uploads.Receive(ctx, up.Body, up.Size)
 	if err != nil {
 		return platform.Deployment{}, err
@@ -30,6 +35,27 @@ func (s *Service) Upload(ctx context.Context, actor platform.Actor, name string,
 	src.Upload = shownName(up.Name, "a folder")
 	src.Title = "Upload of " + src.Upload
 	return s.Deploy(ctx, actor, app.ID, src)
+}
+
+// What of the places for uploads one person may take, and one app.
+const (
+	uploadsOfOne = 12
+	uploadsToOne = 6
+)
+
+// mayUpload keeps places for others.
+func (s *Service) mayUpload(actor platform.Actor, app platform.App) (free func(), err error) {
+	person, target := platform.Share{Of: "account " + actor.AccountID, Most: uploadsOfOne}, platform.Share{Of: "app " + app.ID, Most: uploadsToOne}
+	free, full := s.uploading.Take(person, target)
+	switch {
+	case full == nil:
+		return free, nil
+	case full.Of == target.Of:
+		return nil, platform.Errorf(platform.TooMany, "uploads_busy", "%d uploads to %s are under way, which is the most for one app.", full.Most, app.Name).
+			WithHint("Wait until one has ended, then send it again.")
+	}
+	return nil, platform.Errorf(platform.TooMany, "uploads_busy", "%d uploads of yours are under way, which is the most for one person.", full.Most).
+		WithHint("Wait until one has ended, then send it again.")
 }
 
 // shownName makes the name of a file fit to be shown: its last part, without what could steer

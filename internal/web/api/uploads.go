@@ -55,7 +55,7 @@ var uploadOperations = []openapi.Operation{
 			"Of an archive with a single folder at its top, the inside of that folder is deployed.",
 		Query: []openapi.Param{nameParam}, Media: request.Archives,
 		Errors: openapi.Codes{
-			400: "upload_cut", 413: "upload_too_large", 415: "not_archive", 429: "uploads_busy",
+			400: "upload_cut", 408: "upload_pace", 413: "upload_too_large", 415: "not_archive", 429: "uploads_busy",
 			422: "upload_empty upload_kind upload_locked upload_method upload_slow source_empty source_unreadable source_entry_refused " +
 				"source_too_large source_too_many_files source_too_deep source_name_too_long",
 			507: "disk_low disk_files disk_full",
@@ -74,7 +74,7 @@ var uploadOperations = []openapi.Operation{
 		Notes: "The body is what docker save wrote, compressed or not, with one image in it. The names in it are not taken over.",
 		Query: []openapi.Param{nameParam}, Media: request.Archives,
 		Errors: openapi.Codes{
-			400: "upload_cut", 413: "upload_too_large", 415: "not_archive", 429: "uploads_busy",
+			400: "upload_cut", 408: "upload_pace", 413: "upload_too_large", 415: "not_archive", 429: "uploads_busy",
 			422: "upload_empty upload_kind image_kind image_several image_entry_refused source_unreadable",
 			507: "disk_low disk_files disk_full",
 		},

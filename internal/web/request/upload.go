@@ -74,7 +74,11 @@ type slowBody struct {
 	control *http.ResponseController
 	alive   func(context.Context) error
 	looked  time.Time
+	pace    platform.Pace
 }
+
+var errPace = platform.Errorf(platform.Invalid, "upload_pace", "The upload came too slowly: less than a kilobyte a second for a minute.").
+	WithHint("Nothing was deployed. Send it again over a better connection.")
 
 func (b *slowBody) Read(p []byte) (int, error) {
 	now := time.Now()
@@ -85,7 +89,11 @@ func (b *slowBody) Read(p []byte) (int, error) {
 		}
 		b.looked = now
 	}
+	began := time.Now()
 	n, err := b.from.Read(p)
+	if err == nil && !b.pace.Came(n, time.Since(began)) {
+		return n, errPace
+	}
 	if err != nil { // net/http lifts the read deadline at the body's end
 		_ = b.control.SetWriteDeadline(time.Now().Add(answerLate))
 	}
@@ -102,6 +110,8 @@ func UploadStatus(err error) error {
 		return WithStatus(http.StatusInsufficientStorage, e)
 	case e.Code == "upload_too_large":
 		return WithStatus(http.StatusRequestEntityTooLarge, e)
+	case e.Code == "upload_pace":
+		return WithStatus(http.StatusRequestTimeout, e)
 	case e.Code == "upload_cut":
 		return WithStatus(http.StatusBadRequest, e)
 	}
