@@ -118,6 +118,6 @@ type Source struct {
 	Remote string `json:"remote,omitempty"` // address of the repository that the deployment fetches it from first; "" where it was handed in
 	Again  bool   `json:"again,omitempty"`  // build what is fetched even when it is what serves already
 	Image  string `json:"image,omitempty"`  // reference of an image that is deployed as it is, instead of a tree; "" where there is a tree
-	Here   bool   `json:"here,omitempty"`   // the image may be one that is on this server already
+	Here   bool   `json:"here,omitempty"`   // images may be ones that are on this server already: its owner deploys
 	Upload string `json:"upload,omitempty"` // what the person called the archive or folder that was sent; "" when it came otherwise
 }

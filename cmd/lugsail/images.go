@@ -6,15 +6,15 @@ import (
 	"strings"
 
 	"github.com/lugsail/lugsail/internal/cnb"
-	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/docker"
 	"github.com/lugsail/lugsail/platform/build"
 )
 
 // newImages brings images that were made elsewhere. The built-in registry is no such place.
-func newImages(cfg config.Config, engine *docker.Engine) *docker.Images {
-	return engine.Images(docker.ImagesConfig{
-		RegistryPort: cfg.RegistryPort, RegistryAddresses: []netip.Addr{cnb.Gateway(cfg.BuildSubnet)},
+func (c *control) newImages() *docker.Images {
+	return c.engine.Images(docker.ImagesConfig{
+		RegistryPort: c.cfg.RegistryPort, RegistryAddresses: []netip.Addr{cnb.Gateway(c.cfg.BuildSubnet)},
+		Reachable: func(ctx context.Context, host string, port int) error { return c.outside.Check(ctx, host, port) }, Disk: c.builder,
 	})
 }
 

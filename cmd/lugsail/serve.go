@@ -121,7 +121,7 @@ func (c *control) wireBuilder() (err error) {
 	if c.registry, c.builder, err = newBuilder(c.cfg); err != nil {
 		return err
 	}
-	c.images = newImages(c.cfg, c.engine)
+	c.images = c.newImages()
 	c.dockerfile, err = c.newDockerfile()
 	return err
 }

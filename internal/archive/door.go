@@ -75,16 +75,25 @@ func (d *Door) Clean() error {
 // uploads_busy; whatever Read says of body as a *platform.Error comes back as it is.
 func (d *Door) Receive(ctx context.Context, body io.Reader, size int64) (src platform.Source, err error) {
 	err = d.Keep(ctx, body, size, func(file *os.File) error {
-		select {
-		case d.turns <- struct{}{}:
-			defer func() { <-d.turns }()
-		case <-ctx.Done():
-			return ctx.Err()
+		done, err := d.turn(ctx)
+		if err != nil {
+			return err
 		}
+		defer done()
 		src, err = Unpack(ctx, file, filepath.Join(d.config.SourcesDir, platform.NewID()), d.config.Limits)
 		return err
 	})
 	return src, err
+}
+
+// turn waits until there is a processor for one more.
+func (d *Door) turn(ctx context.Context) (done func(), err error) {
+	select {
+	case d.turns <- struct{}{}:
+		return func() { <-d.turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Keep writes an upload to a file, hands it over, and removes it afterwards.

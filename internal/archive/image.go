@@ -39,6 +39,11 @@ const ImageFile = "image.tar"
 // the errors are Invalid image_kind and image_several.
 func (d *Door) ReceiveImage(ctx context.Context, body io.Reader, size int64, name string) (src platform.Source, err error) {
 	err = d.Keep(ctx, body, size, func(file *os.File) (err error) {
+		done, err := d.turn(ctx)
+		if err != nil {
+			return err
+		}
+		defer done()
 		src.Dir = filepath.Join(d.config.SourcesDir, platform.NewID())
 		if err := os.Mkdir(src.Dir, 0o700); err != nil {
 			return writing(err)

@@ -78,27 +78,13 @@ func (b bringing) pull(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("pulling an image: %w", err)
 	}
-	if err := b.engine.agree(ctx); err != nil {
-		return "", explain(err, "pulling an image")
-	}
-	b.say("Looking for %s", reference.FamiliarString(named))
-	looking, cancel := context.WithTimeout(ctx, time.Minute)
-	seen, err := b.engine.client.DistributionInspect(looking, named.String(), "")
-	cancel()
+	pinned, err := b.lookUp(ctx, named)
 	if err != nil {
-		return "", pullError(ctx, named, err)
-	}
-	if err := b.fits(ctx, named, seen); err != nil {
 		return "", err
-	}
-	pinned, err := reference.WithDigest(reference.TrimNamed(named), seen.Descriptor.Digest)
-	if err != nil {
-		return "", fmt.Errorf("pulling an image: %w", err)
 	}
 	if id, err := b.takeHere(ctx, pinned.String(), b.kindOf); err != nil || id != "" {
 		return id, err
 	}
-	b.say("Pulling %s", pinned)
 	if err := b.fetch(ctx, named, pinned); err != nil {
 		return "", err
 	}
@@ -112,6 +98,44 @@ func (b bringing) pull(ctx context.Context) (string, error) {
 		err = errors.New("pulling an image: the engine does not have what it pulled")
 	}
 	return id, err
+}
+
+// lookUp asks the registry for the digest behind a name.
+func (b bringing) lookUp(ctx context.Context, named reference.Named) (reference.Canonical, error) {
+	if err := b.mayAsk(ctx, named); err != nil {
+		return nil, err
+	}
+	if err := b.engine.agree(ctx); err != nil {
+		return nil, explain(err, "pulling an image")
+	}
+	b.say("Looking for %s", reference.FamiliarString(named))
+	looking, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	seen, err := b.engine.client.DistributionInspect(looking, named.String(), "")
+	if err != nil {
+		return nil, pullError(ctx, named, err)
+	}
+	if err := b.fits(ctx, named, seen); err != nil {
+		return nil, err
+	}
+	pinned, err := reference.WithDigest(reference.TrimNamed(named), seen.Descriptor.Digest)
+	if err != nil {
+		return nil, fmt.Errorf("pulling an image: %w", err)
+	}
+	return pinned, nil
+}
+
+// mayAsk refuses registries that lie inside.
+func (b bringing) mayAsk(ctx context.Context, named reference.Named) error {
+	ref, err := b.Reference(named.String())
+	if err != nil || b.config.Reachable == nil {
+		return err
+	}
+	err = b.config.Reachable(ctx, ref.Host, ref.Port)
+	if platform.IsKind(err, platform.Unavailable) {
+		return nil // the pull will tell
+	}
+	return err
 }
 
 func (b bringing) kindOf(found image.InspectResponse) string {
@@ -134,14 +158,17 @@ func (b bringing) onlyOurs(tags []string) bool {
 }
 
 func (b bringing) fetch(ctx context.Context, named reference.Named, pinned reference.Canonical) error {
-	answer, err := b.engine.client.ImagePull(ctx, pinned.String(), image.PullOptions{})
-	if err == nil {
-		err = errors.Join(b.follow(answer), answer.Close())
-	}
-	if err != nil {
-		return pullError(ctx, named, err)
-	}
-	return nil
+	b.say("Pulling %s", pinned)
+	return b.watched(ctx, func(watched context.Context) error {
+		answer, err := b.engine.client.ImagePull(watched, pinned.String(), image.PullOptions{})
+		if err == nil {
+			err = errors.Join(b.follow(answer), answer.Close())
+		}
+		if err != nil {
+			return pullError(ctx, named, err)
+		}
+		return nil
+	})
 }
 
 // follow reads what the engine tells of its work, and the error that may stand in it.
@@ -220,12 +247,18 @@ func (b bringing) load(ctx context.Context) (string, error) {
 	}
 	defer file.Close() //nolint:errcheck // nothing was written
 	b.say("Loading the image")
-	answer, err := b.engine.client.ImageLoad(ctx, file)
-	if err == nil {
-		err = errors.Join(b.follow(answer.Body), answer.Body.Close())
+	err = b.watched(ctx, func(ctx context.Context) error {
+		answer, err := b.engine.client.ImageLoad(ctx, cuttable{ctx, file})
+		if err == nil {
+			err = errors.Join(b.follow(answer.Body), answer.Body.Close())
+		}
+		return err
+	})
+	if !platform.IsKind(err, platform.NoRoom) {
+		err = explain(err, "loading an image")
 	}
-	if known := explain(err, "loading an image"); platform.AsError(known) != nil && platform.AsError(known).Kind != platform.Internal {
-		return "", known
+	if known := platform.AsError(err); known != nil && known.Kind != platform.Internal {
+		return "", errors.Join(known, b.removeLate(ctx, b.request.Name))
 	}
 	id, takeErr := b.takeHere(ctx, b.request.Name, func(found image.InspectResponse) string {
 		if i := slices.IndexFunc(all, func(s image.Summary) bool { return s.ID == found.ID }); i >= 0 && !b.onlyOurs(all[i].RepoTags) {
@@ -241,6 +274,20 @@ func (b bringing) load(ctx context.Context) (string, error) {
 			WithHint("Write it anew, docker save -o image.tar NAME, and send it again.").Because(err)
 	}
 	return id, b.remove(ctx, b.request.Name)
+}
+
+// cuttable is a file whose reading ends with ctx: an engine that has all of it does not ask any more
+// whether somebody waits.
+type cuttable struct {
+	ctx  context.Context //nolint:containedctx // of one call
+	file io.Reader
+}
+
+func (c cuttable) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.file.Read(p)
 }
 
 // describe reads from the image itself how it is started.

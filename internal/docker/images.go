@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -32,13 +32,24 @@ const (
 
 const (
 	bringTime = 20 * time.Minute // for an image to arrive
-	leastRoom = 2 << 30          // bytes of the engine's disk
 )
 
 // ImagesConfig says what is Lugsail's own.
 type ImagesConfig struct {
 	RegistryPort      int          // of the built-in registry
 	RegistryAddresses []netip.Addr // of the built-in registry, beside the loopback ones
+	// Reachable refuses registries inside of networks that are none of an image's business; nil lets
+	// all be asked.
+	Reachable func(ctx context.Context, host string, port int) error
+	Disk      Disk // nil: nobody looks at it
+}
+
+// Disk refuses and ends what could fill it.
+type Disk interface {
+	// MakeRoom refuses what needs room when there is little.
+	MakeRoom(ctx context.Context) error
+	// WatchRoom calls full when the disk is nearly full, until end.
+	WatchRoom(ctx context.Context, full func()) (end func())
 }
 
 // Images brings images to the engine that were made elsewhere: from a registry, from a file of
@@ -46,11 +57,15 @@ type ImagesConfig struct {
 //
 // What surprises: nothing is pulled by a tag. The tag is looked up first and the image pulled by
 // its digest, because a pull by tag would take the tag away from the image that the owner of the
-// server has under it.
+// server has under it. And it is Docker that asks the registry, which resolves its name for itself: a
+// name that leads inside is refused before, but one that leads elsewhere a moment later is not.
 type Images struct {
 	engine *Engine
 	config ImagesConfig
 	turn   sync.Mutex // whether an image was there before is looked at and decided in one move
+
+	lending sync.Mutex
+	loans   int
 }
 
 // Images gives the images of an engine.
@@ -73,9 +88,6 @@ func (i *Images) Import(ctx context.Context, req platform.ImageRequest, log io.W
 	}
 	ctx, cancel := context.WithTimeout(ctx, bringTime)
 	defer cancel()
-	if err := i.room(ctx); err != nil {
-		return platform.BuildResult{}, err
-	}
 	b := bringing{Images: i, request: req, log: log}
 	id, err := b.bring(ctx)
 	if err != nil {
@@ -84,22 +96,27 @@ func (i *Images) Import(ctx context.Context, req platform.ImageRequest, log io.W
 	return b.describe(ctx, id)
 }
 
-// room refuses an image that could fill the engine's disk.
-func (i *Images) room(ctx context.Context) error {
-	info, err := call(ctx, i.engine, i.engine.limits.quick, "asking Docker", i.engine.client.Info)
-	if err != nil {
+// watched does what brings an image, and cuts it off when it fills the disk.
+func (i *Images) watched(ctx context.Context, bring func(context.Context) error) error {
+	if i.config.Disk == nil {
+		return bring(ctx)
+	}
+	if err := i.config.Disk.MakeRoom(ctx); err != nil {
 		return err
 	}
-	var disk syscall.Statfs_t
-	if err := syscall.Statfs(info.DockerRootDir, &disk); err != nil {
-		return nil //nolint:nilerr // the engine's files may be on another machine
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	end := i.config.Disk.WatchRoom(ctx, func() { cut(errFull) })
+	err := bring(ctx)
+	end()
+	if err != nil && errors.Is(context.Cause(ctx), errFull) {
+		return platform.Errorf(platform.NoRoom, "disk_low", "The image was cut off because the server's disk was nearly full.").
+			WithHint("`lugsail disk` shows what takes it. Remove apps or files that are not needed, or take a larger disk.").Because(err)
 	}
-	if left := disk.Bavail * uint64(disk.Bsize); left < leastRoom {
-		return platform.Errorf(platform.NoRoom, "disk_low", "The server has %.1f GB of disk left; an image needs 2 GB.", float64(left)/(1<<30)).
-			WithHint("Remove apps or files that are not needed, or take a larger disk.")
-	}
-	return nil
+	return err
 }
+
+var errFull = errors.New("the disk is nearly full")
 
 // inspect looks at an image; found is false when the engine does not have it.
 func (i *Images) inspect(ctx context.Context, name string) (found image.InspectResponse, ok bool, err error) {
@@ -129,6 +146,10 @@ func (i *Images) Retain(ctx context.Context, appID string, keep []string) error 
 	if !anID.MatchString(appID) {
 		return fmt.Errorf("keeping images: %q is no id", appID)
 	}
+	return i.retain(ctx, imagesOf+"/"+appID+":", keep)
+}
+
+func (i *Images) retain(ctx context.Context, prefix string, keep []string) error {
 	i.turn.Lock()
 	defer i.turn.Unlock()
 	all, err := call(ctx, i.engine, i.engine.limits.start, "listing images", func(ctx context.Context) ([]image.Summary, error) {
@@ -142,8 +163,8 @@ func (i *Images) Retain(ctx context.Context, appID string, keep []string) error 
 			continue
 		}
 		for _, name := range one.RepoTags {
-			if tag, ok := strings.CutPrefix(name, imagesOf+"/"+appID+":"); ok {
-				if err := i.drop(ctx, one, name, strings.HasPrefix(tag, tagOwn)); err != nil {
+			if strings.HasPrefix(name, prefix) {
+				if err := i.drop(ctx, one, name, strings.Contains(name, ":"+tagOwn)); err != nil {
 					return err
 				}
 			}
@@ -175,6 +196,13 @@ func (i *Images) drop(ctx context.Context, one image.Summary, name string, own b
 		}
 	}
 	return nil
+}
+
+// removeLate removes what a call that was cut off may have left.
+func (i *Images) removeLate(ctx context.Context, name string) error {
+	ctx, cancel := afterwards(ctx, i.engine.limits.start)
+	defer cancel()
+	return i.remove(ctx, name)
 }
 
 func (i *Images) remove(ctx context.Context, name string) error {

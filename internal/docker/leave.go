@@ -31,7 +31,9 @@ func (e *Engine) Leave(ctx context.Context, imagePrefix string) error {
 	if imagePrefix == "" {
 		return err
 	}
-	return errors.Join(err, e.leaveImages(ctx, imagePrefix))
+	brought := e.Images(ImagesConfig{})
+	brought.takeBack(ctx)
+	return errors.Join(err, e.leaveImages(ctx, imagePrefix), brought.retain(ctx, imagesOf+"/", nil))
 }
 
 func (e *Engine) leaveImages(ctx context.Context, prefix string) error {

@@ -69,6 +69,11 @@ func (r *run) build(ctx context.Context) (platform.BuildResult, error) {
 }
 
 func (r *run) fencedSolve(ctx context.Context, image string) error {
+	back, err := r.borrow(ctx)
+	if err != nil {
+		return err
+	}
+	defer back()
 	defer r.fence(ctx)()
 	defer r.bound(ctx)()
 	return r.solve(ctx, image)

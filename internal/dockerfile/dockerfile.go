@@ -40,6 +40,7 @@ type Config struct {
 	RegistryPort int    // images are named as if they were in Lugsail's own registry, whose names nobody else can have
 	Cache        int64  // bytes of the engine's build cache that our builds may keep; 0 means 10 GiB
 	Disk         Disk   // nil: nobody looks at the disk
+	Bases        Bases  // nil: BuildKit fetches what it lacks
 	Fence        Fence  // nil: steps reach what the engine lets them reach
 }
 

@@ -1,11 +1,18 @@
 package dockerfile_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/moby/moby/client"
+
+	"github.com/lugsail/lugsail/internal/docker"
 	"github.com/lugsail/lugsail/internal/dockerfile"
 	"github.com/lugsail/lugsail/platform"
 )
@@ -76,6 +83,94 @@ func TestA39_ImagesOfOtherAppsCannotBeUsed(t *testing.T) {
 	} {
 		a := newApp(t, map[string]string{"Dockerfile": file})
 		a.refused("image_of_lugsail")
+	}
+}
+
+func TestA41_AnImageThatFetchesWhenSomethingIsBuiltOnItIsRefused(t *testing.T) {
+	for trigger, refused := range map[string]bool{
+		"ADD http://127.0.0.1:9/ /x": true, "ADD $WHERE /x": true, "COPY --from=" + base + " /bin/probe /x": true,
+		"RUN say built": false, "ADD page.txt /x": false,
+	} {
+		answer, err := shared.engine.ImageImport(t.Context(), client.ImageImportSource{Source: emptyTar(), SourceName: "-"}, "lugsail-test/trigger:1", client.ImageImportOptions{Changes: []string{"ONBUILD " + trigger}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.Copy(io.Discard, answer)
+		if err = errors.Join(err, answer.Close()); err != nil {
+			t.Fatal(err)
+		}
+		a := newApp(t, map[string]string{"Dockerfile": "FROM lugsail-test/trigger:1\nCOPY page.txt /\nCMD [\"x\"]\n", "page.txt": "one"})
+		if refused {
+			e, _ := a.refused("image_onbuild")
+			contains(t, e.Message, "Line 1", "lugsail-test/trigger:1", "ONBUILD")
+			continue
+		}
+		if _, _, err := a.build(t.Context()); err != nil && platform.AsError(err).Code == "image_onbuild" {
+			t.Errorf("ONBUILD %s: %v", trigger, err)
+		}
+	}
+	if _, err := shared.engine.ImageRemove(t.Context(), "lugsail-test/trigger:1", client.ImageRemoveOptions{Force: true}); err != nil {
+		t.Error(err)
+	}
+}
+
+func emptyTar() io.Reader { return bytes.NewReader(make([]byte, 1024)) }
+
+// What is only on the server is for its owner: nothing gives this one away at that address.
+func TestA39_ImagesOfTheServersOwnerAreForTheOwnersBuilds(t *testing.T) {
+	const private = "127.0.0.1:1/private/shell:1"
+	if _, err := shared.engine.ImageTag(t.Context(), client.ImageTagOptions{Source: base, Target: private}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := shared.engine.ImageRemove(context.Background(), private, client.ImageRemoveOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	engine, err := docker.New(docker.Config{Host: os.Getenv("LUGSAIL_TEST_DOCKER"), Instance: "dftest", Pool: "10.230.128.0/17"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = engine.Close() })
+	builder, err := dockerfile.New(dockerfile.Config{
+		DataDir: t.TempDir(), DockerHost: os.Getenv("LUGSAIL_TEST_DOCKER"), Instance: "dftest", RegistryPort: port, Bases: engine.Images(docker.ImagesConfig{RegistryPort: port}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := shared.builder
+	shared.builder = builder
+	t.Cleanup(func() {
+		shared.builder = kept
+		_ = builder.Close()
+	})
+	for _, file := range []string{
+		"FROM " + private + "\nCMD [\"probe\"]\n",
+		"ARG TAG=1\nARG OF=127.0.0.1:1/private\nFROM $OF/shell:${TAG}\nCMD [\"probe\"]\n",
+		"FROM scratch\nCOPY --from=" + private + " /bin/probe /stolen\nCMD [\"x\"]\n",
+		"FROM " + private + " AS first\nFROM scratch\nCOPY --from=first /bin/probe /stolen\nCMD [\"x\"]\n",
+		"FROM scratch\nCOPY --from=0 / /\nRUN --mount=type=bind,from=" + private + ",target=/m say hi\nCMD [\"x\"]\n",
+	} {
+		a := newApp(t, map[string]string{"Dockerfile": file})
+		e, _ := a.refused("base_image_missing")
+		contains(t, e.Message, private)
+		contains(t, e.Hint, "when its owner deploys")
+	}
+	a := newApp(t, map[string]string{"Dockerfile": "FROM " + private + "\nCMD [\"probe\"]\n"})
+	a.request.Here = true
+	a.mustBuild()
+	// stages that are not built need nothing
+	a = newApp(t, map[string]string{"Dockerfile": "FROM " + private + " AS tests\nFROM scratch\nCOPY page.txt /\nCMD [\"x\"]\n", "page.txt": "one"})
+	a.mustBuild()
+}
+
+func TestA39_VariablesThatNobodySetNameNoImage(t *testing.T) {
+	for _, file := range []string{
+		"ARG BASE\nFROM ${BASE}\n", "FROM ${TARGETSTAGE:+" + base + "}\n", "FROM node:$VERSION\n",
+		"FROM " + base + "\nARG X=y\nCOPY --from=$X / /\n",
+	} {
+		a := newApp(t, map[string]string{"Dockerfile": file})
+		a.refused("image_variable")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -28,6 +29,7 @@ type recipe struct {
 	lines   []string
 	remarks []string // for the log
 	places  []place
+	images  []named
 }
 
 // read reads and checks the Dockerfile; "" means the one at the top.
@@ -44,7 +46,7 @@ func (b *Builder) read(dir, file string) (recipe, error) {
 	if err := r.syntax(data); err != nil {
 		return recipe{}, err
 	}
-	r.places, err = b.check(file, data)
+	err = b.check(&r, data)
 	return r, err
 }
 
@@ -99,41 +101,77 @@ func (r *recipe) syntax(data []byte) error {
 }
 
 // check refuses what cannot be read and images that are not the app's to use, and tells what stands where.
-func (b *Builder) check(file string, data []byte) ([]place, error) {
+func (b *Builder) check(r *recipe, data []byte) error {
 	parsed, err := parser.Parse(bytes.NewReader(data))
 	if err != nil {
-		return nil, unreadable(file, err)
+		return unreadable(r.path, err)
 	}
 	stages, args, err := instructions.Parse(parsed.AST, nil)
 	if err != nil {
-		return nil, unreadable(file, err)
+		return unreadable(r.path, err)
 	}
 	names := expander(parsed.EscapeToken, args)
 	known := map[string]bool{"scratch": true, "context": true}
-	for _, stage := range stages {
-		if err := b.checkStage(file, stage, known, names); err != nil {
-			return nil, err
+	needed := needed(stages, names)
+	for i, stage := range stages {
+		before := len(r.images)
+		if err := b.checkStage(r, stage, known, names); err != nil {
+			return err
+		}
+		if !needed[i] {
+			r.images = r.images[:before]
 		}
 		known[strings.ToLower(stage.Name)] = true
 	}
-	return placesOf(stages), nil
+	r.places = placesOf(stages)
+	return nil
+}
+
+// needed tells the stages that the last one is made of; the others are not built.
+func needed(stages []instructions.Stage, expand func(string) (string, string)) []bool {
+	needed := make([]bool, len(stages))
+	need := func(name string, before int) {
+		for i := before - 1; i >= 0; i-- {
+			if strings.EqualFold(stages[i].Name, name) || strconv.Itoa(i) == name {
+				needed[i] = true
+				return
+			}
+		}
+	}
+	for i := len(stages) - 1; i >= 0; i-- {
+		if i < len(stages)-1 && !needed[i] {
+			continue
+		}
+		needed[i] = true
+		base, _ := expand(stages[i].BaseName)
+		need(base, i)
+		for _, command := range stages[i].Commands {
+			for _, from := range sourcesOf(command) {
+				need(from, i)
+			}
+		}
+	}
+	return needed
 }
 
 // expander fills in the arguments that stand before the first FROM.
-func expander(escape rune, args []instructions.ArgCommand) func(string) string {
+func expander(escape rune, args []instructions.ArgCommand) func(string) (filled, unknown string) {
 	lex := shell.NewLex(escape)
 	env := environment{"TARGETOS": "linux", "TARGETARCH": runtime.GOARCH, "TARGETPLATFORM": "linux/" + runtime.GOARCH, "BUILDOS": "linux", "BUILDARCH": runtime.GOARCH, "BUILDPLATFORM": "linux/" + runtime.GOARCH}
-	expand := func(text string) string {
-		filled, _, err := lex.ProcessWord(text, env)
+	expand := func(text string) (filled, unknown string) {
+		filled, unmatched, err := lex.ProcessWord(text, env)
 		if err != nil {
-			return text // the engine says what is wrong with it
+			return text, "" // the engine says what is wrong with it
 		}
-		return filled
+		for name := range unmatched {
+			unknown = name
+		}
+		return filled, unknown
 	}
 	for _, command := range args {
 		for _, arg := range command.Args {
 			if arg.Value != nil {
-				env[arg.Key] = expand(*arg.Value)
+				env[arg.Key], _ = expand(*arg.Value)
 			}
 		}
 	}
@@ -155,18 +193,29 @@ func (e environment) Keys() []string {
 	return keys
 }
 
-func (b *Builder) checkStage(file string, stage instructions.Stage, known map[string]bool, expand func(string) string) error {
-	if err := b.checkImage(file, lineOf(stage.Location), expand(stage.BaseName), known); err != nil {
+func (b *Builder) checkStage(r *recipe, stage instructions.Stage, known map[string]bool, expand func(string) (string, string)) error {
+	line := lineOf(stage.Location)
+	base, unknown := expand(stage.BaseName)
+	if unknown != "" {
+		return platform.Errorf(platform.Invalid, "image_variable", "Line %d of %s: the variable %s in FROM has no value.", line, r.path, plain(unknown, 60)).
+			WithHint("Give it one above the first FROM, for example: ARG %s=24", plain(unknown, 60))
+	}
+	if err := b.checkImage(r, named{line, base, true}, known); err != nil {
 		return err
 	}
 	for _, command := range stage.Commands {
+		line := lineOf(command.Location())
 		if add, ok := command.(*instructions.AddCommand); ok {
-			if err := checkAdd(file, lineOf(add.Location()), add.SourcePaths); err != nil {
+			if err := checkAdd(r.path, line, add.SourcePaths); err != nil {
 				return err
 			}
 		}
 		for _, from := range sourcesOf(command) {
-			if err := b.checkImage(file, lineOf(command.Location()), expand(from), known); err != nil {
+			if strings.Contains(from, "$") {
+				return platform.Errorf(platform.Invalid, "image_variable", "Line %d of %s: from= cannot hold variables.", line, r.path).
+					WithHint("Name a stage: FROM %s AS files above, and then --from=files", plain(from, 60))
+			}
+			if err := b.checkImage(r, named{line, from, false}, known); err != nil {
 				return err
 			}
 		}
@@ -208,11 +257,22 @@ func sourcesOf(command instructions.Command) []string {
 	return nil
 }
 
-func (b *Builder) checkImage(file string, line int, image string, known map[string]bool) error {
-	if image == "" || known[strings.ToLower(image)] || isNumber(image) {
+// named is an image of somebody else that a Dockerfile names.
+type named struct {
+	line  int
+	image string
+	base  bool // of a stage
+}
+
+func (b *Builder) checkImage(r *recipe, n named, known map[string]bool) error {
+	file, line, image := r.path, n.line, n.image
+	if image == "" || known[strings.ToLower(image)] || !n.base && isNumber(image) {
 		return nil
 	}
 	named, err := reference.ParseNormalizedNamed(image)
+	if err == nil && strings.HasPrefix(reference.Path(named), "lugsail-images/") {
+		return imageOfLugsail(file, line)
+	}
 	if err != nil {
 		return platform.Errorf(platform.Invalid, "image_invalid", "Line %d of %s: %s is not the name of an image.", line, file, plain(image, 100)).
 			WithHint("Write a name such as debian:13-slim or docker.io/library/node:24.")
@@ -220,11 +280,19 @@ func (b *Builder) checkImage(file string, line int, image string, known map[stri
 	host := reference.Domain(named)
 	_, port, _ := strings.Cut(host, ":")
 	ours := port == portOf(b.registry()) && (!strings.Contains(strings.Trim(host, "0123456789.:"), ".") || strings.HasPrefix(host, "127."))
-	if ours && path.Dir(reference.Path(named)) != "base" {
-		return platform.Errorf(platform.Forbidden, "image_of_lugsail", "Line %d of %s: images of other apps cannot be used.", line, file).
-			WithHint("Build on a public image, for example debian:13-slim.")
+	if !ours {
+		r.images = append(r.images, n)
+		return nil
+	}
+	if path.Dir(reference.Path(named)) != "base" {
+		return imageOfLugsail(file, line)
 	}
 	return nil
+}
+
+func imageOfLugsail(file string, line int) error {
+	return platform.Errorf(platform.Forbidden, "image_of_lugsail", "Line %d of %s: images of other apps cannot be used.", line, file).
+		WithHint("Build on a public image, for example debian:13-slim.")
 }
 
 func portOf(host string) string { return host[strings.LastIndexByte(host, ':')+1:] }

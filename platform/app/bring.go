@@ -189,6 +189,8 @@ func (s *Service) Cancel(ctx context.Context, actor platform.Actor, name string,
 // begin records a deployment in the actor's name.
 func (s *Service) begin(ctx context.Context, actor platform.Actor, app platform.App, d platform.Deployment) (platform.Deployment, error) {
 	d.AppID, d.Actor, d.Via = app.ID, actor.Name, actor.Via
+	// What the server has is for its owner; whoever rings a webhook is nobody.
+	d.Source.Here = d.Source.Here || d.Kind == platform.DeployPush && actor.AccountID != "" && platform.Can(actor, platform.ActionServer, "")
 	return s.Conductor.Start(ctx, d)
 }
 

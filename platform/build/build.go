@@ -102,7 +102,7 @@ func (s *Service) build(ctx context.Context, app platform.App, d platform.Deploy
 	}
 	return s.record(ctx, b, func() (platform.BuildResult, error) {
 		return s.Builder.Build(ctx, platform.BuildRequest{
-			BuildID: b.ID, AppID: app.ID, App: app.Name, Dir: d.Source.Dir, Limits: s.Limits, Builder: app.Builder, Dockerfile: app.Dockerfile,
+			BuildID: b.ID, AppID: app.ID, App: app.Name, Dir: d.Source.Dir, Limits: s.Limits, Builder: app.Builder, Dockerfile: app.Dockerfile, Here: d.Source.Here,
 		}, log)
 	})
 }
