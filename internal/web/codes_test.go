@@ -20,6 +20,7 @@ var elsewhere = []string{
 	"command_time_up", "message_invalid", "replica_not_found", "nothing_runs", // told inside of a terminal's stream
 	"key_unknown", "dotenv_line", "dotenv_quote", // SSH, the command line
 	"account_not_found", "link_invalid", "link_used",
+	"build_out_of_memory", "build_processes", "build_output_limit", "build_timeout", // told by a deployment
 }
 
 var codeForm = regexp.MustCompile(`^[a-z]+(_[a-z0-9]+)+$`)

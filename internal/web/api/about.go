@@ -77,7 +77,7 @@ func Shared(o openapi.Operation) openapi.Codes {
 	codes := openapi.Codes{
 		http.StatusBadRequest: "bad_request", http.StatusNotFound: "not_set_up", http.StatusTooManyRequests: "too_many_requests",
 		http.StatusInternalServerError: "internal config_unreadable",
-		http.StatusServiceUnavailable:  "busy database_stopped database_unwritable database_damaged database_unreachable database_refused database_missing docker_unavailable safe_mode",
+		http.StatusServiceUnavailable:  "busy database_stopped database_unwritable database_disk database_damaged database_unreachable database_refused database_missing docker_unavailable safe_mode",
 	}
 	if !o.Access.Public {
 		codes[http.StatusUnauthorized] = "not_signed_in token_wrong token_expired session_expired"
