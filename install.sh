@@ -455,8 +455,16 @@ install_all() {
 	say "${dim}That took $(($(date +%s) - began)) seconds.$plain"
 }
 
+# bring_back puts the program where --uninstall took it away: the data that is left is removed by it.
+bring_back() {
+	find_program
+	program=$here/bin/lugsail
+	if [ $from != checkout ]; then verify; elif [ ! -x "$program" ]; then build; fi
+	place
+}
+
 uninstall() {
-	if [ ! -x "$BIN" ]; then
+	if [ ! -x "$BIN" ] && { [ $purge = no ] || [ ! -f "$config" ]; }; then
 		fail "Lugsail is not installed here." "If only parts of it are left, install it again and then uninstall it."
 	fi
 	if [ $purge = yes ] && [ $yes = no ]; then
@@ -465,6 +473,7 @@ uninstall() {
 		read -r answer
 		[ "$answer" = purge ] || fail "Nothing was removed."
 	fi
+	if [ ! -x "$BIN" ]; then bring_back; fi
 	step "Stopping Lugsail"
 	told service uninstall
 	step "Removing its containers and networks"
@@ -474,7 +483,7 @@ uninstall() {
 	if [ $purge = yes ]; then
 		say "Lugsail and all its data are gone. The Docker Engine and its settings are left as they are."
 	else
-		say "Lugsail is gone. Its data is kept; ./install.sh brings it back, ./install.sh --purge would have removed it."
+		say "Lugsail is gone. Its data is kept; ./install.sh brings it back, ./install.sh --purge removes it."
 	fi
 }
 
