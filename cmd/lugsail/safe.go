@@ -20,10 +20,15 @@ const safeTime = 30 * time.Second // then it is tried again
 
 // serveGuarded runs the control plane and remembers how that ends. Where it cannot start, it says so
 // instead of trying for ever: apps are the proxy's matter and go on.
-func serveGuarded(ctx context.Context, cfg config.Config) error {
+func serveGuarded(ctx context.Context, cfg config.Config) (err error) {
 	if err := store.Free(cfg.DataDir); err != nil {
 		return err // somebody else's start, which says nothing of this one
 	}
+	release, err := claimInstance(ctx, cfg.Instance)
+	if err != nil {
+		return err // likewise
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	crashes, err := service.ReadCrashes(cfg.RunDir, time.Now)
 	if err != nil {
 		return err
