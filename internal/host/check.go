@@ -58,12 +58,12 @@ func architecture() error {
 }
 
 func memory() error {
-	var info syscall.Sysinfo_t
-	if err := syscall.Sysinfo(&info); err != nil {
-		return fmt.Errorf("reading the size of the memory: %w", err)
+	found, err := MemoryOf("/proc/meminfo") // in a container sold as a machine, it tells of that one
+	if err != nil {
+		return err
 	}
-	if total := info.Totalram * uint64(info.Unit); total < leastMemory {
-		return platform.Errorf(platform.NoRoom, "host_memory", "This machine has %d MB of memory; Lugsail needs 512 MB.", total>>20).
+	if found.Total < leastMemory {
+		return platform.Errorf(platform.NoRoom, "host_memory", "This machine has %d MB of memory; Lugsail needs 512 MB.", found.Total>>20).
 			WithHint("Take a machine with 1 GB or more, so that there is room for apps too.")
 	}
 	return nil
