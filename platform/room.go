@@ -1,7 +1,5 @@
 package platform
 
-import "fmt"
-
 // Room is what is left of a file system, as users other than root see it. Files counts entries
 // that can still be made; a file system that does not count them has 0 of 0.
 type Room struct {
@@ -24,8 +22,11 @@ func (r Room) LeastFiles() uint64 { return r.Files / 20 }
 
 // Refuse answers NoRoom when there is not enough room to begin: code disk_low for bytes,
 // disk_files for files. what is what would begin: "a build", "a push".
-func (r Room) Refuse(what string) error {
-	if least := r.LeastFree(); r.Free < least {
+func (r Room) Refuse(what string) error { return r.RefuseBelow(r.LeastFree(), what) }
+
+// RefuseBelow is Refuse with another number of bytes that must be free.
+func (r Room) RefuseBelow(least uint64, what string) error {
+	if r.Free < least {
 		full := "nearly full"
 		if r.Free < 50<<20 { // said as 0.0 GB
 			full = "full"
@@ -40,4 +41,4 @@ func (r Room) Refuse(what string) error {
 	return nil
 }
 
-func gigabytes(n uint64) string { return fmt.Sprintf("%.1f GB", float64(n)/(1<<30)) }
+func gigabytes(n uint64) string { return Bytes(int64(n)) }

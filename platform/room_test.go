@@ -13,8 +13,8 @@ func TestRoom_RefusesBelowATenthOrTwoGBOrATwentiethOfTheFiles(t *testing.T) {
 		says string
 	}{
 		"enough":                  {Room{Free: 5 * gib, Total: 40 * gib, FreeFiles: 900, Files: 1000}, "", ""},
-		"below a tenth":           {Room{Free: 3 * gib, Total: 40 * gib}, "disk_low", "3.0 GB are left of 40.0 GB; a build needs 4.0 GB"},
-		"below two GB":            {Room{Free: gib, Total: 5 * gib}, "disk_low", "a build needs 2.0 GB"},
+		"below a tenth":           {Room{Free: 3 * gib, Total: 40 * gib}, "disk_low", "3 GB are left of 40 GB; a build needs 4 GB"},
+		"below two GB":            {Room{Free: gib, Total: 5 * gib}, "disk_low", "a build needs 2 GB"},
 		"full":                    {Room{Free: 0, Total: 5 * gib}, "disk_low", "disk is full"},
 		"a large disk":            {Room{Free: 21 * gib, Total: 2000 * gib}, "", ""},
 		"F23 files":               {Room{Free: 30 * gib, Total: 40 * gib, FreeFiles: 49, Files: 1000}, "disk_files", "49 more files, of 1000; a build needs 50"},

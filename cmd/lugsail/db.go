@@ -107,7 +107,7 @@ func dbStatus(ctx context.Context, m machine) error {
 	for _, line := range [][2]string{
 		{"Database", info.Kind},
 		{"Version", info.Version + ", tables of " + info.Schema},
-		{"Size", fmt.Sprintf("%s, %d rows in %d tables", size(info.Bytes), rows, len(info.Rows))},
+		{"Size", fmt.Sprintf("%s, %d rows in %d tables", platform.Bytes(info.Bytes), rows, len(info.Rows))},
 		{"Copies", newest},
 		{"In use", map[bool]string{true: "by the control plane", false: "no: the control plane does not run (lugsail service start)"}[answered]},
 	} {
@@ -116,21 +116,6 @@ func dbStatus(ctx context.Context, m machine) error {
 		}
 	}
 	return w.Flush()
-}
-
-// size is in words for people: 512 KiB, 1.4 MiB.
-func size(n int64) string {
-	unit, value := "bytes", float64(n)
-	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if value < 1024 {
-			break
-		}
-		unit, value = next, value/1024
-	}
-	if unit == "bytes" || value >= 100 {
-		return fmt.Sprintf("%.0f %s", value, unit)
-	}
-	return fmt.Sprintf("%.1f %s", value, unit)
 }
 
 func dbCheck(ctx context.Context, m machine) error {
@@ -181,7 +166,7 @@ func dbCopies(_ context.Context, m machine) error {
 	}
 	w := tabwriter.NewWriter(m.out, 0, 4, 2, ' ', 0)
 	for _, c := range list {
-		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.At.Local().Format(time.DateTime), c.Why, size(c.Bytes), c.Path); err != nil {
+		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.At.Local().Format(time.DateTime), c.Why, platform.Bytes(c.Bytes), c.Path); err != nil {
 			return err
 		}
 	}

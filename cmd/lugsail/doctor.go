@@ -102,7 +102,7 @@ func disksOf(dataDir, engineDir string) []observe.Disk {
 		}
 		ids = append(ids, d.ID)
 		disks = append(disks, observe.Disk{
-			Path: place.path, Holds: place.holds, Free: d.Free, Total: d.Total, FreeFiles: d.FreeFiles, TotalFiles: d.TotalFiles, ReadOnly: d.ReadOnly, Err: err,
+			Path: place.path, Holds: place.holds, Free: d.Free, Total: d.Total, FreeFiles: d.FreeFiles, TotalFiles: d.Files, ReadOnly: d.ReadOnly, Err: err,
 		})
 	}
 	return disks

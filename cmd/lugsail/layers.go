@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/plan"
 )
@@ -71,7 +70,7 @@ func (c *control) judgeLayer(ctx context.Context, r platform.Replica, p platform
 			action, text = "disk.replica_full", "%s has written %s, and the plan gives %s (%[4]s): it is started anew with an empty disk. Keep files elsewhere, delete old ones, or choose a larger plan."
 		}
 		told[r.ID] = state
-		c.tell(ctx, r.AppID, action, fmt.Sprintf(text, name, disk.Size(written), disk.Size(p.Disk), p.Name))
+		c.tell(ctx, r.AppID, action, fmt.Sprintf(text, name, platform.Bytes(written), platform.Bytes(p.Disk), p.Name))
 	}
 	if state != plan.LayerFull {
 		return nil

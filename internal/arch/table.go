@@ -6,7 +6,7 @@ import "strings"
 const module = "github.com/lugsail/lugsail/"
 
 // helpers may be imported by every package under internal and cmd.
-var helpers = []string{"internal/command", "internal/atomicfile"}
+var helpers = []string{"internal/command", "internal/atomicfile", "internal/disk"}
 
 // table is the import table: what a package may import of the repository, beside the
 // helpers. Names of third-party libraries are in homes. "platform" is the root package only.

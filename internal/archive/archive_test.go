@@ -171,7 +171,7 @@ func TestA28_BombsStopAtTheLimit(t *testing.T) {
 		big, files := pack(t, item{name: "bomb", content: zeros}), pack(t, many...)
 		flat(t, func() {
 			_, err := unpack(t, big, limits)
-			refused(t, err, "source_too_large", "32 MiB")
+			refused(t, err, "source_too_large", "32 MB")
 			_, err = unpack(t, files, limits)
 			refused(t, err, "source_too_many_files", "2,000")
 		})
@@ -197,7 +197,7 @@ func TestA28_BombsThatAreLeftOutStopAtTheLimit(t *testing.T) {
 		files, after := packers[kind](t, many...), packers[kind](t, item{name: "__MACOSX/bomb", content: zeros}, item{name: "app.js", content: "x"})
 		for _, b := range [][]byte{big, files, after} {
 			_, err := unpack(t, b, limits)
-			refused(t, err, "source_too_large", "4 MiB")
+			refused(t, err, "source_too_large", "4 MB")
 		}
 	}
 	zipped := zipOf(t, item{name: "app.js", content: "x"}, item{name: "__MACOSX/bomb", content: zeros})
@@ -269,7 +269,7 @@ func lengthOf(rest int) string {
 func TestA28_SparseFileIsCountedByWhatItWouldTake(t *testing.T) {
 	flat(t, func() {
 		_, err := unpack(t, sparse(t, "1099511627776"), source.Limits{Bytes: 16 << 20})
-		refused(t, err, "source_too_large", "16 MiB")
+		refused(t, err, "source_too_large", "16 MB")
 	})
 }
 

@@ -7,8 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/source"
 )
@@ -41,9 +41,6 @@ func New(c Config) (*Door, error) {
 	}
 	if c.Image <= 0 {
 		c.Image = 8 << 30
-	}
-	if c.LeastFree <= 0 {
-		c.LeastFree = defaultLeast
 	}
 	if c.Slots <= 0 {
 		c.Slots = 20
@@ -152,29 +149,21 @@ func (d *Door) spool(ctx context.Context, file *os.File, body io.Reader, size in
 
 // room refuses what would leave too little of the disk.
 func (d *Door) room(more int64) error {
-	var disk syscall.Statfs_t
-	if err := syscall.Statfs(d.config.Dir, &disk); err != nil {
-		return fmt.Errorf("reading the free space of %s: %w", d.config.Dir, err)
+	room, err := disk.RoomOf(d.config.Dir)
+	if err != nil {
+		return err
 	}
-	if d.config.LeastFree == defaultLeast {
-		left := platform.Room{Free: disk.Bavail * uint64(disk.Bsize), Total: disk.Blocks * uint64(disk.Bsize), FreeFiles: disk.Ffree, Files: disk.Files}
-		left.Free -= min(left.Free, uint64(more))
-		if err := left.Refuse("this upload"); err != nil {
-			return err
-		}
+	room.Free -= min(room.Free, uint64(more))
+	least := room.LeastFree()
+	if d.config.LeastFree > 0 {
+		least = uint64(d.config.LeastFree)
 	}
-	needs := uint64(d.config.LeastFree) + uint64(more)
-	if left := disk.Bavail * uint64(disk.Bsize); left < needs {
-		return platform.Errorf(platform.NoRoom, "disk_low", "The server has %.1f GB of disk left; this upload needs %.1f GB.", gigabytes(left), gigabytes(needs)).
-			WithHint("Remove apps or files that are not needed, or take a larger disk.")
+	if err := room.RefuseBelow(least, "this upload"); err != nil {
+		return err
 	}
-	if disk.Files > 0 && disk.Ffree < leastFiles {
-		return platform.Errorf(platform.NoRoom, "disk_files", "The server's disk has room for %d more files; an upload needs %d.", disk.Ffree, leastFiles).
+	if room.Files > 0 && room.FreeFiles < leastFiles {
+		return platform.Errorf(platform.NoRoom, "disk_files", "The server's disk has room for %d more files; an upload needs %d.", room.FreeFiles, leastFiles).
 			WithHint("Remove apps or folders with many files, or take a larger disk.")
 	}
 	return nil
 }
-
-func gigabytes(n uint64) float64 { return float64(n) / (1 << 30) }
-
-const defaultLeast = 2 << 30

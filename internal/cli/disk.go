@@ -47,7 +47,7 @@ type diskAnswer struct {
 
 func (p *program) showDisk(answer diskAnswer) {
 	for _, d := range answer.Disks {
-		p.printf("%s (%s): %s of %s are free\n", clean(d.Path), clean(d.Holds), gigabytes(int64(d.Free)), gigabytes(int64(d.Total)))
+		p.printf("%s (%s): %s of %s are free\n", clean(d.Path), clean(d.Holds), platform.Bytes(int64(d.Free)), platform.Bytes(int64(d.Total)))
 	}
 	w := tabwriter.NewWriter(p.Stdout, 0, 4, 2, ' ', 0)
 	small, rest := 0, int64(0)
@@ -60,17 +60,10 @@ func (p *program) showDisk(answer diskAnswer) {
 		if owner == "" {
 			owner = "server"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", owner, gigabytes(u.Bytes), clean(u.Text)) // a closed pipe ends the program by signal
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", owner, platform.Bytes(u.Bytes), clean(u.Text)) // a closed pipe ends the program by signal
 	}
 	_ = w.Flush() // as above
 	if small > 0 {
 		p.printf("And %s below 1 MB each, %s together. All of them: lugsail disk --json\n", plural(small, "item"), amount(rest))
 	}
-}
-
-func gigabytes(n int64) string {
-	if n < 1<<30 {
-		return fmt.Sprintf("%d MB", n>>20)
-	}
-	return fmt.Sprintf("%.1f GB", float64(n)/(1<<30))
 }

@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/moby/moby/client"
 
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -36,11 +36,8 @@ type room struct {
 }
 
 func roomAt(dir string) (room, error) {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(dir, &s); err != nil {
-		return room{}, fmt.Errorf("reading the free space of %s: %w", dir, err)
-	}
-	return room{bytes: s.Bavail * uint64(s.Bsize), files: s.Ffree, counted: s.Files > 0, total: s.Blocks * uint64(s.Bsize), places: s.Files}, nil
+	r, err := disk.RoomOf(dir)
+	return room{bytes: r.Free, files: r.FreeFiles, counted: r.Files > 0, total: r.Total, places: r.Files}, err
 }
 
 // least is the room on the disks, of each kind on the one that has less.

@@ -106,7 +106,7 @@ func (b Ballast) look(ctx context.Context, dir string, gave map[string]bool) err
 			return err
 		}
 		if gave[dir] {
-			b.Tell(ctx, "disk.roomy", fmt.Sprintf("The disk of %s has room again: %s are free, and %s are kept for the next time.", dir, Size(int64(room.Free)), Size(Wanted(room))))
+			b.Tell(ctx, "disk.roomy", fmt.Sprintf("The disk of %s has room again: %s are free, and %s are kept for the next time.", dir, platform.Bytes(int64(room.Free)), platform.Bytes(Wanted(room))))
 		}
 		gave[dir] = false
 	}
@@ -114,7 +114,7 @@ func (b Ballast) look(ctx context.Context, dir string, gave map[string]bool) err
 }
 
 func gaveBack(dir string, kept int64) string {
-	return fmt.Sprintf("The disk of %s is full. %s that were kept for this case were given back, so that Lugsail and Docker go on. Make room soon: lugsail disk shows what takes it.", dir, Size(kept))
+	return fmt.Sprintf("The disk of %s is full. %s that were kept for this case were given back, so that Lugsail and Docker go on. Make room soon: lugsail disk shows what takes it.", dir, platform.Bytes(kept))
 }
 
 // GiveBack looks once, before anything is opened that needs room, and gives the ballast of full disks
@@ -184,19 +184,4 @@ func Make(dir string, size int64) (err error) {
 		return errors.Join(fmt.Errorf("making the ballast: %w", err), os.Remove(draft))
 	}
 	return nil
-}
-
-// Size is in words for people: 512 KB, 1.4 GB.
-func Size(n int64) string {
-	unit, value := "bytes", float64(n)
-	for _, next := range []string{"KB", "MB", "GB", "TB"} {
-		if value < 1024 {
-			break
-		}
-		unit, value = next, value/1024
-	}
-	if unit == "bytes" || value >= 100 {
-		return fmt.Sprintf("%.0f %s", value, unit)
-	}
-	return fmt.Sprintf("%.1f %s", value, unit)
 }

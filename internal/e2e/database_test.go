@@ -17,18 +17,21 @@ import (
 
 const databasePassword = "s3cret-canary"
 
-// TestDatabase takes a server with an app through a damaged database, a copy, PostgreSQL and back,
-// while the app serves.
+// TestDatabase takes a server with an app through a full disk, a damaged database, a copy, PostgreSQL and back,
+// and a disk that dies, while the app serves.
 func TestDatabase(t *testing.T) {
 	s := newServer(t)
+	data, images := s.disks(t)
 	testInstall(t, s)
 	testAccount(t, s)
-	s.repo(t, "shop", "node").pushed(t, "first")
+	r := s.repo(t, "shop", "node")
+	r.pushed(t, "first")
 	traffic := drive(t, s.client, s.url("shop"), 10)
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, *server)
 	}{
+		{"F22 the engine's disk is full", func(t *testing.T, _ *server) { testEngineDiskFull(t, r, images) }},
 		{"F08 a second control plane", testSecondServe},
 		{"F26 a damaged database", testDamagedDatabase},
 		{"F27 killed while it writes", testKilledWrites},
@@ -43,6 +46,7 @@ func TestDatabase(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests of visitors", len(answers))
+	t.Run("F24 the disk of the data dies", func(t *testing.T) { testDataDiskDies(t, r, data) })
 }
 
 func testSecondServe(t *testing.T, s *server) {

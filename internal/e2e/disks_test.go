@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,19 +18,13 @@ import (
 	"github.com/lugsail/lugsail/internal/testenv/loopback"
 )
 
-// TestDisks has the data and the engine on a disk each, which then fill up, or die, while an app serves.
-func TestDisks(t *testing.T) {
-	s := newServer(t)
-	data := loopback.Ext4(t, 16<<10, 0)
+// disks gives the data and the engine a disk each, which may be filled, or die.
+func (s *server) disks(t *testing.T) (data, images string) {
+	t.Helper()
+	data = loopback.Ext4(t, 16<<10, 0)
 	check(t, os.Chmod(filepath.Dir(data), 0o755)) // the proxy's user passes through
 	check(t, os.Symlink(data, filepath.Join(s.dir, "data")))
-	images := s.engineDisk(t)
-	testInstall(t, s)
-	testAccount(t, s)
-	r := s.repo(t, "shop", "node")
-	r.pushed(t, "first")
-	t.Run("F22 the engine's disk is full", func(t *testing.T) { testEngineDiskFull(t, r, images) })
-	t.Run("F24 the disk of the data dies", func(t *testing.T) { testDataDiskDies(t, r, data) })
+	return data, s.engineDisk(t)
 }
 
 // engineDisk gives the engine a disk of its own, as long as the test lasts.
@@ -79,7 +75,6 @@ func testEngineDiskFull(t *testing.T, r *repo, images string) {
 	ballast := filepath.Join(images, "ballast")
 	there := func() bool { _, err := os.Stat(ballast); return err == nil }
 	eventually(t, 30*time.Second, there, func() string { return "there is no ballast on the engine's disk" })
-	traffic := drive(t, s.client, s.url("shop"), 10)
 	fill(t, filepath.Join(images, "full"))
 	eventually(t, 30*time.Second, func() bool { return !there() }, func() string { return "the ballast is not given back" })
 	r.edit(t, "server.js", "Hello one", "Hello two")
@@ -93,20 +88,11 @@ func testEngineDiskFull(t *testing.T, r *repo, images string) {
 	}
 	s.endEngine(t, syscall.SIGTERM)()
 	s.wantPage(t, "shop", "/", "Hello one\n")
-	if out := s.run(t, s.home(), s.binary(), "events"); !strings.Contains(out.out, "were given back") {
-		t.Errorf("nobody is told:\n%s", out.out)
-	}
+	eventually(t, 30*time.Second, func() bool { return strings.Contains(s.events(t), "were given back") }, func() string { return "nobody is told:\n" + s.events(t) })
 	check(t, os.Remove(filepath.Join(images, "full")))
 	s.must(t, r.dir, "git", "push", "lugsail", "main")
 	s.wantPage(t, "shop", "/", "Hello two\n")
 	eventually(t, 30*time.Second, there, func() string { return "no ballast is kept for the next time" })
-	answers := traffic.end()
-	for _, a := range answers {
-		if a.err != nil {
-			t.Errorf("a visitor's request failed: %v", a.err)
-		}
-	}
-	t.Logf("%d requests of visitors", len(answers))
 }
 
 // testDataDiskDies: nothing more is acknowledged, people are told, the app serves; once the disk is repaired what
@@ -162,4 +148,18 @@ func released(t *testing.T, dir string) {
 		defer cancel()
 		return exec.CommandContext(ctx, "umount", dir).Run() == nil && exec.CommandContext(ctx, "mount", "-o", "loop", filepath.Join(filepath.Dir(dir), "image"), dir).Run() == nil
 	}, func() string { return dir + " is in use" })
+}
+
+// events are what happened, as the API tells it.
+func (s *server) events(t *testing.T) string {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, s.console+"/api/v1/events", nil)
+	check(t, err)
+	request.Header.Set("Authorization", "Bearer "+s.token)
+	response, err := s.client.Do(request)
+	check(t, err)
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	check(t, err)
+	return string(b)
 }

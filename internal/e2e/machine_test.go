@@ -76,13 +76,17 @@ func TestSystemd(t *testing.T) {
 	for _, part := range []string{"install", "push", "faults"} {
 		m.owner(t, part)
 	}
-	m.do(t, "off")
-	m.do(t, "on")
-	eventually(t, time.Minute, func() bool {
-		out, err := exec.Command(m.script, "run", "/root/owner.sh", "serves").CombinedOutput()
-		return err == nil && strings.Contains(string(out), "two")
-	}, func() string { return "no app after a power cut:\n" + m.do(t, "run", "lugsail", "service", "logs") })
-	for _, part := range []string{"booted", "again", "purge"} {
+	t.Run("F40 a power cut", func(t *testing.T) {
+		m.do(t, "off")
+		m.do(t, "on")
+		eventually(t, time.Minute, func() bool {
+			out, err := exec.Command(m.script, "run", "/root/owner.sh", "serves").CombinedOutput()
+			return err == nil && strings.Contains(string(out), "two")
+		}, func() string { return "no app after a power cut:\n" + m.do(t, "run", "lugsail", "service", "logs") })
+		m.owner(t, "booted")
+	})
+	t.Run("F40 Docker is upgraded during a deployment", func(t *testing.T) { m.owner(t, "upgraded") })
+	for _, part := range []string{"again", "purge"} {
 		m.owner(t, part)
 	}
 }

@@ -174,7 +174,7 @@ func (a arrival) takeOff(ctx context.Context, branch, commit, title string) (pla
 		return platform.Deployment{}, nil, err
 	}
 	src.Commit, src.Title, src.Branch = commit, title, branch
-	a.say(fmt.Sprintf("Received %s %s (%s, %s)", commit[:7], title, plural(src.Files, "file"), size(src.Bytes)))
+	a.say(fmt.Sprintf("Received %s %s (%s, %s)", commit[:7], title, plural(src.Files, "file"), platform.Bytes(src.Bytes)))
 	for _, note := range notes(src.Dir) {
 		a.say(note)
 	}

@@ -164,7 +164,7 @@ func (f *fetch) bring(ctx context.Context, repo, branch string, idLength int) (p
 		return platform.Source{}, err
 	}
 	src.Remote, src.Branch, src.Commit, src.Title = f.url, branch, commit, title
-	f.say(fmt.Sprintf("%s %s (%s, %s)", commit[:7], title, plural(src.Files, "file"), size(src.Bytes)))
+	f.say(fmt.Sprintf("%s %s (%s, %s)", commit[:7], title, plural(src.Files, "file"), platform.Bytes(src.Bytes)))
 	for _, note := range notes(src.Dir) {
 		f.say(note)
 	}

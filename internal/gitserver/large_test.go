@@ -37,7 +37,7 @@ func TestA25_TwoHundredMegabytesCutAtHalfAndThenWhole(t *testing.T) {
 			t.Errorf("%d deployments, want 1", n)
 		}
 
-		contains(t, w.push(dir, "main"), "(2 files, 200.0 MiB)")
+		contains(t, w.push(dir, "main"), "(2 files, 200 MB)")
 		w.wantHead("shop", "refs/heads/main", w.git(dir, "rev-parse", "HEAD"))
 		w.wantSound("shop")
 		other := filepath.Join(w.dir, "other")

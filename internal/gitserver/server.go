@@ -119,7 +119,6 @@ func New(cfg Config, gate Gate, deployer Deployer) (*Server, error) {
 // complete sets what is not said.
 func (c *Config) complete() {
 	c.MaxPack = cmp.Or(max(c.MaxPack, 0), 1<<30)
-	c.LeastFree = cmp.Or(max(c.LeastFree, 0), defaultLeast)
 	c.Quiet = cmp.Or(max(c.Quiet, 0), 15*time.Second)            // longer than between two lines of a wait for health
 	c.Recheck = cmp.Or(max(c.Recheck, 0), 2500*time.Millisecond) // a revoked token ends within 5 seconds
 	c.SSH.Machine = cmp.Or(c.SSH.Machine, 15*time.Second)

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -90,16 +90,16 @@ func (c Check) disk() error {
 		}
 		dir = filepath.Dir(dir)
 	}
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(dir, &s); err != nil {
-		return fmt.Errorf("reading the free space of %s: %w", dir, err)
+	room, err := disk.RoomOf(dir)
+	if err != nil {
+		return err
 	}
 	least := uint64(leastDisk)
 	if c.Present {
 		least = leastMore
 	}
-	if free := s.Bavail * uint64(s.Bsize); free < least {
-		return platform.Errorf(platform.NoRoom, "host_disk", "%s has %.1f GB free; Lugsail needs %d GB for itself and the images of apps.", dir, float64(free)/(1<<30), least>>30).
+	if room.Free < least {
+		return platform.Errorf(platform.NoRoom, "host_disk", "%s has %.1f GB free; Lugsail needs %d GB for itself and the images of apps.", dir, float64(room.Free)/(1<<30), least>>30).
 			WithHint("Make room, or choose another place with --data-dir.")
 	}
 	return nil

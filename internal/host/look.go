@@ -13,25 +13,30 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lugsail/lugsail/internal/disk"
+	"github.com/lugsail/lugsail/platform"
 )
 
 // Disk is the room of a file system.
 type Disk struct {
-	ID                    [2]int32 // the same for two directories of one file system
-	Free, Total           uint64   // bytes, for everybody but root
-	FreeFiles, TotalFiles uint64   // 0 in total: as many as there is room for
-	ReadOnly              bool     // for everybody: a process that only may not write there itself does not count
+	platform.Room
+	ID       [2]int32 // the same for two directories of one file system
+	ReadOnly bool     // for everybody: a process that only may not write there itself does not count
 }
 
 // DiskOf measures the file system of a directory.
 func DiskOf(dir string) (Disk, error) {
+	room, err := disk.RoomOf(dir)
+	if err != nil {
+		return Disk{}, err
+	}
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
-		return Disk{}, fmt.Errorf("reading the free space of %s: %w", dir, err)
+		return Disk{}, fmt.Errorf("looking at the disk of %s: %w", dir, err)
 	}
 	return Disk{
-		ID: s.Fsid.Val, Free: s.Bavail * uint64(s.Bsize), Total: s.Blocks * uint64(s.Bsize),
-		FreeFiles: s.Ffree, TotalFiles: s.Files,
+		Room: room, ID: s.Fsid.Val,
 		ReadOnly: s.Flags&unix.ST_RDONLY != 0 && readOnly("/proc/self/mountinfo", dir),
 	}, nil
 }

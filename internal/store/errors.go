@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 	"gorm.io/gorm"
 
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -79,7 +80,7 @@ func explainCode(dir string, code int) *platform.Error {
 	case sqliteFull:
 		return diskFull(dir)
 	case sqliteIOErr:
-		if free, _, err := space(dir); err == nil && free < 1<<20 {
+		if room, err := disk.RoomOf(dir); err == nil && room.Free < 1<<20 {
 			return diskFull(dir) // SQLite says I/O error where its shared memory file cannot grow
 		}
 		return platform.Errorf(platform.Unavailable, "database_disk", "The disk with Lugsail's database, %s, does not work: it answers with errors.", dir).
@@ -96,21 +97,11 @@ func explainCode(dir string, code int) *platform.Error {
 // diskFull says how full the disk under dir is.
 func diskFull(dir string) *platform.Error {
 	e := platform.Errorf(platform.NoRoom, "disk_full", "The server's disk is full, so nothing could be saved.")
-	if free, total, err := space(dir); err == nil {
+	if room, err := disk.RoomOf(dir); err == nil {
 		e = platform.Errorf(platform.NoRoom, "disk_full",
-			"The server's disk is full, so nothing could be saved: %d MiB of %d MiB are free.", free>>20, total>>20)
+			"The server's disk is full, so nothing could be saved: %d MiB of %d MiB are free.", room.Free>>20, room.Total>>20)
 	}
 	return e.WithHint("Free some space on the disk that holds %s and try again. Apps keep running.", dir)
-}
-
-// space gives the free and total bytes of the file system under dir, as users other than root see them.
-func space(dir string) (free, total uint64, err error) {
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(dir, &fs); err != nil {
-		return 0, 0, fmt.Errorf("measuring the disk: %w", err)
-	}
-	size := uint64(fs.Bsize) //nolint:gosec // a block size is positive
-	return fs.Bavail * size, fs.Blocks * size, nil
 }
 
 // diesNow reports whether the disk was made read-only meanwhile. ext4 answers a request to sync well then,

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/lugsail/lugsail/platform"
 )
 
 // Examine judges a server, in the order in which a person would look.
@@ -329,12 +331,7 @@ func keeper(m Machine) []Finding {
 	return []Finding{fine("keeper", "Apps are looked after.")}
 }
 
-func size(n uint64) string {
-	if n < gib {
-		return fmt.Sprintf("%d MB", n/mib)
-	}
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/gib), ".0") + " GB"
-}
+func size(n uint64) string { return platform.Bytes(int64(n)) }
 
 func count(n int, one, more string) string {
 	if n == 1 {

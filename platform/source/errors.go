@@ -12,7 +12,7 @@ import (
 )
 
 func tooLarge(limit int64) error {
-	return platform.Errorf(platform.Invalid, "source_too_large", "The source is larger than the limit of %s.", size(limit)).
+	return platform.Errorf(platform.Invalid, "source_too_large", "The source is larger than the limit of %s.", platform.Bytes(limit)).
 		WithHint("Remove large files from the repository, and fetch data that the app needs when it starts or keep it outside the code.")
 }
 
@@ -64,18 +64,6 @@ func quote(name string) string {
 		name = name[:60] + "…" + name[len(name)-50:]
 	}
 	return strconv.Quote(strings.ToValidUTF8(name, "?"))
-}
-
-func size(n int64) string {
-	switch {
-	case n >= 1<<30 && n%(1<<30) == 0:
-		return fmt.Sprintf("%d GiB", n>>30)
-	case n >= 1<<20:
-		return fmt.Sprintf("%.4g MiB", float64(n)/(1<<20))
-	case n >= 1<<10:
-		return fmt.Sprintf("%.4g KiB", float64(n)/(1<<10))
-	}
-	return fmt.Sprintf("%d bytes", n)
 }
 
 func thousands(n int) string {

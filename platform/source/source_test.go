@@ -190,8 +190,8 @@ func TestUnpack_StopsAtItsLimits(t *testing.T) {
 		code   string
 		says   string
 	}{
-		"bytes":      {source.Limits{Bytes: 2048}, []item{{name: "a", content: strings.Repeat("x", 1500)}, {name: "b", content: strings.Repeat("x", 600)}}, "source_too_large", "2 KiB"},
-		"hard links": {source.Limits{Bytes: 2048}, []item{{name: "a", content: strings.Repeat("x", 1500)}, {name: "b", kind: tar.TypeLink, link: "a"}}, "source_too_large", "2 KiB"},
+		"bytes":      {source.Limits{Bytes: 2048}, []item{{name: "a", content: strings.Repeat("x", 1500)}, {name: "b", content: strings.Repeat("x", 600)}}, "source_too_large", "2 KB"},
+		"hard links": {source.Limits{Bytes: 2048}, []item{{name: "a", content: strings.Repeat("x", 1500)}, {name: "b", kind: tar.TypeLink, link: "a"}}, "source_too_large", "2 KB"},
 		"files":      {source.Limits{Files: 30}, many, "source_too_many_files", "30"},
 		"depth":      {source.Limits{Depth: 3}, []item{{name: "a/b/c/d/e", content: "1"}}, "source_too_deep", "3 directories"},
 		"path":       {source.Limits{Name: 20}, []item{{name: "a/" + strings.Repeat("b", 20)}}, "source_name_too_long", "20 bytes"},

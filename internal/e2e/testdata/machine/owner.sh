@@ -71,15 +71,39 @@ booted() { # F16, F40: the rules were in before Docker started apps
 	iptables -S DOCKER-USER 1 | grep -q LUGSAIL-FORWARD || fail "Docker does not ask our rules first: $(iptables -S DOCKER-USER)"
 }
 
+upgraded() { # F40: the packages of Docker are upgraded in the middle of a deployment
+	cd /root/hello
+	sed -i "s/two/three/" server.js
+	git commit -qam three
+	git push lugsail main >/root/push.out 2>&1 &
+	push=$!
+	until lugsail deployments --json | tr -d ' \n' | grep -q '"state":"running"'; do
+		kill -0 $push || fail "the push ended: $(cat /root/push.out)"
+		sleep 0.1
+	done
+	apt-get -q -y -o Dpkg::Use-Pty=0 install --reinstall docker.io containerd runc >/dev/null
+	until docker info >/dev/null 2>&1; do sleep 0.2; done
+	wait $push || echo "the push was interrupted: $(tail -n 5 /root/push.out)"
+	until ! lugsail deployments --json | tr -d ' \n' | grep -Eq '"state":"(running|waiting)"'; do sleep 0.2; done
+	lugsail deployments
+	if ! page hello / | grep -qx three; then
+		want two # what served goes on, and the timeline says what happened
+		lugsail deployments --json | tr -d ' \n' | grep -q '"state":"failed"' || fail "nobody is told: $(lugsail deployments)"
+		git commit -q --allow-empty -m "three again"
+		git push lugsail main
+	fi
+	want three
+}
+
 again() { # an upgrade, and away and back
 	cd /root/release
 	./install.sh
-	want two
+	want three
 	./install.sh --uninstall
 	if ls /etc/systemd/system/lugsail* 2>/dev/null; then fail "units are left"; fi
 	[ ! -e /etc/systemd/system/docker.service.d/lugsail.conf ] || fail "the drop-in is left"
 	./install.sh
-	want two
+	want three
 }
 
 purge() {
