@@ -37,6 +37,7 @@ func (s *server) engineDisk(t *testing.T) (dir string) {
 	start := s.endEngine(t, syscall.SIGTERM)
 	loopback.Run(t, "mount", "--bind", disk, root)
 	t.Cleanup(func() {
+		s.remove(t) // as long as the engine that knows its networks is there
 		start := s.endEngine(t, syscall.SIGTERM)
 		loopback.Run(t, "umount", "-l", root)
 		start()
