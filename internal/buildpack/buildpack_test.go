@@ -72,6 +72,15 @@ func TestProcfile(t *testing.T) {
 	}
 }
 
+func TestProcfile_MayBeOneLongLine(t *testing.T) {
+	command := strings.Repeat("a", maxProcfile-len("web: "))
+	source, _ := tree(t, map[string]string{"Procfile": "web: " + command})
+	lines, err := source.Procfile()
+	if err != nil || len(lines) != 1 || lines[0].Command != command {
+		t.Errorf("%d lines, %v", len(lines), err)
+	}
+}
+
 func TestProcfile_RefusesWhatIsNone(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty": "", "only comments": "# x\n", "no colon": "web node", "no command": "web:", "twice": "web: a\nweb: b", "strange name": "1web: a",

@@ -30,6 +30,7 @@ func (t Tree) Procfile() ([]Line, error) {
 	var lines []Line
 	seen := map[string]bool{}
 	scanner := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
+	scanner.Buffer(nil, maxProcfile+1) // one line may be all of it
 	for number := 1; scanner.Scan(); number++ {
 		text := strings.TrimSpace(scanner.Text())
 		if text == "" || strings.HasPrefix(text, "#") {
