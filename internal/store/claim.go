@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,12 +92,19 @@ func (r *remote) ghost(ctx context.Context, conn *pgx.Conn) (bool, error) {
 		return false, fmt.Errorf("reading who uses the database: %w", err)
 	}
 	if !strings.HasPrefix(name, "lugsail/"+r.holder+"/") {
-		return false, nil
+		return sameProcess(name), nil // a move that was given up a moment ago ends its connection by itself
 	}
 	if _, err := conn.Exec(ctx, "SELECT pg_terminate_backend($1)", pid); err != nil {
 		return false, fmt.Errorf("ending the old connection: %w", err)
 	}
 	return true, nil
+}
+
+// sameProcess tells whether a connection's name is one of this process's.
+func sameProcess(name string) bool {
+	parts := strings.SplitN(name, "/", 4)
+	host, err := os.Hostname()
+	return err == nil && len(parts) == 4 && parts[2] == strconv.Itoa(os.Getpid()) && strings.HasPrefix(host, parts[3]) // the server cuts long names
 }
 
 // heldBy says who else uses the database.
