@@ -99,8 +99,10 @@ func reachesOut(trigger string) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("reading ONBUILD: %w", err)
 		}
-		if add, ok := command.(*instructions.AddCommand); ok && checkAdd("", 0, add.SourcePaths) != nil {
-			return true, nil
+		if add, ok := command.(*instructions.AddCommand); ok {
+			if away := checkAdd("", 0, add.SourcePaths); away != nil {
+				return true, nil //nolint:nilerr // what it says is the answer
+			}
 		}
 		for _, from := range sourcesOf(command) {
 			if from != "" {

@@ -446,7 +446,7 @@ func TestSSH_KeysThatAreExchangedAnewEndNothing(t *testing.T) {
 	w.door = "ssh"
 	w.push(w.checkout("shop"), "main")
 	conn, client := w.rekeying()
-	defer client.Close() //nolint:errcheck // the server may end it
+	defer client.Close()
 	before := conn.came.Load()
 	for range 40 { // each asks and is answered, far more than the threshold together
 		_, _, err := client.SendRequest("keepalive@openssh.com", true, make([]byte, 2<<10))

@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"errors"
 	"net/url"
 	"runtime"
 	"strings"
@@ -39,7 +40,7 @@ func TestA60_ABodyOfMillionsOfPartsTakesLittleMoreThanItself(t *testing.T) {
 		if used := after.TotalAlloc - before.TotalAlloc; used > 48<<20 {
 			t.Errorf("%s: %d MB", name, used>>20)
 		}
-		if len(m.Pushes) > most || err == ErrUnsigned {
+		if len(m.Pushes) > most || errors.Is(err, ErrUnsigned) {
 			t.Errorf("%s: %d pushes, %v", name, len(m.Pushes), err)
 		}
 	}
