@@ -182,7 +182,7 @@ func (p *pieces) copy() error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case err != nil && errors.Is(err, io.ErrUnexpectedEOF):
+		case err != nil && (p.whole.err != nil || errors.Is(err, io.ErrUnexpectedEOF)):
 			return damaged(err)
 		case err != nil:
 			return writing(err)

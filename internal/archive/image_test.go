@@ -117,7 +117,6 @@ func TestA39_ImageFilesThatAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzReceiveImage holds that what the engine gets names no image but ours.
 func TestA28_WhatIsLeftOutOfAnImageStopsAtTheLimit(t *testing.T) {
 	dir := t.TempDir()
 	d, err := archive.New(archive.Config{Dir: filepath.Join(dir, "uploads"), SourcesDir: filepath.Join(dir, "sources"), LeastFree: 1, Image: 1 << 20})
@@ -129,6 +128,7 @@ func TestA28_WhatIsLeftOutOfAnImageStopsAtTheLimit(t *testing.T) {
 	}
 }
 
+// FuzzReceiveImage holds that what the engine gets names no image but ours.
 func FuzzReceiveImage(f *testing.F) {
 	f.Add(savedImage(f))
 	f.Add(gzipOf(f, savedImage(f)))

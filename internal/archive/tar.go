@@ -37,6 +37,7 @@ func readTar(ctx context.Context, t *source.Tree, r io.Reader) error {
 type tail struct {
 	r    io.Reader
 	last []byte
+	err  error // why there is no more, but for the end
 }
 
 func (t *tail) Read(p []byte) (int, error) {
@@ -46,6 +47,9 @@ func (t *tail) Read(p []byte) (int, error) {
 	} else {
 		t.last = append(t.last, p[:n]...)
 		t.last = t.last[max(0, len(t.last)-block):]
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		t.err = err
 	}
 	return n, err
 }
