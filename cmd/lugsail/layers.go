@@ -51,14 +51,17 @@ func (c *control) lookAtLayers(ctx context.Context, told map[string]plan.Layer) 
 		if err != nil {
 			return err
 		}
-		if err := c.judgeLayer(ctx, r, p, written[r.ID], told); err != nil {
+		if err := c.judgeLayer(ctx, app, r, p, written[r.ID], told); err != nil {
 			slog.WarnContext(ctx, "a replica that filled its disk is not replaced", "app", app.Name, "replica", r.ID, "error", err)
 		}
 	}
 	return nil
 }
 
-func (c *control) judgeLayer(ctx context.Context, r platform.Replica, p platform.Plan, written int64, told map[string]plan.Layer) error {
+// mostGrace is what a replica gets at the most that has to end because it fills the disk.
+const mostGrace = 30 * time.Second
+
+func (c *control) judgeLayer(ctx context.Context, app platform.App, r platform.Replica, p platform.Plan, written int64, told map[string]plan.Layer) error {
 	state := plan.LayerOf(p, written)
 	if state == plan.LayerFine {
 		return nil
@@ -75,5 +78,5 @@ func (c *control) judgeLayer(ctx context.Context, r platform.Replica, p platform
 	if state != plan.LayerFull {
 		return nil
 	}
-	return c.engine.Stop(ctx, r.ID, 10*time.Second) // the conductor starts a fresh one in its place
+	return c.engine.Stop(ctx, r.ID, min(app.Grace(), mostGrace)) // the conductor starts a fresh one in its place
 }

@@ -32,7 +32,7 @@ func (e *Engine) Usage(ctx context.Context) (Usage, error) {
 		}
 		own := image.Size - max(image.SharedSize, 0)
 		all -= own
-		if app := appOfImage(image.RepoTags); app != "" {
+		if app := e.appOfImage(image.Labels, image.RepoTags); app != "" {
 			u.Images[app] += own
 		} else {
 			u.Foreign += own
@@ -74,11 +74,20 @@ func (e *Engine) Written(ctx context.Context) (map[string]int64, error) {
 	return written, err
 }
 
-// appOfImage reads the app's id out of the name of its image: 127.0.0.1:5005/apps/ID:TAG.
-func appOfImage(names []string) string {
+// appOfImage tells whose image it is: by its labels when a Dockerfile made it, else by its name, which is
+// 127.0.0.1:5005/apps/ID:TAG in our registry and lugsail-images/ID:TAG where it was made elsewhere.
+func (e *Engine) appOfImage(labels map[string]string, names []string) string {
+	if labels[labelInstance] == e.instance && labels[labelApp] != "" {
+		return labels[labelApp]
+	}
 	for _, name := range names {
-		if _, rest, ok := strings.Cut(name, "/apps/"); ok {
-			id, _, _ := strings.Cut(rest, ":")
+		place, rest, ok := strings.Cut(name, "/")
+		if strings.HasPrefix(place, "127.0.0.1:") {
+			rest, ok = strings.CutPrefix(rest, "apps/")
+		} else if place != imagesOf {
+			continue
+		}
+		if id, _, tagged := strings.Cut(rest, ":"); ok && tagged && !strings.Contains(id, "/") && imagesOf+"/"+id+":" != lent {
 			return id
 		}
 	}

@@ -39,6 +39,7 @@ func TestProcessTypes(t *testing.T) {
 		{"A37 a replica out of memory", testA37Memory},
 		{"F20 a worker that ignores SIGTERM", testStubborn},
 		{"I6 control plane killed during commands", testKilledDuringRun},
+		{"A37 a replica that fills its disk", testA37Disk},
 		{"app without web", testNoWeb},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, app) })
@@ -319,6 +320,20 @@ func testA37Memory(t *testing.T, app *repo) {
 		return strings.Contains(s.lugsail(t, "logs", "shop", "-p", "lugsail"), "web.1 of v3 ran out of memory: more than the")
 	}, func() string { return s.lugsail(t, "logs", "shop", "-p", "lugsail") + s.lugsail(t, "info", "shop") })
 	s.wantPage(t, "shop", "/", `"release"`) // it was started again
+}
+
+// testA37Disk lets a replica write more than its plan gives: it is told, and starts anew with an empty disk.
+func testA37Disk(t *testing.T, app *repo) {
+	s := app.server
+	hole := "truncate -s 100G /tmp/full && ls /tmp/full" // a hole counts for what it says it is
+	out, errs, _ := s.piped(t, "", "exec", "--app", "shop", "--replica", "web.1", "--", hole)
+	wantAll(t, out+errs, "/tmp/full")
+	eventually(t, 3*time.Minute, func() bool {
+		out, _, code := s.piped(t, "", "exec", "--app", "shop", "--replica", "web.1", "--", "ls /tmp")
+		return code == 0 && !strings.Contains(out, "full")
+	}, func() string { return "the replica stays full:\n" + s.events(t) })
+	wantAll(t, s.events(t), "web.1 has written", "started anew with an empty disk")
+	s.wantPage(t, "shop", "/", `"release"`)
 }
 
 func testStubborn(t *testing.T, app *repo) {
