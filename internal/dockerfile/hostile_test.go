@@ -87,6 +87,11 @@ func TestA39_ImagesOfOtherAppsCannotBeUsed(t *testing.T) {
 }
 
 func TestA41_AnImageThatFetchesWhenSomethingIsBuiltOnItIsRefused(t *testing.T) {
+	t.Cleanup(func() {
+		if _, err := shared.engine.ImageRemove(context.Background(), "lugsail-test/trigger:1", client.ImageRemoveOptions{Force: true}); err != nil {
+			t.Error(err)
+		}
+	})
 	for trigger, refused := range map[string]bool{
 		"ADD http://127.0.0.1:9/ /x": true, "ADD $WHERE /x": true, "COPY --from=" + base + " /bin/probe /x": true,
 		"RUN say built": false, "ADD page.txt /x": false,
@@ -109,8 +114,12 @@ func TestA41_AnImageThatFetchesWhenSomethingIsBuiltOnItIsRefused(t *testing.T) {
 			t.Errorf("ONBUILD %s: %v", trigger, err)
 		}
 	}
-	if _, err := shared.engine.ImageRemove(t.Context(), "lugsail-test/trigger:1", client.ImageRemoveOptions{Force: true}); err != nil {
-		t.Error(err)
+}
+
+func TestA41_AStageThatFetchesWhenAnotherIsBuiltOnItIsRefused(t *testing.T) {
+	for _, trigger := range []string{"ADD http://127.0.0.1:9/ /x", "ADD $WHERE /x", "COPY --from=" + base + " /bin/probe /x", "RUN --mount=type=bind,from=" + base + ",target=/m say hi"} {
+		a := newApp(t, map[string]string{"Dockerfile": "FROM scratch AS a\nONBUILD " + trigger + "\nFROM a\nCMD [\"x\"]\n"})
+		a.refused("onbuild_remote")
 	}
 }
 
@@ -168,6 +177,8 @@ func TestA39_VariablesThatNobodySetNameNoImage(t *testing.T) {
 	for _, file := range []string{
 		"ARG BASE\nFROM ${BASE}\n", "FROM ${TARGETSTAGE:+" + base + "}\n", "FROM node:$VERSION\n",
 		"FROM " + base + "\nARG X=y\nCOPY --from=$X / /\n",
+		"ARG X=${TARGETSTAGE:+" + base + "}\nFROM ${X:-scratch}\n", "ARG X=\nFROM $X\n",
+		"ARG BUILDKIT_CACHE_MOUNT_NS=\nFROM ${BUILDKIT_CACHE_MOUNT_NS:+" + base + "}\n",
 	} {
 		a := newApp(t, map[string]string{"Dockerfile": file})
 		a.refused("image_variable")

@@ -170,13 +170,20 @@ func expander(escape rune, args []instructions.ArgCommand) func(string) (filled,
 	}
 	for _, command := range args {
 		for _, arg := range command.Args {
-			if arg.Value != nil {
-				env[arg.Key], _ = expand(*arg.Value)
+			if arg.Value == nil {
+				continue
+			}
+			value, unknown := expand(*arg.Value)
+			if delete(env, arg.Key); unknown == "" && arg.Key != argCacheNamespace {
+				env[arg.Key] = value
 			}
 		}
 	}
 	return expand
 }
+
+// argCacheNamespace is an argument that every build gets, whatever a Dockerfile says of it.
+const argCacheNamespace = "BUILDKIT_CACHE_MOUNT_NS"
 
 type environment map[string]string
 
@@ -196,6 +203,9 @@ func (e environment) Keys() []string {
 func (b *Builder) checkStage(r *recipe, stage instructions.Stage, known map[string]bool, expand func(string) (string, string)) error {
 	line := lineOf(stage.Location)
 	base, unknown := expand(stage.BaseName)
+	if unknown == "" && base == "" {
+		unknown = strings.Trim(stage.BaseName, "${}")
+	}
 	if unknown != "" {
 		return platform.Errorf(platform.Invalid, "image_variable", "Line %d of %s: the variable %s in FROM has no value.", line, r.path, plain(unknown, 60)).
 			WithHint("Give it one above the first FROM, for example: ARG %s=24", plain(unknown, 60))
@@ -208,6 +218,12 @@ func (b *Builder) checkStage(r *recipe, stage instructions.Stage, known map[stri
 		if add, ok := command.(*instructions.AddCommand); ok {
 			if err := checkAdd(r.path, line, add.SourcePaths); err != nil {
 				return err
+			}
+		}
+		if later, ok := command.(*instructions.OnbuildCommand); ok {
+			if away, err := reachesOut(later.Expression); err != nil || away {
+				return platform.Errorf(platform.Invalid, "onbuild_remote", "Line %d of %s: ONBUILD takes files of the source only.", line, r.path).
+					WithHint("Write the instruction into the stage that needs it.").Because(err)
 			}
 		}
 		for _, from := range sourcesOf(command) {

@@ -69,12 +69,12 @@ func (r *run) attributes() map[string]string {
 	return map[string]string{
 		"filename": r.recipe.path,
 		// Keeps the frontend from handing over to the one that a "# syntax=" line names, from a registry.
-		"cmdline":                           "docker/dockerfile",
-		"image-resolve-mode":                "local",
-		"cgroup-parent":                     r.steps.parent, // engines before 23 pass it over
-		"build-arg:BUILDKIT_CACHE_MOUNT_NS": "lugsail-" + r.builder.config.Instance + "-" + r.request.AppID,
-		"label:" + labelInstance:            r.builder.config.Instance,
-		"label:" + labelApp:                 r.request.AppID,
-		"label:" + labelBuilder:             name,
+		"cmdline":                        "docker/dockerfile",
+		"image-resolve-mode":             "local",
+		"cgroup-parent":                  r.steps.parent, // engines before 23 pass it over
+		"build-arg:" + argCacheNamespace: "lugsail-" + r.builder.config.Instance + "-" + r.request.AppID,
+		"label:" + labelInstance:         r.builder.config.Instance,
+		"label:" + labelApp:              r.request.AppID,
+		"label:" + labelBuilder:          name,
 	}
 }
