@@ -66,6 +66,7 @@ type Images struct {
 
 	lending sync.Mutex
 	loans   int
+	pulled  bool // since there were none
 }
 
 // Images gives the images of an engine.

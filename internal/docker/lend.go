@@ -16,11 +16,12 @@ import (
 )
 
 // lent is our second name of an image that has its own for the time of a build only. It ends with
-// a hash of that one, so that a killed server's can be told from the owner's.
+// a hash of that one and of the installation, so that a killed server's can be told from the owner's
+// and from another Lugsail's.
 const lent = imagesOf + "/lent:"
 
-func lentAs(name string) string {
-	sum := sha256.Sum256([]byte(name))
+func (i *Images) lentAs(name string) string {
+	sum := sha256.Sum256([]byte(i.engine.instance + "\x00" + name))
 	return lent + hex.EncodeToString(sum[:16])
 }
 
@@ -48,7 +49,7 @@ func (i *Images) lend(ctx context.Context, name string, here bool, log io.Writer
 	known := reference.FamiliarString(named)
 	found, ok, err := i.inspect(ctx, known)
 	if err != nil || ok && here {
-		return i.returned(ctx, ""), err
+		return i.returned(ctx), err
 	}
 	b := bringing{Images: i, request: platform.ImageRequest{Name: named.String()}, log: log}
 	pinned, err := b.lookUp(ctx, named)
@@ -59,15 +60,17 @@ func (i *Images) lend(ctx context.Context, name string, here bool, log io.Writer
 		return nil, platform.Errorf(platform.Forbidden, "image_here", "This server has an image of its own that is called %s, and those are for its owner.", known).
 			WithHint("Name the registry's by its digest: %s", reference.FamiliarString(pinned))
 	case ok:
-		return i.returned(ctx, ""), nil
+		return i.returned(ctx), nil
 	}
+	i.pulled = true
 	if err := b.fetch(ctx, named, pinned); err != nil {
 		return nil, err
 	}
+	names := []string{i.lentAs(known), known}
 	if _, byDigest := named.(reference.Canonical); byDigest {
-		return i.returned(ctx, ""), nil
+		names = names[:1]
 	}
-	for _, as := range []string{lentAs(known), known} {
+	for _, as := range names {
 		err := do(ctx, i.engine, i.engine.limits.quick, "naming an image", func(ctx context.Context) error {
 			return i.engine.client.ImageTag(ctx, pinned.String(), as)
 		})
@@ -75,7 +78,7 @@ func (i *Images) lend(ctx context.Context, name string, here bool, log io.Writer
 			return nil, err
 		}
 	}
-	return i.returned(ctx, known), nil
+	return i.returned(ctx), nil
 }
 
 // fromRepository reports whether an image came from the registry that its name says.
@@ -89,14 +92,15 @@ func fromRepository(found image.InspectResponse, named reference.Named) bool {
 }
 
 // returned ends a loan.
-func (i *Images) returned(ctx context.Context, name string) func() {
+func (i *Images) returned(ctx context.Context) func() {
 	return func() {
 		ctx, cancel := afterwards(ctx, i.engine.limits.start)
 		defer cancel()
 		i.lending.Lock()
 		defer i.lending.Unlock()
-		if i.loans--; i.loans == 0 && name != "" {
+		if i.loans--; i.loans == 0 && i.pulled {
 			i.takeBack(ctx)
+			i.pulled = false
 		}
 	}
 }
@@ -122,9 +126,15 @@ func (i *Images) takeBackOne(ctx context.Context, one image.Summary) error {
 	var err error
 	others := len(names)
 	for tag := range names {
-		if as := lentAs(tag); names[as] && !strings.HasPrefix(tag, imagesOf+"/") {
+		if as := i.lentAs(tag); names[as] && !strings.HasPrefix(tag, imagesOf+"/") {
 			err = firstOf(err, i.remove(ctx, tag), i.remove(ctx, as))
 			others -= 2
+		}
+	}
+	for _, digest := range one.RepoDigests {
+		if as := i.lentAs(digest); names[as] {
+			err = firstOf(err, i.remove(ctx, as))
+			others--
 		}
 	}
 	if others > 0 || others == len(names) {

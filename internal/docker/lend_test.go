@@ -180,3 +180,24 @@ func TestF21_ALoadThatFillsTheDiskIsCutOff(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestLend_AnImageByItsDigestAndOneOfSeveralGoAfterTheBuild(t *testing.T) {
+	i, _ := newImport(t)
+	s, there := newShelf(t, i.engine, nil), newShelf(t, i.engine, nil)
+	byDigest := s.host + "/app@" + s.digest
+	back, err := i.Lend(t.Context(), byDigest, false, io.Discard)
+	check(t, err)
+	found, ok, err := i.inspect(t.Context(), byDigest)
+	if err != nil || !ok {
+		t.Fatalf("it is not there: %v", err)
+	}
+	check(t, i.engine.client.ImageTag(t.Context(), testImage, there.host+"/app:1")) // the owner's, who builds with it
+	t.Cleanup(func() { check(t, i.remove(context.WithoutCancel(t.Context()), there.host+"/app:1")) })
+	last, err := i.Lend(t.Context(), there.host+"/app:1", true, io.Discard)
+	check(t, err)
+	back()
+	last()
+	if _, ok, err := i.inspect(t.Context(), found.ID); err != nil || ok {
+		t.Errorf("it stays: %v", err)
+	}
+}
