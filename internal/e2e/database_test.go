@@ -17,11 +17,11 @@ import (
 
 const databasePassword = "s3cret-canary"
 
-// TestDatabase takes a server with an app through a full disk, a damaged database, a copy, PostgreSQL and back,
-// and a disk that dies, while the app serves.
+// TestDatabase takes a server with an app through a damaged database, a copy, PostgreSQL and back, and a disk that
+// dies, while the app serves.
 func TestDatabase(t *testing.T) {
 	s := newServer(t)
-	data, images := s.disks(t)
+	data := s.dataDisk(t)
 	testInstall(t, s)
 	testAccount(t, s)
 	r := s.repo(t, "shop", "node")
@@ -31,7 +31,6 @@ func TestDatabase(t *testing.T) {
 		name string
 		run  func(*testing.T, *server)
 	}{
-		{"F22 the engine's disk is full", func(t *testing.T, _ *server) { testEngineDiskFull(t, r, images) }},
 		{"F08 a second control plane", testSecondServe},
 		{"F26 a damaged database", testDamagedDatabase},
 		{"F27 killed while it writes", testKilledWrites},

@@ -18,13 +18,31 @@ import (
 	"github.com/lugsail/lugsail/internal/testenv/loopback"
 )
 
-// disks gives the data and the engine a disk each, which may be filled, or die.
-func (s *server) disks(t *testing.T) (data, images string) {
+// TestEngineDisk fills the engine's disk while an app serves. It takes the engine away from everybody else, so
+// it runs when all other packages are done (internal/testenv/tests).
+func TestEngineDisk(t *testing.T) {
+	s := newServer(t)
+	images := s.engineDisk(t)
+	testInstall(t, s)
+	testAccount(t, s)
+	r := s.repo(t, "shop", "node")
+	r.pushed(t, "first")
+	traffic := drive(t, s.client, s.url("shop"), 10)
+	t.Run("F22 the engine's disk is full", func(t *testing.T) { testEngineDiskFull(t, r, images) })
+	for _, a := range traffic.end() {
+		if a.err != nil {
+			t.Errorf("a visitor's request failed: %v", a.err)
+		}
+	}
+}
+
+// dataDisk gives the data a disk of its own, which may be filled, or die.
+func (s *server) dataDisk(t *testing.T) (data string) {
 	t.Helper()
 	data = loopback.Ext4(t, 16<<10, 0)
 	check(t, os.Chmod(filepath.Dir(data), 0o755)) // the proxy's user passes through
 	check(t, os.Symlink(data, filepath.Join(s.dir, "data")))
-	return data, s.engineDisk(t)
+	return data
 }
 
 // engineDisk gives the engine a disk of its own, as long as the test lasts.
