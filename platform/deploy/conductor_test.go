@@ -250,6 +250,19 @@ func TestF06_RestartAfterTheCommitServesTheNewAndRetiresTheOld(t *testing.T) {
 	r.converged(app, 2)
 }
 
+func TestDestroy_NeedsNoSecrets(t *testing.T) {
+	r := newRig(t)
+	app := r.app("shop")
+	r.ended(r.push(app, "one"), platform.DeploymentLive)
+	r.sealed.Store(true)
+	r.ended(r.push(app, "two"), platform.DeploymentFailed)
+	r.converged(app, 1)
+	r.kind(app, platform.DeployTrash)
+	r.eventually("the app to be in the trash", func() bool { return r.state(app) == platform.AppTrashed })
+	r.kind(app, platform.DeployDestroy)
+	r.eventually("the app to be gone", func() bool { return r.state(app) == "" })
+}
+
 func TestDestroy_LeavesNothing(t *testing.T) {
 	r := newRig(t)
 	app, other := r.app("shop"), r.app("blog")

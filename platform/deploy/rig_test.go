@@ -41,6 +41,7 @@ type rig struct {
 	fetch   deploy.Fetcher
 	stop    func()       // ends the conductor and closes the store
 	later   atomic.Int64 // how far the conductor's clock is ahead
+	sealed  atomic.Bool  // secrets cannot be read
 
 	mu      sync.Mutex
 	settled []string // number and state of deployments, as Settle heard of them
@@ -67,7 +68,7 @@ func (r *rig) start() {
 		Replicas: run.New(r.engine, r.engine, r.builder, r.proxy), Routes: r.routes,
 		Drainer: r.proxy, Watcher: r.engine, Rest: []deploy.Leaver{r.engine.RemoveApp}, Leave: []deploy.Leaver{r.engine.RemoveApp, r.builder.Forget},
 		Redact:    func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
-		Secrets:   func(context.Context, string) ([]string, error) { return []string{"LGS-CANARY-secret"}, nil },
+		Secrets:   r.secrets,
 		Settle:    r.settle,
 		Fetch:     r.fetch,
 		Introduce: r.introduce,
@@ -87,6 +88,13 @@ func (r *rig) start() {
 }
 
 func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.later.Load())) }
+
+func (r *rig) secrets(context.Context, string) ([]string, error) {
+	if r.sealed.Load() {
+		return nil, platform.Errorf(platform.Internal, "config_unreadable", "A config var cannot be read.")
+	}
+	return []string{"LGS-CANARY-secret"}, nil
+}
 
 func (r *rig) settle(_ context.Context, d platform.Deployment) error {
 	r.mu.Lock()

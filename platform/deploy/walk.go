@@ -78,7 +78,7 @@ func (c *Conductor) newWalk(ctx context.Context, d platform.Deployment) (*walk, 
 		return nil, nil, fmt.Errorf("reading the app: %w", err)
 	}
 	hidden, err := c.Secrets(ctx, d.AppID)
-	if err != nil {
+	if err != nil && !d.Kind.TakesAway() { // a removal writes nothing of the app's
 		return nil, nil, fmt.Errorf("learning what the log must not show: %w", err)
 	}
 	file, err := c.Journal.Writer(d.ID)
