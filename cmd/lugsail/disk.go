@@ -83,16 +83,20 @@ func engineRoot(ctx context.Context, cfg config.Config) string {
 func giveBack(ctx context.Context, cfg config.Config) (said []string) {
 	asking, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	said = disk.GiveBack(ctx, []string{cfg.DataDir, engineRoot(asking, cfg)})
+	said = disk.GiveBack(ctx, filled(cfg.DataDir, engineRoot(asking, cfg)))
 	for _, text := range said {
 		slog.WarnContext(ctx, text)
 	}
 	return said
 }
 
+func filled(dirs ...string) []string {
+	return slices.DeleteFunc(dirs, func(dir string) bool { return dir == "" })
+}
+
 // runSafeBallast keeps the room in safe mode too, where nothing can be recorded.
 func runSafeBallast(ctx context.Context, cfg config.Config) error {
-	dirs := []string{cfg.DataDir, engineRoot(ctx, cfg)}
+	dirs := filled(cfg.DataDir, engineRoot(ctx, cfg))
 	return disk.Ballast{
 		Tell: func(ctx context.Context, _, text string) { slog.WarnContext(ctx, text) },
 		Dirs: func(context.Context) []string { return dirs },
@@ -113,7 +117,7 @@ func (c *control) runBallast(ctx context.Context) error {
 					root = facts.Root
 				}
 			}
-			return slices.DeleteFunc([]string{c.cfg.DataDir, root}, func(dir string) bool { return dir == "" })
+			return filled(c.cfg.DataDir, root)
 		},
 	}.Run(ctx)
 }

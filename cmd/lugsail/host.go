@@ -292,7 +292,7 @@ func removeHost(ctx context.Context, m machine, purge bool) error {
 	} else {
 		m.printf("The Docker Engine does not answer; containers of Lugsail, if any, are still there.\n")
 	}
-	for _, dir := range []string{m.config.DataDir, engineRoot(ctx, m.config)} {
+	for _, dir := range filled(m.config.DataDir, engineRoot(ctx, m.config)) {
 		if err := disk.Drop(dir); err != nil {
 			m.printf("Room that Lugsail kept is left: %v\n", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,7 +28,7 @@ func claimInstance(ctx context.Context, instance string) (release func() error, 
 	for range 3 {
 		listener, err := new(net.ListenConfig).Listen(ctx, "unix", name)
 		if err == nil {
-			return listener.Close, nil
+			return whileClaimed(listener), nil
 		}
 		if !errors.Is(err, unix.EADDRINUSE) {
 			return nil, fmt.Errorf("claiming the id of this installation: %w", err)
@@ -44,6 +45,24 @@ func claimInstance(ctx context.Context, instance string) (release func() error, 
 			WithHint("Its settings have the id of this server too, so one of the two is a copy, and both would look after the same apps. Stop the other one first, with its --config: lugsail service stop")
 	}
 	return free, nil
+}
+
+// whileClaimed lets everybody go who asks; a queue of them that nobody takes would be full at last.
+func whileClaimed(listener net.Listener) (release func() error) {
+	var done sync.WaitGroup
+	done.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close() // nothing was said
+		}
+	})
+	return func() error {
+		defer done.Wait()
+		return listener.Close()
+	}
 }
 
 // holderOf asks the kernel who listens.

@@ -34,11 +34,17 @@ type Engine struct {
 	Root        string // where images and containers lie
 }
 
+// EngineSocket is where an engine listens whose settings lie in DaemonFile.
+const EngineSocket = "/var/run/docker.sock"
+
 // EngineRoot is where the engine behind a unix socket keeps images and containers; where it does not
-// answer, what its settings say. It is asked before there is room for anything.
+// answer, what its settings say. It is asked before there is room for anything. "" is not known.
 func EngineRoot(ctx context.Context, socket string) string {
 	if engine, err := AskEngine(ctx, socket); err == nil && engine.Root != "" {
 		return engine.Root
+	}
+	if socket != EngineSocket {
+		return ""
 	}
 	return RootSet(DaemonFile)
 }
