@@ -443,8 +443,8 @@ func TestA81_HostKeyIsKeptClosedAndNeverReplaced(t *testing.T) {
 func TestSSH_KeysThatAreExchangedAnewEndNothing(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.SSH.Person, c.SSH.Machine = 3*time.Second, time.Minute })
 	w.sshAddress()
-	w.door = "ssh"
 	w.push(w.checkout("shop"), "main")
+	w.door = "ssh"
 	conn, client := w.rekeying()
 	defer client.Close()
 	before := conn.came.Load()
