@@ -131,7 +131,11 @@ func TestRun_AllInputArrivesAtASlowReader(t *testing.T) {
 	}()
 	for at, left := 0, flow.Window; at < size; {
 		for left <= 0 {
-			if m := x.next(); m["type"] == "taken" {
+			m := x.next()
+			if m == nil {
+				t.Fatal("the connection has ended")
+			}
+			if m["type"] == "taken" {
 				left += int(m["bytes"].(float64))
 			}
 		}
@@ -178,7 +182,10 @@ func TestRun_AReaderThatTakesNothingLosesNothing(t *testing.T) {
 	}()
 	at := 0
 	take := func() int {
-		data := <-arrived
+		data, ok := <-arrived
+		if !ok {
+			t.Fatal("the connection has ended")
+		}
 		if string(data) != string(pattern(at, len(data))) {
 			t.Fatalf("the output is another one after byte %d", at)
 		}

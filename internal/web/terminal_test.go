@@ -70,11 +70,12 @@ func (x *terminal) send(v any) {
 // next reads until the next text; nil when the connection has ended.
 func (x *terminal) next() map[string]any {
 	x.t.Helper()
-	ctx, cancel := context.WithTimeout(x.t.Context(), 20*time.Second)
-	defer cancel()
 	for {
+		ctx, cancel := context.WithTimeout(x.t.Context(), 20*time.Second)
 		kind, data, err := x.conn.Read(ctx)
-		if ctx.Err() != nil {
+		late := ctx.Err() != nil
+		cancel()
+		if late {
 			x.t.Fatal("waited in vain for a message")
 		}
 		if err != nil {
