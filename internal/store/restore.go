@@ -35,6 +35,10 @@ func StageRestore(ctx context.Context, cfg Config, path string) (Restorable, err
 	if err != nil {
 		return Restorable{}, errors.Join(err, removeDatabase(draft))
 	}
+	if left, err := os.Stat(draft + "-wal"); err == nil && left.Size() > 0 { // the last close merges it, where there is room
+		return Restorable{}, errors.Join(platform.Errorf(platform.NoRoom, "disk_full", "There is no room to put %s back.", path).
+			WithHint("Free some space on the server, then try again: lugsail disk"), removeDatabase(draft))
+	}
 	if err := moveInto(draft, filepath.Join(cfg.Dir, restoreName)); err != nil {
 		return Restorable{}, err
 	}
