@@ -220,7 +220,8 @@ func (s *server) kill(t *testing.T, part string) {
 	check(t, syscall.Kill(s.pid(t, part), syscall.SIGKILL))
 }
 
-// answers waits until the control plane answers again.
+// answers waits until the control plane answers and has been through all apps: three that are killed before that
+// are a loop of crashes, and the next one starts in safe mode.
 func (s *server) answers(t *testing.T) {
 	t.Helper()
 	eventually(t, 20*time.Second, func() bool {
@@ -231,6 +232,13 @@ func (s *server) answers(t *testing.T) {
 		_ = response.Body.Close()
 		return response.StatusCode < 500
 	}, func() string { return "the control plane does not come back" })
+	var text []byte
+	eventually(t, time.Minute, func() bool {
+		var last struct{ Ended []time.Time }
+		var err error
+		text, err = os.ReadFile(filepath.Join(s.dir, "run", "crashes.json"))
+		return os.IsNotExist(err) || err == nil && json.Unmarshal(text, &last) == nil && len(last.Ended) == 0
+	}, func() string { return "the control plane is not steady: " + string(text) })
 }
 
 // eventually looks again and again until a condition holds.

@@ -104,7 +104,7 @@ func newUnclaimedRig(t testing.TB) *rig {
 	r := &rig{t: t, dir: dir, uploads: filepath.Join(dir, "uploads"), store: s, engine: &engine{}, accounts: account.New(s, secret.NewPasswords())}
 	r.apps = r.service()
 	r.server, err = New(Config{
-		Socket: filepath.Join(dir, "web.sock"), Hosts: func() []string { return []string{testHost, localHost} },
+		Socket: shortPath(t, "web.sock"), Hosts: func() []string { return []string{testHost, localHost} },
 		Version: "test",
 	}, Deps{
 		Apps: r.apps, Accounts: r.accounts, Directory: s, Ready: s.Ping, CA: testCA, SSH: func() string { return testSSH }, Onces: s,
@@ -331,4 +331,13 @@ func (r *rig) inDatabase(text string) bool {
 		}
 	}
 	return false
+}
+
+// shortPath is in a directory whose name does not grow with the test's: a socket's path has 107 bytes.
+func shortPath(t testing.TB, name string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "web")
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return filepath.Join(dir, name)
 }
