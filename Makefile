@@ -41,7 +41,7 @@ check: ## formatting, vet, linters, the race detector, the import table
 
 .PHONY: check-all
 check-all: build lint
-	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -race -timeout 45m -p 2 -skip '^TestEngineDisk$$' $(PACKAGES)
+	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -race -timeout 60m -p 2 -skip '^TestEngineDisk$$' $(PACKAGES)
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -race -timeout 15m -run '^TestEngineDisk$$' ./internal/e2e
 
 .PHONY: lint
