@@ -13,7 +13,6 @@ import (
 	"github.com/lugsail/lugsail/internal/enginetest"
 	"github.com/lugsail/lugsail/internal/flow"
 	"github.com/lugsail/lugsail/platform"
-	"github.com/lugsail/lugsail/platform/run"
 )
 
 // slowEngine runs one command, whose terminal is the test's.
@@ -81,9 +80,8 @@ func pattern(at, n int) []byte {
 func (r *rig) slowly(size int) (*terminal, *slowTerminal) {
 	r.t.Helper()
 	r.serving("mine")
-	engine, client := r.terminals()
 	s := newSlowTerminal(size)
-	r.apps.Conductor.Replicas = &run.Service{Commands: &slowEngine{engine, s}}
+	client := r.terminalsOf(&slowEngine{&enginetest.Fake{}, s})
 	x := r.terminal(client, runPath, r.token("", platform.ScopeAdmin), map[string]any{"type": "start", "command": []string{"probe", "serve"}, "flow": true})
 	if began := x.next(); began["type"] != "started" || began["window"] != float64(flow.Window) {
 		r.t.Fatalf("%v", began)
@@ -227,10 +225,9 @@ func TestRun_AReaderThatTakesNothingLosesNothing(t *testing.T) {
 func TestRun_AClientWithoutFlowIsHeldUpAndLosesNothing(t *testing.T) {
 	r := newRig(t)
 	r.serving("mine")
-	engine, client := r.terminals()
 	const size = 4 << 20
 	s := newSlowTerminal(size)
-	r.apps.Conductor.Replicas = &run.Service{Commands: &slowEngine{engine, s}}
+	client := r.terminalsOf(&slowEngine{&enginetest.Fake{}, s})
 	x := r.terminal(client, runPath, r.token("", platform.ScopeAdmin), start{"start", []string{"probe", "serve"}, false})
 	if began := x.next(); began["window"] != nil {
 		t.Errorf("%v", began)

@@ -21,7 +21,12 @@ import (
 func (r *rig) terminals() (*enginetest.Fake, *http.Client) {
 	r.t.Helper()
 	engine := &enginetest.Fake{}
-	r.apps.Conductor.Replicas = &run.Service{Commands: engine}
+	return engine, r.terminalsOf(engine)
+}
+
+func (r *rig) terminalsOf(commands run.Commands) *http.Client {
+	r.t.Helper()
+	r.apps.Conductor.Replicas = &run.Service{Commands: commands}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.apps.RunCommands(ctx) }()
@@ -33,7 +38,7 @@ func (r *rig) terminals() (*enginetest.Fake, *http.Client) {
 			r.t.Error(err)
 		}
 	})
-	return engine, client
+	return client
 }
 
 // terminal is a client's end of a command.
