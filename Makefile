@@ -17,7 +17,7 @@ PACKAGES = ./...
 TOOL     = $(GO) tool -modfile=internal/tools/go.mod
 
 .PHONY: build
-build: embedded ## the binary: bin/lugsail
+build: embedded ui ## the binary: bin/lugsail
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/lugsail ./cmd/lugsail
 
 # embedded: what the binary carries for builds (lifecycle, launcher, buildpacks).
@@ -26,6 +26,17 @@ ifeq ($(wildcard internal/cnb/embedded.mk),)
 .PHONY: embedded
 embedded:
 endif
+
+# What the console's pages load, made out of ui/src and the packages of ui/package-lock.json. The check of
+# types wants more packages and is made by "make lint".
+UI_FILES := $(shell find ui/src ui/build ui/icons.txt ui/package.json ui/package-lock.json -type f)
+
+.PHONY: ui
+ui: ui/dist/main.js.gz ## the console's scripts and styles: ui/dist (npm)
+
+ui/dist/main.js.gz: $(UI_FILES)
+	cd ui && npm ci --omit=dev --no-audit --no-fund --no-progress
+	sh ui/build
 
 .PHONY: test
 test: ## every test, and each fuzz test for FUZZTIME, on a private Docker Engine; installs what it needs (root, apt)
@@ -47,6 +58,7 @@ check-all: build lint
 .PHONY: lint
 lint:
 	@out=$$($(TOOL) gofumpt -l $(wildcard cmd internal platform ui blueprints)) || exit 1; if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
+	cd ui && npm ci --no-audit --no-fund --no-progress && npm run --silent check
 	$(GO) vet $(PACKAGES)
 	$(TOOL) golangci-lint run
 	$(GO) test ./internal/arch
@@ -90,4 +102,4 @@ dist: build ## dist/lugsail-VERSION-linux-ARCH.tar.gz with its checksum
 
 .PHONY: clean
 clean:
-	rm -rf bin dist internal/cnb/embedded/*.gz
+	rm -rf bin dist internal/cnb/embedded/*.gz ui/node_modules ui/dist/*.gz ui/dist/*.svg ui/dist/icons

@@ -230,6 +230,7 @@ packages() {
 	fi
 	if [ $from = checkout ]; then
 		command -v make >/dev/null 2>&1 || missing="$missing make"
+		command -v npm >/dev/null 2>&1 || missing="$missing nodejs npm" # the console's scripts and styles
 	fi
 	[ -n "$missing" ] || return 0
 	step "Installing$missing"
@@ -294,7 +295,7 @@ build() {
 	fi
 	step "Building Lugsail (the first time takes some minutes)"
 	[ -n "${HOME:-}" ] || export HOME=/root
-	PATH=$(dirname "$go"):$PATH GO=$go quietly make -C "$here" --no-print-directory GO="$go" build || fail "Lugsail cannot be built." "The full log is in $LOG."
+	PATH=$(dirname "$go"):$PATH GO=$go quietly make -j2 -C "$here" --no-print-directory GO="$go" build || fail "Lugsail cannot be built." "The full log is in $LOG."
 	program=$here/bin/lugsail
 }
 

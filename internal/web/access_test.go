@@ -93,7 +93,7 @@ var expected = map[string]row{
 
 	"GET /api/v1/doctor": apiOwner, "GET /api/v1/disk": apiOwner, "GET /api/v1/apps/:app/doctor": apiRead, "GET /server/checkup": pageOwner, "GET /apps/:app/checkup": pageRead,
 
-	"POST /logout": pageRead, "GET /": pageRead, "GET /activity": pageRead, "GET /server": pageRead, "GET /account": pageRead,
+	"POST /logout": pageRead, "GET /": pageRead, "GET /activity": pageRead, "GET /live": pageRead, "GET /palette": pageRead, "GET /apps/:app/live": pageRead, "GET /server": pageRead, "GET /account": pageRead,
 	"GET /create": pageDo, "POST /create": pageDo,
 	"POST /account/password": pageRead, "POST /account/tokens": pageRead, "POST /account/tokens/:id/revoke": pageRead,
 	"POST /account/sessions/:id/end": pageRead,

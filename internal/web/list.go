@@ -127,6 +127,8 @@ func pageRoutes(p *console.Console) []route {
 		{method: post, path: "/login", handler: p.LoginEnter},
 		{method: post, path: "/logout", kind: page, action: read, handler: p.Logout},
 		{method: get, path: "/", kind: page, action: read, handler: p.Home},
+		{method: get, path: "/live", kind: page, action: read, stream: true, handler: p.Live},
+		{method: get, path: "/palette", kind: page, action: read, handler: p.Palette},
 		{method: get, path: "/create", kind: page, action: manage, handler: p.Create},
 		{method: post, path: "/create", kind: page, action: manage, handler: p.CreateApp},
 		{method: get, path: "/activity", kind: page, action: read, handler: p.Activity},
@@ -148,6 +150,7 @@ func appPageRoutes(p *console.Console) []route {
 	const app = "/apps/:app"
 	return []route{
 		{method: get, path: app, kind: page, action: read, handler: p.Overview},
+		{method: get, path: app + "/live", kind: page, action: read, stream: true, handler: p.Live},
 		{method: get, path: app + "/checkup", kind: page, action: read, handler: p.AppCheckup},
 		{method: get, path: app + "/deployments", kind: page, action: read, handler: p.Deployments},
 		{method: post, path: app + "/deployments", kind: page, action: bring, handler: p.Redeploy},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/observe"
@@ -51,6 +52,17 @@ func (s *Service) AppsAfter(ctx context.Context, actor platform.Actor, after str
 		list = append(list, o)
 	}
 	return list, nil
+}
+
+// AppsSeen gives the apps that the actor sees, by name, without looking at anything but their rows.
+func (s *Service) AppsSeen(ctx context.Context, actor platform.Actor) ([]platform.App, error) {
+	apps, err := s.Store.Apps(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading apps: %w", err)
+	}
+	return slices.DeleteFunc(apps, func(a platform.App) bool {
+		return !platform.Sees(actor, a.ID) || a.State == platform.AppTrashed
+	}), nil
 }
 
 // App gives one app.

@@ -115,4 +115,5 @@ type Service struct {
 
 	wrongTries, rightOnes hook.Throttle // of webhooks
 	uploading             platform.Shares
+	glances               glances // of those who watch
 }

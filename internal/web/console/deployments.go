@@ -3,7 +3,9 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -57,8 +59,7 @@ type deploymentPage struct {
 	Deployment platform.Deployment
 	Lines      []logLine
 	Cut        bool  // earlier lines were left out
-	Offset     int64 // where the script goes on
-	Events     string
+	Offset     int64 // where the stream goes on
 }
 
 // maxShown bounds the lines of a page.
@@ -74,8 +75,8 @@ func (c *Console) Deployment(e echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := deploymentPage{Events: "/api/v1" + e.Request().URL.Path + "/events"}
-	if e.QueryParam("part") == "live" {
+	page := deploymentPage{}
+	if isLive(e) {
 		page.Deployment, err = c.apps.Deployment(e.Request().Context(), f.Actor, f.App.App.Name, number)
 	} else {
 		err = c.readLog(e.Request().Context(), f, number, &page)
@@ -84,6 +85,10 @@ func (c *Console) Deployment(e echo.Context) error {
 		return err
 	}
 	f.Title = deploymentTitle(page.Deployment) + " · " + f.App.App.Name
+	if !page.Deployment.State.Ended() {
+		f.Stream = url.Values{"deployment": {strconv.Itoa(number)}, "from": {strconv.FormatInt(page.Offset, 10)}}
+		f.Events = "log"
+	}
 	f.Data = page
 	return c.show(e, http.StatusOK, "deployment", f)
 }

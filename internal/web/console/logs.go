@@ -16,7 +16,6 @@ type logsPage struct {
 	Lines     []logLine
 	Process   string
 	Processes []string
-	Events    string
 }
 
 const tailLines = 300
@@ -33,11 +32,7 @@ func (c *Console) Logs(e echo.Context) error {
 			page.Processes = append(page.Processes, p.Type)
 		}
 	}
-	query := url.Values{"follow": {"true"}, "tail": {"300"}}
-	if page.Process != "" {
-		query.Set("process", page.Process)
-	}
-	page.Events = "/api/v1" + e.Request().URL.Path + "?" + query.Encode()
+	f.Stream, f.Events = url.Values{"logs": {"live"}, "process": {page.Process}}, "line"
 	o := app.LogOptions{Process: page.Process, Tail: tailLines}
 	err = c.apps.Logs(e.Request().Context(), request.Actor(e), f.App.App.Name, o, func(l platform.LogLine) error {
 		page.Lines = append(page.Lines, logLine{

@@ -18,7 +18,7 @@ import (
 )
 
 // shared are the templates that every page may use.
-var shared = []string{"layout.html", "icons.html", "parts.html"}
+var shared = []string{"layout.html", "icons.html", "parts.html", "apphead.html"}
 
 func (c *Console) loadPages() (map[string]*template.Template, error) {
 	files, err := fs.Glob(ui.Files, "templates/*.html")
@@ -51,7 +51,10 @@ func (c *Console) loadPages() (map[string]*template.Template, error) {
 
 func (c *Console) functions() template.FuncMap {
 	return template.FuncMap{
-		"asset":    func(name string) string { return c.assets.hashed[name] },
+		"asset":    c.assets.address,
+		"icon":     c.assets.icon,
+		"term":     help,
+		"now":      func() string { return c.now().UTC().Format(time.RFC3339) },
 		"ago":      func(t time.Time) string { return ago(c.now().Sub(t)) },
 		"left":     func(t time.Time) string { return left(t.Sub(c.now())) },
 		"stamp":    func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") },

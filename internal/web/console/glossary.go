@@ -1,0 +1,44 @@
+package console
+
+import "fmt"
+
+// term is a word that a person may not know yet: a sentence, and what AWS calls it.
+type term struct {
+	Word string // "A release"
+	Text string
+	AWS  string // "" where there is nothing alike
+}
+
+// glossary explains the console's words in place. The keys stand in the templates: {{help "release"}}.
+var glossary = map[string]term{
+	"app":          {"An app", "One thing that you run here: its code, its settings, its address and its history.", "an Elastic Beanstalk environment, or a Lightsail container service"},
+	"release":      {"A release", "What is built, together with the config vars and the plan of that moment. It has a number and never changes, so you can always go back to it.", "an application version with its configuration"},
+	"deployment":   {"A deployment", "One try to bring something live. When it fails, what served before goes on serving.", "an Elastic Beanstalk environment update"},
+	"rollback":     {"A roll back", "The contents of an older release go live again, under a new number. Nothing is built, so it takes about a second.", "redeploying an earlier application version"},
+	"replica":      {"A replica", "One running copy of the app. Several share the visitors, and one may fail without anybody noticing.", "an instance behind a load balancer, or an ECS task"},
+	"plan":         {"A plan", "How much processor, memory and disk each replica may use. It is a limit on this server, not a bill.", "a Lightsail bundle, or an instance type"},
+	"config-var":   {"A config var", "A name with a value that the app reads from its environment. Passwords and keys belong here, not into the code.", "environment properties, or Parameter Store"},
+	"process-type": {"A process type", "A command that the app runs under a name: web gets the visitors, others, such as worker, run beside it.", "an Elastic Beanstalk worker tier"},
+	"dns-record":   {"A DNS record", "A line at the company where you bought the domain. It tells browsers which server a name leads to.", "a record set in Route 53"},
+	"domain":       {"A domain", "A name of your own, such as shop.example.com, under which the app answers.", "a custom domain"},
+	"certificate":  {"A certificate", "What lets browsers show the lock: proof that the name is yours. Lugsail gets and renews it by itself.", "AWS Certificate Manager"},
+	"health-check": {"A health check", "Before a release gets visitors, and all the time after, Lugsail asks whether it still answers.", "a target group's health check"},
+	"builder":      {"A builder", "What turns your code into something that runs: buildpacks find out by themselves, a Dockerfile says it step by step.", "an Elastic Beanstalk platform, or CodeBuild"},
+	"branch":       {"The deploy branch", "The git branch whose pushes go live. Others are kept and do not deploy.", "the branch of a CodePipeline source"},
+	"webhook":      {"A webhook", "An address that your Git host calls at each push, so that Lugsail fetches it by itself.", "a CodePipeline trigger"},
+	"token":        {"A token", "A password for programs. It can do less than you, ends by itself, and can be revoked alone.", "an access key of an IAM user"},
+	"ssh-key":      {"An SSH key", "A pair of files on your computer. The public half, added here, lets git in without a password.", "a key pair"},
+	"passkey":      {"A passkey", "Your phone, computer or security key signs you in with a fingerprint, a face or a PIN. Nothing to remember, nothing to steal.", "an MFA device of the type passkey"},
+	"two-factor":   {"A second factor", "A six-digit code from an app on your phone, asked after the password. A stolen password alone is then worth nothing.", "virtual MFA"},
+	"capacity":     {"Promised memory", "What the plans of all running apps may use together. Lugsail never promises more than the server has.", ""},
+	"stop-grace":   {"The time to stop", "A replica that is stopped is asked first (SIGTERM) and has this long to finish what it does.", "the deregistration delay"},
+	"answer-time":  {"The answer time", "How long visitors waited: half of all answers were faster than the median, 95 of 100 faster than p95.", "target response time in CloudWatch"},
+}
+
+func help(key string) (term, error) {
+	t, ok := glossary[key]
+	if !ok {
+		return t, fmt.Errorf("there is no explanation for %q: see glossary.go", key)
+	}
+	return t, nil
+}

@@ -1,0 +1,121 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+)
+
+type palettePage struct {
+	Query string
+	Found []place
+}
+
+// place is somewhere to go: a page, or the part of one where something is done.
+type place struct {
+	Icon  string
+	Label string
+	Of    string // the app; "" for the server's own
+	To    string
+	words string // what it is also found by
+}
+
+const maxFound = 12
+
+// Palette answers GET /palette: what a few words find. It is a page for those without a script, and
+// the list of the palette for those with one.
+func (c *Console) Palette(e echo.Context) error {
+	actor := request.Actor(e)
+	apps, err := c.apps.AppsSeen(e.Request().Context(), actor)
+	if err != nil {
+		return err
+	}
+	query := strings.TrimSpace(e.QueryParam("q"))
+	page := palettePage{Query: query, Found: find(actor, apps, query)}
+	return c.show(e, http.StatusOK, "palette", frame{Title: "Go to", Nav: "", Data: page})
+}
+
+// find gives the best places first: those whose label begins with the words, then the others.
+func find(actor platform.Actor, apps []platform.App, query string) []place {
+	words := strings.Fields(strings.ToLower(query))
+	var first, second []place
+	try := func(p place) {
+		hay := strings.ToLower(p.Label + " " + p.Of + " " + p.words)
+		for _, word := range words {
+			if !strings.Contains(hay, word) {
+				return
+			}
+		}
+		if len(words) > 0 && (strings.HasPrefix(strings.ToLower(p.Label), words[0]) || p.Of == words[0]) {
+			first = append(first, p)
+			return
+		}
+		second = append(second, p)
+	}
+	for _, a := range apps {
+		try(place{Icon: "cube", Label: a.Name, To: "/apps/" + a.Name, words: "app overview"})
+	}
+	for _, p := range serverPlaces(actor) {
+		try(p)
+	}
+	if len(words) > 0 {
+		for _, a := range apps {
+			for _, p := range appPlaces(actor, a) {
+				try(p)
+			}
+		}
+	}
+	all := append(first, second...)
+	return all[:min(len(all), maxFound)]
+}
+
+func serverPlaces(actor platform.Actor) []place {
+	all := []place{
+		{Icon: "squares-2x2", Label: "Apps", To: "/", words: "home"},
+		{Icon: "plus", Label: "Create an app", To: "/create", words: "new add"},
+		{Icon: "signal", Label: "Activity", To: "/activity", words: "events history audit who"},
+		{Icon: "server-stack", Label: "Server", To: "/server", words: "capacity plans certificate disk memory"},
+		{Icon: "lifebuoy", Label: "Check the server", To: "/server/checkup", words: "doctor health diagnostics"},
+		{Icon: "trash", Label: "Trash", To: "/trash", words: "deleted restore undo"},
+		{Icon: "user-circle", Label: "Account", To: "/account", words: "password sessions"},
+		{Icon: "key", Label: "Tokens", To: "/account#tokens", words: "api git password"},
+		{Icon: "finger-print", Label: "SSH keys", To: "/account#keys", words: "git ssh"},
+		{Icon: "book-open", Label: "API reference", To: "/docs/api", words: "rest openapi documentation"},
+	}
+	var may []place
+	for _, p := range all {
+		if p.To == "/create" && !platform.Can(actor, platform.ActionManage, "") || p.To == "/server/checkup" && !platform.Can(actor, platform.ActionServer, "") {
+			continue
+		}
+		may = append(may, p)
+	}
+	return may
+}
+
+func appPlaces(actor platform.Actor, a platform.App) []place {
+	base := "/apps/" + a.Name
+	all := []place{
+		{Icon: "rocket-launch", Label: "Deployments", To: base + "/deployments", words: "build log"},
+		{Icon: "document-text", Label: "Logs", To: base + "/logs", words: "output errors tail"},
+		{Icon: "variable", Label: "Config vars", To: base + "/config", words: "environment env secrets settings"},
+		{Icon: "globe-alt", Label: "Domains", To: base + "/domains", words: "dns certificate https address"},
+		{Icon: "scale", Label: "Scaling", To: base + "/scaling", words: "plan replicas memory size"},
+		{Icon: "code-bracket", Label: "Source", To: base + "/source", words: "git repository webhook branch"},
+		{Icon: "arrow-up-tray", Label: "Upload", To: base + "/upload", words: "deploy folder archive zip image"},
+		{Icon: "arrow-uturn-left", Label: "Roll back", To: base + "#releases", words: "release undo older"},
+		{Icon: "cog-6-tooth", Label: "Settings", To: base + "/settings", words: "rename builder destroy delete"},
+		{Icon: "lifebuoy", Label: "Check-up", To: base + "/checkup", words: "doctor health why"},
+	}
+	for i := range all {
+		all[i].Of = a.Name
+	}
+	if !platform.Can(actor, platform.ActionDeploy, a.ID) {
+		all = append(all[:6], all[8:]...)
+	}
+	return all
+}
+

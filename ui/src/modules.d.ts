@@ -1,0 +1,6 @@
+declare module "idiomorph" {
+  export const Idiomorph: {
+    morph(old: Element, fresh: Element | string, options?: Record<string, unknown>): Node[];
+  };
+}
+declare module "*.css";
