@@ -58,6 +58,11 @@ func (c *Client) Status(ctx context.Context) (platform.ProxyStatus, error) {
 	return call[platform.ProxyStatus](ctx, c, callTimeout, http.MethodPost, "/status", struct{}{})
 }
 
+// Traffic gives what was counted of each app since the proxy's start.
+func (c *Client) Traffic(ctx context.Context) (platform.TrafficTotals, error) {
+	return call[platform.TrafficTotals](ctx, c, callTimeout, http.MethodPost, "/traffic", struct{}{})
+}
+
 // CA gives the root certificate of the internal CA, PEM.
 func (c *Client) CA(ctx context.Context) ([]byte, error) {
 	return call[[]byte](ctx, c, callTimeout, http.MethodPost, "/ca", struct{}{})

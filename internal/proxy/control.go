@@ -45,6 +45,9 @@ func (s *Server) controlServer() *http.Server {
 	mux.HandleFunc("POST /status", handle(func(context.Context, struct{}) (platform.ProxyStatus, error) {
 		return s.status(), nil
 	}))
+	mux.HandleFunc("POST /traffic", handle(func(context.Context, struct{}) (platform.TrafficTotals, error) {
+		return s.trafficTotals(), nil
+	}))
 	mux.HandleFunc("POST /ca", handle(func(context.Context, struct{}) ([]byte, error) {
 		return s.certs.authority.pem, nil
 	}))

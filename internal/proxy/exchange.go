@@ -24,6 +24,9 @@ type exchange struct {
 	stream  bool         // a WebSocket or an event stream: not waited for when the proxy ends
 	socket  bool         // a WebSocket: not waited for when its target is retired either
 	until   time.Time    // when waiting for a target ends; zero until it begins
+	began   time.Time
+	traffic *traffic // counts it; nil for the console
+	counted bool
 }
 
 var (
@@ -38,12 +41,13 @@ var (
 
 // forward carries one request to where entry leads.
 func (s *Server) forward(w http.ResponseWriter, r *http.Request, entry *route) {
-	e := &exchange{server: s, host: entry.host}
+	e := &exchange{server: s, host: entry.host, traffic: entry.traffic, began: time.Now()}
 	s.ordinary.Add(1)
 	defer e.finish()
 	defer s.countReset(r)
 	if r.ContentLength != 0 && r.Body != nil {
 		e.body = watchBody(w, r.Body, s.config.limits.stall)
+		e.body.traffic = e.traffic
 		defer e.body.watch.finish()
 		r.Body = e.body
 	}
@@ -64,6 +68,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, entry *route) {
 		_ = http.NewResponseController(w).EnableFullDuplex() // git answers while it reads; HTTP/2 is so anyway
 	}
 	a := newAnswer(w, r, s.config.limits.stall)
+	a.exchange = e
 	defer a.finish()
 	proxy.ServeHTTP(a, r)
 }
@@ -77,6 +82,9 @@ func (e *exchange) received(res *http.Response, fromApp bool) {
 	e.stream = e.socket || strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream")
 	if e.stream {
 		e.server.ordinary.Add(-1)
+	}
+	if !e.socket { // which is one when the visitor's connection is taken over
+		e.count(res.StatusCode, !e.stream)
 	}
 	if e.socket && e.target != nil {
 		e.target.awaited.Add(-1)
@@ -210,6 +218,7 @@ func (e *exchange) send(out *http.Request) (*http.Response, error) {
 
 // fail answers a request that got no answer from a target.
 func (e *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
+	defer e.countFailure(w, r)
 	switch {
 	case errors.Is(err, errUnrouted):
 		pageUnknown.write(w, r)

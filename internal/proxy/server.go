@@ -22,15 +22,17 @@ import (
 type Server struct {
 	config  Config
 	bootID  string
+	began   time.Time
 	table   atomic.Pointer[table]
 	changed bell // a table was published or a target came back
 	certs   *certificates
 	console *http.Transport
 	upgrade *http.Transport // for WebSockets: a connection is never used again
 
-	publishing sync.Mutex // guards targets, unsaved and the order of tables
+	publishing sync.Mutex // guards targets, traffic, unsaved and the order of tables
 	targets    map[targetKey]*target
-	unsaved    bool // the table is not on disk; saveLater is at it
+	traffic    map[string]*traffic // by app id, of the apps in the table
+	unsaved    bool                // the table is not on disk; saveLater is at it
 
 	work       *gate        // requests under way
 	requests   atomic.Int64 // since the start
@@ -55,6 +57,7 @@ func New(config Config) (*Server, error) {
 	s := &Server{
 		config:     config,
 		bootID:     config.BootID(),
+		began:      time.Now(),
 		targets:    make(map[targetKey]*target),
 		work:       newGate(config.MaxConns, config.MaxConnsPerIP),
 		complaints: rate.NewLimiter(rate.Every(time.Second), 20),

@@ -96,6 +96,7 @@ func (s *Server) swap(doc platform.RouteTable) error {
 			t.retired.Store(false)
 		}
 	}
+	s.countInto(next)
 	s.table.Store(next)
 	s.retireUnused(next)
 	s.certs.follow(next)

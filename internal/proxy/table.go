@@ -20,6 +20,8 @@ type table struct {
 type route struct {
 	host    string
 	app     string
+	appID   string
+	traffic *traffic // nil for the console
 	console bool
 	acme    bool
 	release int
@@ -57,7 +59,7 @@ func compile(doc platform.RouteTable, bootID string, targets targetOf) (*table, 
 }
 
 func (t *table) addApp(r platform.Route, targets targetOf) error {
-	entry := &route{host: normalHost(r.Host), app: r.App, acme: r.ACME, release: r.Release, coming: r.Coming, noWeb: r.NoWeb, rotor: &rotor{}}
+	entry := &route{host: normalHost(r.Host), app: r.App, appID: r.AppID, acme: r.ACME, release: r.Release, coming: r.Coming, noWeb: r.NoWeb, rotor: &rotor{}}
 	for _, a := range r.Targets {
 		if _, err := netip.ParseAddrPort(a.Address); err != nil {
 			return platform.Errorf(platform.Invalid, "table_address_invalid", "%q is not an address and a port.", a.Address)

@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"bufio"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -52,8 +55,10 @@ var past = time.Unix(1, 0)
 // watchedBody is a request's body that must make progress.
 type watchedBody struct {
 	io.ReadCloser
-	watch  stallWatch
-	failed bool // reading it failed: the client's fault, not the target's
+	watch   stallWatch
+	failed  bool      // reading it failed: the client's fault, not the target's
+	ended   time.Time // when all of it was there
+	traffic *traffic  // counts its bytes; nil for the console
 }
 
 func watchBody(w http.ResponseWriter, body io.ReadCloser, after time.Duration) *watchedBody {
@@ -76,8 +81,27 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	b.watch.mu.Lock()
 	b.watch.disarm()
 	b.failed = err != nil && err != io.EOF
+	if err == io.EOF {
+		b.ended = time.Now()
+	}
 	b.watch.mu.Unlock()
+	if b.traffic != nil {
+		b.traffic.in.Add(uint64(n))
+	}
 	return n, err
+}
+
+// arrived tells when a request that began at a time was there as a whole; without a body that is its beginning.
+func (b *watchedBody) arrived(began time.Time) time.Time {
+	if b == nil {
+		return began
+	}
+	b.watch.mu.Lock()
+	defer b.watch.mu.Unlock()
+	if b.ended.IsZero() {
+		return began
+	}
+	return b.ended
 }
 
 // readFailed reports whether the client broke off or stalled.
@@ -97,6 +121,8 @@ type answer struct {
 	http.ResponseWriter
 	informational int
 	watch         *stallWatch // nil over HTTP/1
+	status        int         // once it is written
+	exchange      *exchange
 }
 
 func newAnswer(w http.ResponseWriter, r *http.Request, after time.Duration) *answer {
@@ -116,6 +142,9 @@ func (a *answer) WriteHeader(status int) {
 			return
 		}
 	}
+	if status >= 200 {
+		a.status = status
+	}
 	a.ResponseWriter.WriteHeader(status)
 }
 
@@ -125,7 +154,11 @@ func (a *answer) Write(p []byte) (int, error) {
 		a.watch.arm()
 		defer a.watch.disarm()
 	}
-	return a.ResponseWriter.Write(p)
+	n, err := a.ResponseWriter.Write(p)
+	if t := a.exchange.traffic; t != nil {
+		t.out.Add(uint64(n))
+	}
+	return n, err
 }
 
 // FlushError flushes, with the same watch.
@@ -139,6 +172,44 @@ func (a *answer) FlushError() error {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// Hijack gives the connection for a WebSocket, counted in both directions.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(a.ResponseWriter).Hijack()
+	if err != nil || a.exchange.traffic == nil {
+		return conn, rw, err
+	}
+	a.exchange.count(http.StatusSwitchingProtocols, false)
+	return &countedConn{conn, a.exchange.traffic}, rw, nil
+}
+
+// countedConn is a visitor's end of a WebSocket.
+type countedConn struct {
+	net.Conn
+	traffic *traffic
+}
+
+// Read counts what comes from the visitor.
+func (c *countedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.traffic.in.Add(uint64(n))
+	return n, err
+}
+
+// Write counts what goes to the visitor.
+func (c *countedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.traffic.out.Add(uint64(n))
+	return n, err
+}
+
+// CloseWrite tells the visitor that nothing more comes.
+func (c *countedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
 
 func (a *answer) finish() {
 	if a.watch != nil {
