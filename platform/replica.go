@@ -75,3 +75,13 @@ type LogLine struct {
 	Stream  string    `json:"stream"` // "stdout" or "stderr"
 	Text    string    `json:"text"`
 }
+
+// Sample is what one replica uses at a moment.
+type Sample struct {
+	ReplicaID string
+	AppID     string
+	CreatedAt time.Time
+	CPU       time.Duration // processor time since its start, of all its processes; begins anew when it is started again
+	Memory    int64         // bytes, without file cache that could be dropped
+	Limit     int64         // bytes of memory that it may use; 0: no limit
+}

@@ -56,6 +56,7 @@ func wantSilence(t *testing.T, e *Engine) {
 		"Replicas":  func() error { _, err := e.Replicas(ctx, ""); return err },
 		"Listeners": func() error { _, err := e.Listeners(ctx, "id"); return err },
 		"Stats":     func() error { _, _, err := e.Stats(ctx, "id"); return err },
+		"Samples":   func() error { _, err := e.Samples(ctx); return err },
 		"RemoveApp": func() error { return e.RemoveApp(ctx, "lapp") },
 		"Logs": func() error {
 			return e.Logs(ctx, "id", -1, true, func(platform.LogLine) error { return nil })

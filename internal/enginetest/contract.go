@@ -42,6 +42,7 @@ func Run(t *testing.T, image string, open func(t *testing.T) Engine) {
 		{"LimitsChangeWhileItRuns", limitsChangeWhileItRuns},
 		{"WhatIsGoneIsNotFound", whatIsGoneIsNotFound},
 		{"TheMachineIsKnown", theMachineIsKnown},
+		{"SamplesAreOfAllThatRuns", samplesAreOfAllThatRuns},
 	}
 	for _, rule := range rules {
 		t.Run(rule.name, func(t *testing.T) {

@@ -145,3 +145,8 @@ func (r *replica) wake() {
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
+
+// Use sets what Samples tells of a replica.
+func (f *Fake) Use(id string, cpu time.Duration, memory int64) {
+	f.with(id, func(r *replica) { r.cpu, r.memory = cpu, memory })
+}

@@ -35,6 +35,7 @@ type Engine interface {
 	RemoveApp(ctx context.Context, appID string) error
 	Resize(ctx context.Context, id string, p platform.Plan) error
 	Stats(ctx context.Context, id string) (memory int64, cpuNanos uint64, err error)
+	Samples(ctx context.Context) ([]platform.Sample, error)
 	Capacity(ctx context.Context) (memoryBytes int64, cpus int, err error)
 	Ping(ctx context.Context) error
 	Version(ctx context.Context) (string, error)

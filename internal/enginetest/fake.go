@@ -64,7 +64,9 @@ type replica struct {
 	timer     *time.Timer
 	run       *platform.Run // not nil: no replica
 	runSpec   platform.RunSpec
-	exec      bool // a command in a replica
+	exec      bool          // a command in a replica
+	cpu       time.Duration // set by Use
+	memory    int64         // set by Use
 	term      *terminal
 }
 

@@ -30,6 +30,25 @@ func (f *Fake) Stats(ctx context.Context, id string) (memory int64, cpuNanos uin
 	return r.spec.Plan.Memory / 4, uint64(time.Since(r.StartedAt)), nil
 }
 
+// Samples gives what Use has set, or the numbers of Stats.
+func (f *Fake) Samples(ctx context.Context) ([]platform.Sample, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.refusal(ctx, "Samples"); err != nil {
+		return nil, err
+	}
+	samples := []platform.Sample{}
+	for _, r := range f.replicas {
+		if r.run == nil && r.State == platform.ReplicaRunning {
+			samples = append(samples, platform.Sample{
+				ReplicaID: r.ID, AppID: r.AppID, CreatedAt: r.CreatedAt, Limit: r.spec.Plan.Memory,
+				CPU: cmp.Or(r.cpu, time.Since(r.StartedAt)), Memory: cmp.Or(r.memory, r.spec.Plan.Memory/4),
+			})
+		}
+	}
+	return samples, nil
+}
+
 // Capacity is what the test decided.
 func (f *Fake) Capacity(ctx context.Context) (memoryBytes int64, cpus int, err error) {
 	f.mu.Lock()

@@ -111,3 +111,25 @@ func theMachineIsKnown(c *contract) {
 		return err == nil && memory > 0 && memory <= 64<<20 && cpu > 0, fmt.Sprint(memory, cpu, err)
 	})
 }
+
+func samplesAreOfAllThatRuns(c *contract) {
+	one, other := c.start(c.spec("lappa", "serve")), c.start(c.spec("lappb", "serve"))
+	ended := c.start(c.spec("lappb", "exit=0"))
+	c.until(ended.ID, exited)
+	c.eventually(func() (bool, any) {
+		samples, err := c.Samples(c.ctx())
+		ok := err == nil && len(samples) == 2
+		for _, s := range samples {
+			of := map[string]platform.Replica{one.ID: one, other.ID: other}[s.ReplicaID]
+			ok = ok && s.AppID == of.AppID && s.CPU > 0 && s.Memory > 0 && s.Memory <= s.Limit && s.Limit == 64<<20 &&
+				s.CreatedAt.Sub(of.CreatedAt).Abs() <= time.Second
+		}
+		return ok, fmt.Sprint(samples, err)
+	})
+	if err := c.Stop(c.ctx(), other.ID, 0); err != nil {
+		c.Fatal(err)
+	}
+	if samples, err := c.Samples(c.ctx()); err != nil || len(samples) != 1 || samples[0].ReplicaID != one.ID {
+		c.Errorf("%+v, %v", samples, err)
+	}
+}
