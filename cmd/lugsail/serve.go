@@ -36,6 +36,7 @@ import (
 	"github.com/lugsail/lugsail/platform/account"
 	"github.com/lugsail/lugsail/platform/app"
 	"github.com/lugsail/lugsail/platform/deploy"
+	"github.com/lugsail/lugsail/platform/observe"
 	"github.com/lugsail/lugsail/platform/release"
 	"github.com/lugsail/lugsail/platform/route"
 	"github.com/lugsail/lugsail/platform/run"
@@ -53,6 +54,7 @@ type control struct {
 	conductor *deploy.Conductor
 	accounts  *account.Service
 	apps      *app.Service
+	meter     *observe.Meter
 	git       *gitserver.Server
 	uploads   *archive.Door
 	images    *docker.Images
@@ -162,11 +164,12 @@ func (c *control) wireDoors() (err error) {
 	if c.uploads, err = newUploads(c.cfg); err != nil {
 		return err
 	}
+	c.meter = &observe.Meter{Engine: c.engine, Proxy: c.proxy, Apps: c.store, Now: time.Now}
 	c.accounts = account.New(c.store, secret.NewPasswords())
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Images: c.images, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
-		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: &diskMeter{c: c},
+		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: &diskMeter{c: c}, Meter: c.meter,
 		Addresses: app.Addresses{
 			Hosts: c.cfg.AppHosts, Consoles: c.cfg.ConsoleHosts(), Port: c.cfg.HTTPSPort, SSHPort: c.cfg.SSHPort,
 			IPs: addresses(c.cfg), Private: c.cfg.Private(), Ours: c.ours,
@@ -256,7 +259,7 @@ func (c *control) run(ctx context.Context) error {
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
 		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "copies": c.copyDaily, "ballast": c.runBallast, "layers": c.watchLayers, "prune": c.pruneDaily, "database": c.watchDatabase, "domains": c.apps.RunDomains,
-		"firewall": c.runFirewall, "commands": c.apps.RunCommands,
+		"firewall": c.runFirewall, "commands": c.apps.RunCommands, "meter": c.meter.Run,
 	} {
 		group.Go(func() error {
 			if err := part(ctx); err != nil && ctx.Err() == nil {

@@ -79,7 +79,7 @@ var expected = map[string]row{
 	"POST /api/v1/apps/:app/images":      apiDeploy,
 	"POST /api/v1/apps/:app/images/file": apiDeploy,
 	"GET /api/v1/apps/:app/releases":     apiRead, "POST /api/v1/apps/:app/rollback": apiDeploy,
-	"GET /api/v1/apps/:app/replicas": apiRead, "GET /api/v1/apps/:app/logs": apiRead, "GET /api/v1/apps/:app/events": apiRead,
+	"GET /api/v1/apps/:app/replicas": apiRead, "GET /api/v1/apps/:app/logs": apiRead, "GET /api/v1/apps/:app/metrics": apiRead, "GET /api/v1/apps/:app/events": apiRead,
 	"GET /api/v1/apps/:app/domains": apiRead, "POST /api/v1/apps/:app/domains": apiManage, "DELETE /api/v1/apps/:app/domains/:host": apiManage,
 
 	"GET /api/v1/apps/:app/source": apiRead, "PUT /api/v1/apps/:app/source": apiManage, "DELETE /api/v1/apps/:app/source": apiManage,

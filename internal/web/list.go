@@ -97,6 +97,7 @@ func appRoutes(a *api.API) []route {
 		{method: get, path: app + "/releases", kind: program, action: read, handler: a.ReleasesList},
 		{method: post, path: app + "/rollback", kind: program, action: bring, handler: a.ReleaseRollback},
 		{method: get, path: app + "/replicas", kind: program, action: read, handler: a.ReplicasList},
+		{method: get, path: app + "/metrics", kind: program, action: read, handler: a.MetricsGet},
 		{method: get, path: app + "/logs", kind: program, action: read, stream: true, handler: a.LogsList},
 		{method: get, path: app + "/domains", kind: program, action: read, handler: a.DomainsList},
 		{method: post, path: app + "/domains", kind: program, action: manage, handler: a.DomainAdd},

@@ -15,6 +15,7 @@ import (
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/deploy"
 	"github.com/lugsail/lugsail/platform/hook"
+	"github.com/lugsail/lugsail/platform/observe"
 	"github.com/lugsail/lugsail/platform/route"
 )
 
@@ -107,6 +108,7 @@ type Service struct {
 	Hide      func(ctx context.Context, appID string) (func(line string) string, error) // takes an app's secret values out of its output; nil hides nothing
 	DiskMeter DiskMeter                                                                 // nil: nobody measures
 	Doctor    Doctor                                                                    // nil: nobody looks
+	Meter     *observe.Meter                                                            // nil: nobody measures
 	Now       func() time.Time
 
 	admission sync.Mutex // memory is measured and promised in one move

@@ -46,7 +46,11 @@ var steps = map[string]func(string){
 	"cat":         func(string) { io.Copy(os.Stdout, os.Stdin) },
 	"size":        size, // prints the terminal's size
 	"serve":       func(string) { wait("24h") },
-	"exit":        exit,
+	"burn": func(string) {
+		for {
+		}
+	},
+	"exit": exit,
 }
 
 func listen(address string) {
