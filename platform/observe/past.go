@@ -61,13 +61,13 @@ func (m *Meter) Series(appID string, r Range) Series {
 	return out
 }
 
-// newest is the last step that is over and was measured; the look at the very last may still be under way.
+// newest is the last step that was measured, unless that is long ago: a look may be under way, or have come a moment early.
 func (m *Meter) newest(step time.Duration, over int64) int64 {
 	measured := m.step
 	if step == long {
 		measured = (m.step+1)/perMinute - 1
 	}
-	if measured == over-1 {
+	if off := over - measured; off >= -1 && off <= 1 {
 		return measured
 	}
 	return over
