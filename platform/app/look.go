@@ -102,7 +102,7 @@ func (s *Service) overview(ctx context.Context, actor platform.Actor, app platfo
 		o.Health = observe.Word{Colour: "warn", Word: "Unknown", Sentence: "Docker is not answering, so the replicas cannot be seen. What runs goes on running."}
 		return o, nil //nolint:nilerr // the rest is true, and the sentence says what is not known
 	}
-	o.Health = observe.Judge(observe.Look{App: app, Release: o.Release, Latest: o.Latest, Replicas: replicas})
+	o.Health = observe.Judge(observe.Look{App: app, Release: o.Release, Latest: o.Latest, Replicas: replicas, Recent: s.Meter.Recent(app.ID)})
 	return o, nil
 }
 

@@ -99,6 +99,7 @@ type Recent struct {
 	CPU      float32       // processors in the last minute; unknown is NaN
 	Memory   float32       // bytes, newest
 	Limit    float32       // bytes, newest
+	Replicas float32       // newest
 	Fullest  float32       // how full the fullest replica has been for five minutes without a break; NaN: not known for so long
 }
 
@@ -106,7 +107,7 @@ type Recent struct {
 func (m *Meter) Recent(appID string) Recent { return recent(m.Series(appID, LastHour).Points) }
 
 func recent(points []Point) Recent {
-	r := Recent{CPU: unknown, Memory: unknown, Limit: unknown, Fullest: lasting(points)}
+	r := Recent{CPU: unknown, Memory: unknown, Limit: unknown, Replicas: unknown, Fullest: lasting(points)}
 	var cpu mean
 	for i, p := range points {
 		if Known(p.Requests) {
@@ -117,7 +118,7 @@ func recent(points []Point) Recent {
 			cpu.add(p.CPU)
 		}
 		if Known(p.Memory) {
-			r.Memory, r.Limit = p.Memory, p.Limit
+			r.Memory, r.Limit, r.Replicas = p.Memory, p.Limit, p.Replicas
 		}
 	}
 	r.CPU, r.Median = cpu.average(), middle(points)

@@ -21,6 +21,7 @@ type Look struct {
 	Release  *platform.Release    // that serves; nil before the first
 	Latest   *platform.Deployment // newest; nil when there is none
 	Replicas []platform.Replica   // of the app, whatever release
+	Recent   Recent               // its last hour; the zero value is not known
 }
 
 // Judge finds the word for an app.
@@ -67,10 +68,15 @@ func judgeRunning(l Look) Word {
 		return Word{"warn", "Warning", fmt.Sprintf("A replica ran out of the memory of plan %s. Choose a larger plan.", l.App.Plan)}
 	case running < wanted:
 		return Word{"warn", "Warning", fmt.Sprintf("%d of %d replicas %s running.", running, wanted, is(running))}
+	case l.Recent.full():
+		return Word{"warn", "Warning", l.Recent.fullText()}
 	case l.Latest != nil && !l.Latest.State.Ended():
 		return Word{"ok", "Updating", fmt.Sprintf("v%d %s while deployment %d is under way.", l.Release.Number, verb, l.Latest.Number)}
 	case l.Latest != nil && l.Latest.State == platform.DeploymentFailed:
 		return Word{"ok", "Ok", fmt.Sprintf("v%d %s. The latest deployment failed: %s", l.Release.Number, verb, l.Latest.FailureText)}
+	}
+	if visits := l.Recent.visits(); visits != "" && note == "" {
+		return Word{"ok", "Ok", fmt.Sprintf("v%d %s: %s", l.Release.Number, verb, visits)}
 	}
 	return Word{"ok", "Ok", fmt.Sprintf("v%d %s; %s %s running.%s", l.Release.Number, verb, replicas(running), is(running), note)}
 }

@@ -3,6 +3,7 @@ package observe_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/observe"
@@ -18,6 +19,9 @@ func TestJudge(t *testing.T) {
 	oom := func(release int) platform.Replica {
 		return platform.Replica{Process: "web", Index: 1, Release: release, State: platform.ReplicaExited, OutOfMemory: true}
 	}
+	visited := observe.Recent{Measured: time.Hour, Requests: 1214, Median: 38 * time.Millisecond}
+	failing := observe.Recent{Measured: 12*time.Minute + 30*time.Second, Requests: 1, Errors: 1}
+	full := observe.Recent{Measured: time.Hour, Fullest: 0.91, Memory: 1800 << 20, Limit: 2 << 30, Replicas: 2}
 	failed := &platform.Deployment{Number: 4, State: platform.DeploymentFailed, FailureText: "npm ended."}
 	for _, test := range []struct {
 		name          string
@@ -34,6 +38,12 @@ func TestJudge(t *testing.T) {
 		{"one is missing", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3), up(2, 2)}}, "warn", "1 of 2 replicas is running."},
 		{"more than wanted", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3), up(2, 3), up(3, 3)}}, "ok", "2 replicas"},
 		{"none runs", observe.Look{App: app, Release: release}, "bad", "keeps trying"},
+		{"visited", observe.Look{App: one, Release: release, Replicas: []platform.Replica{up(1, 3)}, Recent: visited}, "ok", "v3 serves: 1,214 requests in the last hour, answers in 38 ms."},
+		{"visited and failing", observe.Look{App: one, Release: release, Replicas: []platform.Replica{up(1, 3)}, Recent: failing}, "ok", "1 request in the last 12 minutes, 1 of them failed."},
+		{"not visited", observe.Look{App: one, Release: release, Replicas: []platform.Replica{up(1, 3)}, Recent: observe.Recent{Measured: time.Hour}}, "ok", "v3 serves: no request in the last hour."},
+		{"measured for too short a time", observe.Look{App: one, Release: release, Replicas: []platform.Replica{up(1, 3)}, Recent: observe.Recent{Measured: time.Minute}}, "ok", "v3 serves; 1 replica is running."},
+		{"nearly full", observe.Look{App: one, Release: release, Replicas: []platform.Replica{up(1, 3)}, Recent: full}, "warn", "Memory is at 91 % of 1 GB."},
+		{"nearly full and one is missing", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3)}, Recent: full}, "warn", "1 of 2 replicas"},
 		{"latest failed", observe.Look{App: app, Release: release, Latest: failed, Replicas: []platform.Replica{up(1, 3), up(2, 3)}}, "ok", "latest deployment failed"},
 		{"leaving", observe.Look{App: platform.App{State: platform.AppDestroying}}, "pending", "being removed"},
 		{"scaled to nothing", observe.Look{App: platform.App{Scale: platform.Scale{"web": 0}}, Release: release}, "pending", "0 replicas"},
