@@ -163,6 +163,7 @@ func appPageRoutes(p *console.Console) []route {
 		{method: post, path: app + "/image", kind: page, action: bring, handler: p.ImageSet},
 		{method: post, path: app + "/image/file", kind: page, action: bring, upload: true, handler: p.ImageFileSend},
 		{method: get, path: app + "/logs", kind: page, action: read, handler: p.Logs},
+		{method: get, path: app + "/metrics", kind: page, action: read, handler: p.Metrics},
 		{method: get, path: app + "/config", kind: page, action: read, handler: p.Config},
 		{method: post, path: app + "/config", kind: page, action: manage, handler: p.ConfigSet},
 		{method: post, path: app + "/config/remove", kind: page, action: manage, handler: p.ConfigRemove},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/observe"
@@ -48,4 +49,25 @@ func (s *Service) Sparklines(actor platform.Actor, appIDs ...string) map[string]
 		}
 	}
 	return all
+}
+
+// FollowMetrics tells of each new point of an app's last hour, with when its step began, until ctx ends.
+func (s *Service) FollowMetrics(ctx context.Context, actor platform.Actor, name string, fn func(at time.Time, p observe.Point) error) error {
+	app, err := s.find(ctx, actor, name, platform.ActionRead)
+	if err != nil {
+		return err
+	}
+	for {
+		measured := s.Meter.Measured()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-measured:
+		}
+		series := s.Meter.Series(app.ID, observe.LastHour)
+		last := len(series.Points) - 1
+		if err := fn(series.From.Add(time.Duration(last)*series.Step), series.Points[last]); err != nil {
+			return err
+		}
+	}
 }

@@ -34,8 +34,9 @@ type Meter struct {
 
 	mu    sync.RWMutex
 	apps  map[string]*series
-	since time.Time // of the first look; zero: there was none
-	step  int64     // the newest that was measured
+	since time.Time     // of the first look; zero: there was none
+	step  int64         // the newest that was measured
+	told  chan struct{} // closed by the next look
 
 	used     map[string]time.Duration // processor time by replica, at looked
 	looked   time.Time                // when the engine last answered; zero: never
@@ -111,6 +112,23 @@ func (m *Meter) note(at time.Time, samples []platform.Sample, seen bool, totals 
 		}
 		s.put(m.step, p, times)
 	}
+	if m.told != nil {
+		close(m.told)
+		m.told = nil
+	}
+}
+
+// Measured is closed by the next look; of a nil Meter it never is.
+func (m *Meter) Measured() <-chan struct{} {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.told == nil {
+		m.told = make(chan struct{})
+	}
+	return m.told
 }
 
 func (m *Meter) know(id string) {

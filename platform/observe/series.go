@@ -99,6 +99,24 @@ func (m *minute) point() Point {
 	}
 }
 
+// Sum makes one point of several: means of what is used, sums of what is counted, and of the answer
+// times the middle of the steps' medians and the largest p95. known is false when nothing of it is.
+func Sum(points []Point) (sum Point, known bool) {
+	m, worst := minute{}, unknown
+	for _, p := range points {
+		m.add(p, nil)
+		if Known(p.P95) && (!Known(worst) || p.P95 > worst) {
+			worst = p.P95
+		}
+	}
+	sum = m.point()
+	sum.P95 = worst
+	if d := middle(points); d > 0 {
+		sum.Median = float32(d.Seconds())
+	}
+	return sum, Known(sum.Memory) || Known(sum.Requests)
+}
+
 // grown tells what was counted since base. Where a count has fallen, the app was forgotten meanwhile and began at zero.
 func grown(now, base platform.Traffic) platform.Traffic {
 	fell := now.In < base.In || now.Out < base.Out

@@ -32,6 +32,10 @@ var glossary = map[string]term{
 	"two-factor":   {"A second factor", "A six-digit code from an app on your phone, asked after the password. A stolen password alone is then worth nothing.", "virtual MFA"},
 	"capacity":     {"Promised memory", "What the plans of all running apps may use together. Lugsail never promises more than the server has.", ""},
 	"stop-grace":   {"The time to stop", "A replica that is stopped is asked first (SIGTERM) and has this long to finish what it does.", "the deregistration delay"},
+	"request":      {"A request", "One thing that a browser or a program asks the app for: a page, a picture, an answer of its API. One visit makes several.", "RequestCount in CloudWatch"},
+	"cpu":          {"CPU", "How much of a processor the app keeps busy. 100 % is one whole processor; an app with bursts may use more for a while.", "CPUUtilization in CloudWatch"},
+	"memory":       {"Memory", "What all replicas hold together, without files that are only kept to be read again. A replica that needs more than its plan gives is ended and started again.", "MemoryUtilization in CloudWatch"},
+	"traffic":      {"Traffic", "The bytes of what visitors send and get. Headers and encryption come on top.", "network in and out"},
 	"answer-time":  {"The answer time", "How long visitors waited: half of all answers were faster than the median, 95 of 100 faster than p95.", "target response time in CloudWatch"},
 }
 

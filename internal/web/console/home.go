@@ -16,6 +16,7 @@ type homePage struct {
 	Apps     []app.Overview
 	Trashed  int          // in the trash
 	Capacity *capacityBar // nil when the engine does not tell
+	Sparks   map[string][]spark // by app id
 }
 
 // Home answers GET /: all apps, and what the machine has left.
@@ -29,7 +30,7 @@ func (c *Console) Home(e echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := homePage{Apps: apps, Trashed: len(trashed)}
+	page := homePage{Apps: apps, Trashed: len(trashed), Sparks: c.sparks(actor, apps)}
 	if offers, capacity, err := c.apps.Plans(ctx, actor); err == nil {
 		page.Capacity = drawCapacity(apps, offers, capacity)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/errgroup"
@@ -12,11 +13,13 @@ import (
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/app"
+	"github.com/lugsail/lugsail/platform/observe"
 )
 
 // Live answers GET /live and GET /apps/:app/live: the one stream of a tab. Its events are "change",
 // upon which the page asks for its live parts anew; "log", a line of the deployment that the query
-// names; and "line", a line of the app's logs when the query wants them.
+// names; "line", a line of the app's logs when the query wants them; and "measured", a new point of its
+// metrics, or with measured=minute a "change" each minute for their sake.
 func (c *Console) Live(e echo.Context) error {
 	actor, name := request.Actor(e), e.Param("app")
 	number, from := 0, request.LastEventID(e)
@@ -36,6 +39,9 @@ func (c *Console) Live(e echo.Context) error {
 		}
 		if name != "" && e.QueryParam("logs") != "" {
 			g.Go(func() error { return c.sendLines(ctx, s, actor, name, e.QueryParam("process")) })
+		}
+		if of := e.QueryParam("measured"); name != "" && of != "" {
+			g.Go(func() error { return c.sendMeasured(ctx, s, actor, name, of == "points") })
 		}
 		return g.Wait()
 	})
@@ -71,6 +77,42 @@ func (c *Console) sendLines(ctx context.Context, s *request.Stream, actor platfo
 	return c.apps.Logs(ctx, actor, name, o, func(l platform.LogLine) error {
 		return s.Send("line", 0, lineEvent{At: l.At.UTC().Format(lineTime), Replica: l.Replica, Stream: l.Stream, Text: l.Text})
 	})
+}
+
+// measuredEvent is a point of the last hour under the names that the API has for its series; null is not known.
+type measuredEvent struct {
+	At     int64               `json:"at"` // seconds since 1970, when its step began
+	Values map[string]*float32 `json:"values"`
+}
+
+// looksAMinute is how many points are measured in a minute.
+const looksAMinute = 6
+
+func (c *Console) sendMeasured(ctx context.Context, s *request.Stream, actor platform.Actor, name string, points bool) error {
+	looks := 0
+	return c.apps.FollowMetrics(ctx, actor, name, func(at time.Time, p observe.Point) error {
+		if looks++; points {
+			return s.Send("measured", 0, measuredEvent{at.Unix(), valuesOf(p)})
+		}
+		if looks%looksAMinute != 0 {
+			return nil
+		}
+		return s.Send("change", 0, struct{}{})
+	})
+}
+
+func valuesOf(p observe.Point) map[string]*float32 {
+	all := map[string]*float32{}
+	for name, v := range map[string]float32{
+		"cpu": p.CPU, "memory": p.Memory, "memory_limit": p.Limit, "replicas": p.Replicas, "requests": p.Requests, "refused": p.Refused,
+		"errors": p.Errors, "median": p.Median, "p95": p.P95, "in": p.In, "out": p.Out,
+	} {
+		all[name] = nil
+		if observe.Known(v) {
+			all[name] = &v
+		}
+	}
+	return all
 }
 
 const lineTime = "2006-01-02T15:04:05.000Z"

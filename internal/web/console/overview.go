@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -18,6 +19,7 @@ type overviewPage struct {
 	Replicas []replicaRow
 	Branch   string
 	Hints    []observe.Finding // what is wrong, and what to do
+	LastHour []chart           // empty when nothing is measured
 }
 
 // moment is an entry of the timeline: a release, or a deployment that made none.
@@ -81,6 +83,10 @@ func (c *Console) overviewWith(e echo.Context, wrong error) error {
 		page.Replicas = replicaRows(f.App.App, replicas)
 	}
 	page.Hints = c.hints(e, f)
+	if page.LastHour, err = c.lastHour(e, f); err != nil {
+		return err
+	}
+	f.Stream = url.Values{"measured": {"minute"}}
 	f.Data = page
 	if wrong != nil {
 		return c.refuse(e, wrong, "overview", f)
