@@ -46,6 +46,7 @@ type Apps interface {
 	AppByID(ctx context.Context, id string) (platform.App, error)
 	DeleteApp(ctx context.Context, id string) error
 	ReleaseByNumber(ctx context.Context, appID string, number int) (platform.Release, error)
+	ReleaseWithoutVars(ctx context.Context, appID string, number int) (platform.Release, error)
 	ReleasesOf(ctx context.Context, appID string, limit int) ([]platform.Release, error)
 }
 
@@ -151,6 +152,8 @@ func stepsOf(d platform.Deployment) []platform.StepName {
 		return tail
 	case platform.DeployRollback, platform.DeployConfig:
 		return append([]platform.StepName{platform.StepRelease}, tail...)
+	case platform.DeployRestart:
+		return []platform.StepName{platform.StepStart, platform.StepSwitch, platform.StepRetire}
 	case platform.DeployDestroy, platform.DeployTrash:
 		return []platform.StepName{platform.StepRetire}
 	}

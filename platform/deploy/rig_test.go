@@ -42,6 +42,7 @@ type rig struct {
 	stop    func()       // ends the conductor and closes the store
 	later   atomic.Int64 // how far the conductor's clock is ahead
 	sealed  atomic.Bool  // secrets cannot be read
+	seals   []string     // of config vars that do not open, from the next start on
 
 	mu      sync.Mutex
 	settled []string // number and state of deployments, as Settle heard of them
@@ -59,7 +60,7 @@ func (r *rig) start() {
 	r.t.Helper()
 	key, err := secret.LoadOrCreateKey(filepath.Join(r.dir, "key"))
 	r.check(err)
-	r.store, err = store.Open(r.t.Context(), store.Config{Dir: filepath.Join(r.dir, "data"), Key: key})
+	r.store, err = store.Open(r.t.Context(), store.Config{Dir: filepath.Join(r.dir, "data"), Key: damagedKey{key, &r.seals}})
 	r.check(err)
 	r.routes = &route.Service{Publisher: r.proxy, Store: r.store, Hosts: func(name string) []string { return []string{name + ".localhost"} }}
 	r.c = &deploy.Conductor{
