@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,9 @@ type rig struct {
 	routes  *route.Service
 	c       *deploy.Conductor
 	fetch   deploy.Fetcher
-	stop    func()       // ends the conductor and closes the store
+	stop    func() // ends the conductor and closes the store
+	doubt   time.Duration
+	through atomic.Int64 // how often a keeper has been through for the first time
 	later   atomic.Int64 // how far the conductor's clock is ahead
 	sealed  atomic.Bool  // secrets cannot be read
 	seals   []string     // of config vars that do not open, from the next start on
@@ -73,7 +76,8 @@ func (r *rig) start() {
 		Settle:    r.settle,
 		Fetch:     r.fetch,
 		Introduce: r.introduce,
-		KeepEvery: 100 * time.Millisecond, Now: r.now,
+		Through:   func() { r.through.Add(1) },
+		KeepEvery: 100 * time.Millisecond, TrashDoubt: cmp.Or(r.doubt, time.Nanosecond), Now: r.now,
 	}
 	r.c.Replicas.Commands, r.c.Replicas.Settle = r.engine, 300*time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
