@@ -8,7 +8,7 @@ import (
 
 // habits are commands of other platforms, and what does the same here.
 var habits = map[string]string{
-	"stop":    "lugsail scale web=0", "start": "lugsail scale web=1", "dyno": "lugsail ps", "dynos": "lugsail ps",
+	"stop": "lugsail scale web=0", "start": "lugsail scale web=1", "dyno": "lugsail ps", "dynos": "lugsail ps",
 	"ssh": "lugsail exec", "bash": "lugsail exec", "shell": "lugsail exec", "console": "lugsail exec", "enter": "lugsail exec",
 	"push": "git push lugsail main, or without git: lugsail deploy .", "up": "git push lugsail main, or without git: lugsail deploy .",
 	"init": "lugsail create NAME", "new": "lugsail create NAME", "launch": "lugsail create NAME",
