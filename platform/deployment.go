@@ -35,13 +35,16 @@ const (
 	DeployRollback DeploymentKind = "rollback" // an older release's contents: enters at release
 	DeployConfig   DeploymentKind = "config"   // new config vars, plan or health settings: enters at release
 	DeployScale    DeploymentKind = "scale"    // more or fewer replicas of the current release: enters at run
+	DeployRestart  DeploymentKind = "restart"  // new replicas of the current release, one after another: enters at run
 	DeployTrash    DeploymentKind = "trash"    // the line backwards, as far as it can be walked again
 	DeployRestore  DeploymentKind = "restore"  // out of the trash: enters at run with the release that served
 	DeployDestroy  DeploymentKind = "destroy"  // the line backwards, for good
 )
 
 // KeepsRelease reports whether the release that serves, or served, goes on under its number.
-func (k DeploymentKind) KeepsRelease() bool { return k == DeployScale || k == DeployRestore }
+func (k DeploymentKind) KeepsRelease() bool {
+	return k == DeployScale || k == DeployRestart || k == DeployRestore
+}
 
 // TakesAway reports whether nothing of the app runs afterwards.
 func (k DeploymentKind) TakesAway() bool { return k == DeployTrash || k == DeployDestroy }

@@ -134,9 +134,20 @@ func postAdminBody(ctx context.Context, cfg config.Config, path string, body io.
 	}
 	if response.StatusCode == http.StatusNotFound {
 		_ = response.Body.Close() // nothing of it is wanted
-		return nil, inSafeMode(cfg)
+		return nil, notKnown(cfg)
 	}
 	return response, nil
+}
+
+// notKnown says why the control plane does not know a command: it is in safe mode, as the record of crashes
+// tells, or it is of before an upgrade.
+func notKnown(cfg config.Config) *platform.Error {
+	crashes, err := service.ReadCrashes(cfg.RunDir, time.Now)
+	if err != nil || crashes.Safe() {
+		return inSafeMode(cfg)
+	}
+	return platform.Errorf(platform.Unavailable, "control_plane_older", "The Lugsail that runs on this machine does not know this command: it is another one than the program that asks.").
+		WithHint("Start the one that is installed, then repeat the command: lugsail service restart")
 }
 
 // inSafeMode is answered for what only a control plane can do that has started, with the reason why it has not.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lugsail/lugsail/internal/atomicfile"
 	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/secret"
 	"github.com/lugsail/lugsail/internal/store"
@@ -111,7 +112,7 @@ func move(ctx context.Context, cfg config.Config, db *store.Store, key store.Sea
 	if err := byEnvironment(); err != nil {
 		return store.Move{}, err
 	}
-	done, err := db.MoveTo(ctx, address, func() error { return keepDatabase(cfg, key, address) }, say)
+	done, err := db.MoveTo(ctx, address, func() error { return replaced(keepDatabase(cfg, key, address)) }, say)
 	if err != nil {
 		return done, err
 	}
@@ -120,6 +121,17 @@ func move(ctx context.Context, cfg config.Config, db *store.Store, key store.Sea
 		slog.WarnContext(ctx, "the old database is not marked as moved", "error", err) // the setting names the new one
 	}
 	return done, nil
+}
+
+// replaced takes a setting that is in the file for written, though the directory could not be synced. Who took it
+// for not written would drop the database that the setting names; and should a power cut bring the old setting
+// back, the old database says that its contents were moved.
+func replaced(err error) error {
+	if errors.Is(err, atomicfile.ErrReplaced) {
+		slog.Warn("the setting of the database may not outlast a power cut", "error", err)
+		return nil
+	}
+	return err
 }
 
 // databaseHandlers are for root on this machine.

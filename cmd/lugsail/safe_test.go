@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/lugsail/lugsail/internal/atomicfile"
 	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/service"
 	"github.com/lugsail/lugsail/platform"
@@ -78,6 +81,40 @@ func TestF10_EveryCommandOfRootSaysWhyTheServerIsInSafeMode(t *testing.T) {
 		if e.Code != "safe_mode" || !strings.Contains(e.Message, "safe mode") || !strings.Contains(e.Message, "the file is cut off") || !strings.Contains(e.Hint, "lugsail db restore /copy.db. Then: lugsail service restart") {
 			t.Errorf("%s: %s, %q / %q", command, e.Code, e.Message, e.Hint)
 		}
+	}
+}
+
+// An upgrade exchanges the program before the control plane: what that does not know yet is no safe mode.
+func TestAdmin_ACommandThatTheControlPlaneDoesNotKnowIsNoSafeMode(t *testing.T) {
+	dir, err := os.MkdirTemp("", "older") // short: a socket's path has 107 bytes
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	cfg, err := config.Load(config.Sources{File: filepath.Join(dir, "config.yaml"), Flags: map[string]string{"run-dir": dir}})
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- (&control{cfg: cfg}).runAdminWith(ctx, func(*http.ServeMux) {}) }()
+	t.Cleanup(func() { cancel(); must(t, <-done) })
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(cfg.AdminSocket()); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("it does not listen")
+		}
+	}
+	_, err = askAdmin(t.Context(), cfg, "setup-link", "")
+	if e := platform.AsError(err); e.Code != "control_plane_older" || !strings.Contains(e.Hint, "lugsail service restart") {
+		t.Errorf("%s: %v", e.Code, e)
+	}
+}
+
+func TestReplaced_ASettingThatIsInTheFileIsWritten(t *testing.T) {
+	if err := replaced(fmt.Errorf("writing: %w: input/output error", atomicfile.ErrReplaced)); err != nil {
+		t.Errorf("a setting that is in the file is taken for not written: %v", err)
+	}
+	if broken := errors.New("no space left"); !errors.Is(replaced(broken), broken) || replaced(nil) != nil {
+		t.Error("a setting that is not in the file is taken for written")
 	}
 }
 

@@ -142,7 +142,7 @@ func (c *control) wireConductor() error {
 		Rest:    []deploy.Leaver{c.engine.RemoveApp},
 		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.dockerfile.Forget, c.images.Forget, c.removeRepository},
 		Redact:  func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
-		Secrets: c.secrets, Settle: c.settle, Fetch: c.fetch, WatchTime: c.cfg.Watch, Now: time.Now,
+		Secrets: c.openSecrets, Settle: c.settle, Fetch: c.fetch, WatchTime: c.cfg.Watch, Now: time.Now,
 		Introduce: c.introduce,
 	}
 	return nil
@@ -301,6 +301,20 @@ func (c *control) secrets(ctx context.Context, appID string) ([]string, error) {
 		return nil, fmt.Errorf("reading release %d for redaction: %w", a.CurrentRelease, err)
 	}
 	return slices.AppendSeq(values, maps.Values(serves.ConfigVars)), nil
+}
+
+// openSecrets does without the values of the serving release that are damaged: nothing of it writes into the log
+// of a deployment, and the deployment that takes its place would never begin.
+func (c *control) openSecrets(ctx context.Context, appID string) ([]string, error) {
+	values, err := c.secrets(ctx, appID)
+	if err == nil || platform.AsError(err).Code != "config_unreadable" {
+		return values, err
+	}
+	next, err := c.store.ConfigVars(ctx, appID)
+	if err != nil {
+		return nil, fmt.Errorf("reading config vars for redaction: %w", err)
+	}
+	return slices.Collect(maps.Values(next)), nil
 }
 
 // hide takes those values out of an app's output.

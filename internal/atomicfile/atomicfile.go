@@ -3,12 +3,17 @@
 package atomicfile
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 )
 
-// Write replaces the file at path with data and mode. On an error the old file is untouched.
+// ErrReplaced is of a Write whose last step did not succeed: the new file is in its place, but a power cut may
+// bring the old one back.
+var ErrReplaced = errors.New("the file is replaced, and may not outlast a power cut")
+
+// Write replaces the file at path with data and mode. On an error the old file is untouched, but for ErrReplaced.
 func Write(path string, data []byte, mode os.FileMode) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
@@ -36,8 +41,14 @@ func Write(path string, data []byte, mode os.FileMode) (err error) {
 	if err = os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("replacing %s: %w", path, err)
 	}
-	return syncDir(dir)
+	if syncErr := syncDirectory(dir); syncErr != nil {
+		return fmt.Errorf("%w: %w", ErrReplaced, syncErr)
+	}
+	return nil
 }
+
+// syncDirectory is syncDir but in tests, which have no disk that fails just there.
+var syncDirectory = syncDir
 
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -1,6 +1,7 @@
 package atomicfile_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -36,6 +37,23 @@ func TestWrite_AFailureLeavesTheOldFileAndNothingElse(t *testing.T) {
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 || left[0].Name() != "taken" {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+func TestWrite_ADirectoryThatCannotBeSyncedSaysThatTheFileIsReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "settings")
+	broken := errors.New("input/output error")
+	defer atomicfile.FailDirectories(broken)()
+	err := atomicfile.Write(path, []byte("new"), 0o600)
+	if !errors.Is(err, atomicfile.ErrReplaced) || !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "new" {
+		t.Errorf("%q, %v", got, err)
+	}
+	left, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(left) != 1 {
 		t.Errorf("left %v, %v", left, err)
 	}
 }

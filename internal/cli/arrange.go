@@ -11,7 +11,7 @@ import (
 var groups = []struct{ id, title, commands string }{
 	{"apps", "Apps:", "create apps info open rename remote destroy restore trash plans"},
 	{"deploy", "Deploy:", "deploy deployments cancel releases rollback source webhooks branch"},
-	{"run", "Run and look:", "ps scale logs tail metrics run exec doctor disk"},
+	{"run", "Run and look:", "ps scale restart logs tail metrics run exec doctor disk"},
 	{"settings", "Settings:", "config domains builder"},
 	{"account", "Account:", "login logout tokens keys"},
 	{"server", "On the server, as root:", ""},
@@ -23,7 +23,7 @@ var examples = map[string]string{
 	"plans": "lugsail plans", "destroy": "lugsail destroy my-shop\nlugsail destroy my-shop --confirm my-shop", "rename": "lugsail rename our-shop --app my-shop",
 	"deploy": "lugsail deploy\nlugsail deploy --detach", "deployments": "lugsail deployments\nlugsail deployments 7", "cancel": "lugsail cancel\nlugsail cancel 7",
 	"releases": "lugsail releases", "rollback": "lugsail rollback\nlugsail rollback v7",
-	"ps": "lugsail ps", "metrics": "lugsail metrics\nlugsail metrics my-shop --range 24h", "logs": "lugsail logs --tail 500\nlugsail logs --follow --process worker", "tail": "lugsail tail\nlugsail tail my-shop --process worker",
+	"ps": "lugsail ps", "metrics": "lugsail metrics\nlugsail metrics my-shop --range 24h", "restart": "lugsail restart", "logs": "lugsail logs --tail 500\nlugsail logs --follow --process worker", "tail": "lugsail tail\nlugsail tail my-shop --process worker",
 	"config": "lugsail config\nlugsail config --show >.env", "config get": "lugsail config get SECRET", "config unset": "lugsail config unset OLD_NAME",
 	"domains": "lugsail domains", "domains add": "lugsail domains add shop.example.com", "domains remove": "lugsail domains remove shop.example.com",
 	"disk":   "lugsail disk",

@@ -8,8 +8,7 @@ import (
 
 // habits are commands of other platforms, and what does the same here.
 var habits = map[string]string{
-	"restart": "lugsail deploy builds the newest push again and starts it anew",
-	"stop":    "lugsail scale web=0", "start": "lugsail scale web=1", "dyno": "lugsail ps", "dynos": "lugsail ps",
+	"stop": "lugsail scale web=0", "start": "lugsail scale web=1", "dyno": "lugsail ps", "dynos": "lugsail ps",
 	"ssh": "lugsail exec", "bash": "lugsail exec", "shell": "lugsail exec", "console": "lugsail exec", "enter": "lugsail exec",
 	"push": "git push lugsail main, or without git: lugsail deploy .", "up": "git push lugsail main, or without git: lugsail deploy .",
 	"init": "lugsail create NAME", "new": "lugsail create NAME", "launch": "lugsail create NAME",
@@ -18,7 +17,7 @@ var habits = map[string]string{
 	"env": "lugsail config", "vars": "lugsail config", "secrets": "lugsail config", "certs": "lugsail domains", "build": "lugsail deploy",
 	"upgrade": "./install.sh of the newer version, on the server", "update": "./install.sh of the newer version, on the server",
 	"git:remote": "lugsail remote APP", "run:detached": "lugsail run --detach -- COMMAND", "maintenance:on": "lugsail scale web=0",
-	"ps:restart": "lugsail deploy builds the newest push again and starts it anew",
+	"ps:restart": "lugsail restart",
 }
 
 // habitual finds what a person who knows another platform means; "" when that is not known. Elsewhere

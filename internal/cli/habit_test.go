@@ -10,7 +10,7 @@ func TestUnknown_KnowsTheWordsOfOtherPlatforms(t *testing.T) {
 	for word, want := range map[string]string{
 		"config:set": "→ Here: lugsail config set\n", "ps:scale": "→ Here: lugsail scale\n", "apps:create": "→ Here: lugsail create\n",
 		"domains:add": "→ Here: lugsail domains add\n", "releases:rollback": "→ Here: lugsail rollback\n", "logs:tail": "→ Here: lugsail tail\n",
-		"restart": "Here: lugsail deploy builds", "stop": "lugsail scale web=0", "ls": "→ Here: lugsail apps\n", "delete": "lugsail destroy APP",
+		"ps:restart": "Here: lugsail restart", "stop": "lugsail scale web=0", "ls": "→ Here: lugsail apps\n", "delete": "lugsail destroy APP",
 		"creat": "Did you mean create?", "nonsense:words": "lugsail --help",
 	} {
 		if code, out, errs := w.run(word); code != ExitUsage || out != "" || !strings.Contains(errs, want) || strings.Contains(errs, "Here:") && strings.Contains(errs, "Did you mean") {

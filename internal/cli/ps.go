@@ -147,6 +147,24 @@ func (p *program) scale() *cobra.Command {
 	return c
 }
 
+func (p *program) restart() *cobra.Command {
+	var detach bool
+	c := &cobra.Command{
+		Use: "restart", Short: "Start the app's replicas anew", Args: args(0, 0),
+		Long: "Start a new replica of what serves in the place of each one that runs, one after another.\n\n" +
+			"Each new one must answer before the one of before is stopped, so visitors notice nothing. Nothing is built, and no release is made.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, name, err := p.target(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return p.start(cmd.Context(), c, name, http.MethodPost, path(name, "restart"), nil, detach)
+		},
+	}
+	detachFlag(c, &detach)
+	return c
+}
+
 func counts(args []string) (map[string]int, error) {
 	change := map[string]int{}
 	for _, arg := range args {

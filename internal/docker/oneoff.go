@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types"
@@ -156,7 +157,10 @@ func (e *Engine) RunByID(ctx context.Context, id string) (platform.Run, error) {
 }
 
 func (e *Engine) runOf(info container.InspectResponse) platform.Run {
-	r, labels := e.replicaOf(info), info.Config.Labels
+	return runWith(info.Config.Labels, e.replicaOf(info))
+}
+
+func runWith(labels map[string]string, r platform.Replica) platform.Run {
 	until, _ := time.Parse(time.RFC3339, labels[labelRunUntil]) // no limit when it is not ours to read
 	return platform.Run{
 		ID: r.ID, Name: runName(labels), Kind: platform.RunKind(labels[labelRunKind]), AppID: r.AppID, App: r.App,
@@ -168,25 +172,53 @@ func (e *Engine) runOf(info container.InspectResponse) platform.Run {
 
 func runName(labels map[string]string) string { return labels[labelRunKind] + "." + labels[labelRun] }
 
-// Runs looks at all runs of an app, or of this instance when appID is "", the oldest first.
+// Runs looks at all runs of an app, or of this instance when appID is "", the oldest first. One container that
+// hangs in Docker keeps nobody waiting: it is as the list has it, or left out when it has ended.
 func (e *Engine) Runs(ctx context.Context, appID string) ([]platform.Run, error) {
 	list, err := e.listOf(ctx, e.runs(appID))
 	if err != nil {
 		return nil, err
 	}
+	all := make([]platform.Run, len(list))
+	errs := make([]error, len(list))
+	slots := make(chan struct{}, inspections)
+	var wg sync.WaitGroup
+	for i, c := range list {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			all[i], errs[i] = e.lookAtRun(ctx, c)
+		})
+	}
+	wg.Wait()
 	found := []platform.Run{}
-	for _, c := range list {
-		r, err := e.RunByID(ctx, c.ID)
-		if platform.IsKind(err, platform.NotFound) {
-			continue // removed since the list was made
-		}
-		if err != nil {
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			found = append(found, all[i])
+		case !platform.IsKind(err, platform.NotFound): // removed since the list was made
 			return nil, err
 		}
-		found = append(found, r)
 	}
 	slices.SortFunc(found, func(a, b platform.Run) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	return found, nil
+}
+
+// lookAtRun takes what the list says when the container itself does not answer soon.
+func (e *Engine) lookAtRun(ctx context.Context, c container.Summary) (platform.Run, error) {
+	within, cancel := context.WithTimeout(ctx, e.limits.quick/5)
+	defer cancel()
+	run, err := e.RunByID(within, c.ID)
+	if !platform.IsKind(err, platform.Unavailable) || ctx.Err() != nil {
+		return run, err
+	}
+	state := platform.ReplicaState(c.State)
+	if state != platform.ReplicaRunning && state != platform.ReplicaCreated && state != platform.ReplicaPaused {
+		return run, replicaNotFound(c.ID) // nobody may judge it without its end
+	}
+	return runWith(c.Labels, platform.Replica{
+		ID: c.ID, AppID: c.Labels[labelApp], App: c.Labels[labelAppName], State: state, CreatedAt: time.Unix(c.Created, 0).UTC(),
+	}), nil
 }
 
 // runs selects the containers among ours that run a command once.

@@ -2,9 +2,13 @@ package docker
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -145,5 +149,52 @@ func TestWatch_ResyncsAfterEachConnection(t *testing.T) {
 	})
 	if err == nil || resyncs != 3 || deaths < 1 || deaths > 3 {
 		t.Errorf("%d resyncs, %d deaths, error %v; want 3 resyncs and the deaths between them", resyncs, deaths, err)
+	}
+}
+
+// F14: one container that hangs inside Docker takes neither the list of runs nor the time of everybody.
+func TestRuns_OneHangingContainerIsAsTheListHasIt(t *testing.T) {
+	labels := func(name string) map[string]string {
+		return map[string]string{labelInstance: "ltest", labelApp: "lapp", labelRun: name, labelRunKind: string(platform.RunCommand), labelRunAccount: "ada"}
+	}
+	sick := []string{"hangs", "ended"}
+	daemon := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		w.Header().Set("Content-Type", "application/json")
+		id := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/v1.41/containers/"), "/json")
+		switch {
+		case r.URL.Path == "/v1.41/containers/json":
+			writeJSON(t, w, []map[string]any{
+				{"Id": "fine", "State": "running", "Created": 100, "Labels": labels("fine")},
+				{"Id": "hangs", "State": "running", "Created": 200, "Labels": labels("hangs")},
+				{"Id": "ended", "State": "exited", "Created": 300, "Labels": labels("ended")},
+			})
+		case slices.Contains(sick, id):
+			<-r.Context().Done()
+		case id == "fine":
+			writeJSON(t, w, map[string]any{
+				"Id": "fine", "Created": "1970-01-01T00:01:40Z", "HostConfig": map[string]any{}, "Config": map[string]any{"Labels": labels("fine")},
+				"State": map[string]any{"Status": "running", "Running": true, "StartedAt": "1970-01-01T00:01:41Z"},
+			})
+		}
+	}
+	e := impatient(t, standIn(t, http.HandlerFunc(daemon)))
+	e.limits.quick = 5 * time.Second
+	began := time.Now()
+	runs, err := e.Runs(t.Context(), "")
+	if err != nil || time.Since(began) > 4*time.Second {
+		t.Fatalf("after %v: %v", time.Since(began), err)
+	}
+	if len(runs) != 2 || runs[0].Name != "run.fine" || runs[1].Name != "run.hangs" {
+		t.Fatalf("%+v", runs)
+	}
+	if r := runs[1]; r.State != platform.ReplicaRunning || r.AppID != "lapp" || r.Account != "ada" || r.CreatedAt.Unix() != 200 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func writeJSON(t *testing.T, w io.Writer, v any) {
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		t.Error(err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/lugsail/lugsail/internal/command"
 	"github.com/lugsail/lugsail/internal/dockerfile"
 	"github.com/lugsail/lugsail/internal/firewall"
+	"github.com/lugsail/lugsail/internal/testenv/turn"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -28,7 +29,7 @@ const (
 )
 
 func TestA34_A35_A36_StepsReachTheInternetAndNothingInside(t *testing.T) {
-	alone(t)
+	turn.Steps(t)
 	place := makeOutside(t)
 	listenIn(t, place, "25", "80", "443")
 	service := serveHere(t)

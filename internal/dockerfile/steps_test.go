@@ -7,25 +7,12 @@ import (
 	"testing"
 
 	"github.com/moby/moby/client"
-	"golang.org/x/sys/unix"
+
+	"github.com/lugsail/lugsail/internal/testenv/turn"
 )
 
-// alone keeps other tests from building with Dockerfiles on this machine: engines before 23 have one
-// control group and one bridge for the steps of all builds, and packages are tested side by side.
-func alone(t *testing.T) {
-	t.Helper()
-	file, err := os.OpenFile("/tmp/lugsail-steps.lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = file.Close() }) // and with it the lock goes
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestA37_AStepThatTakesAllMemoryIsStoppedAndNeighboursLive(t *testing.T) {
-	alone(t)
+	turn.Steps(t)
 	neighbour, address := ownersContainer(t)
 	a := newApp(t, map[string]string{"Dockerfile": "FROM " + base + "\nRUN say before;eat 400\nCMD [\"probe\"]\n"})
 	a.request.Limits.Memory = 64 << 20
@@ -39,7 +26,7 @@ func TestA37_AStepThatTakesAllMemoryIsStoppedAndNeighboursLive(t *testing.T) {
 }
 
 func TestA37_AForkBombInAStepIsStoppedAndNeighboursLive(t *testing.T) {
-	alone(t)
+	turn.Steps(t)
 	neighbour, address := ownersContainer(t)
 	a := newApp(t, map[string]string{"Dockerfile": "FROM " + base + "\nRUN bomb\nCMD [\"probe\"]\n"})
 	a.request.Limits.PIDs = 60

@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/lugsail/lugsail/internal/testenv/turn"
 )
 
 // TestDockerfileAndTrash lets an app with a Dockerfile live, die and come back.
 func TestDockerfileAndTrash(t *testing.T) {
-	alone(t)
+	turn.Steps(t)
 	s := newServer(t)
 	testInstall(t, s)
 	testAccount(t, s)
@@ -35,20 +35,6 @@ func TestDockerfileAndTrash(t *testing.T) {
 		}
 	}
 	s.installer(t, "--purge", "--yes")
-}
-
-// alone keeps other tests from building with Dockerfiles on this machine: engines before 23 have one
-// control group and one bridge for the steps of all builds, and packages are tested side by side.
-func alone(t *testing.T) {
-	t.Helper()
-	file, err := os.OpenFile("/tmp/lugsail-steps.lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = file.Close() }) // and with it the lock goes
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // baseImage is the one that Lugsail itself has made: there is no registry in the tests.

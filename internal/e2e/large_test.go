@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -17,15 +18,26 @@ import (
 	"time"
 )
 
-// strait is a way to a port that lets so much through, and then holds it until it is closed.
+// strait is a way to a port that lets so much through in one direction, and then holds it until it is closed.
 type strait struct {
 	address string
 	reached chan struct{}
 	close   func()
 }
 
-// straitTo opens one. As a proxy for HTTPS it is asked where to go first.
+// straitTo opens one for what is sent. As a proxy for HTTPS it is asked where to go first.
 func straitTo(t *testing.T, port int, proxy bool, most int64) *strait {
+	t.Helper()
+	return newStrait(t, port, proxy, most, math.MaxInt64)
+}
+
+// straitFrom opens one for what is answered.
+func straitFrom(t *testing.T, port int, proxy bool, most int64) *strait {
+	t.Helper()
+	return newStrait(t, port, proxy, math.MaxInt64, most)
+}
+
+func newStrait(t *testing.T, port int, proxy bool, up, down int64) *strait {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
@@ -56,10 +68,21 @@ func straitTo(t *testing.T, port int, proxy bool, most int64) *strait {
 		mu.Lock()
 		open = append(open, client, server)
 		mu.Unlock()
-		go func() { _, _ = io.Copy(client, server); _ = client.Close() }()
-		if n, err := io.CopyN(server, from, most); err == nil && n == most {
-			once.Do(func() { close(s.reached) })
-			return // held
+		held := func(to io.Writer, from io.Reader, most int64) bool {
+			n, err := io.CopyN(to, from, most)
+			if err == nil && n == most {
+				once.Do(func() { close(s.reached) })
+				return true
+			}
+			return false
+		}
+		go func() {
+			if !held(client, server, down) {
+				_ = client.Close()
+			}
+		}()
+		if held(server, from, up) {
+			return
 		}
 		_ = server.(*net.TCPConn).CloseWrite()
 	}

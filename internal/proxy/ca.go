@@ -27,8 +27,9 @@ import (
 const (
 	rootLife  = 10 * 365 * 24 * time.Hour
 	leafLife  = 7 * 24 * time.Hour
-	leafRenew = 3 * 24 * time.Hour // left when a new one is made
-	skew      = time.Hour          // that clients' clocks may be behind
+	leafRenew = 3 * 24 * time.Hour   // left when a new one is made
+	skew      = time.Hour            // that clients' clocks may be behind
+	rootSkew  = 365 * 24 * time.Hour // that the server's own clock may be ahead on the day that it makes its root
 )
 
 // authority is the internal CA: a root made once, which signs short-lived certificates.
@@ -96,7 +97,7 @@ func makeAuthority(dir string) (*authority, error) {
 	root := &x509.Certificate{
 		SerialNumber:          serial(),
 		Subject:               pkix.Name{CommonName: "Lugsail CA " + hex.EncodeToString(id[:4])},
-		NotBefore:             time.Now().Add(-skew),
+		NotBefore:             time.Now().Add(-rootSkew),
 		NotAfter:              time.Now().Add(rootLife),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"time"
 
@@ -74,8 +75,11 @@ func (s *Store) Check(ctx context.Context) error {
 				return err
 			}
 		}
-		_, err = s.openAll(tx)
-		return err
+		if _, err := s.openAll(tx); err != nil {
+			return err
+		}
+		_, damaged, err := s.openOnces(tx)
+		return errors.Join(err, damaged)
 	}))
 }
 

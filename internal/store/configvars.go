@@ -34,15 +34,24 @@ func (s *Store) ConfigVars(ctx context.Context, appID string) (map[string]string
 	return vars, s.explain(ctx, "reading the config vars", err)
 }
 
+// ConfigNames gives their sorted names, also of those that do not open.
+func (s *Store) ConfigNames(ctx context.Context, appID string) ([]string, error) {
+	var names []string
+	err := s.read(ctx).Model(&configVar{}).Where("app_id = ? AND release = 0", appID).Pluck("name", &names).Error
+	slices.Sort(names)
+	return names, s.explain(ctx, "reading the names of the config vars", err)
+}
+
 // ReplaceConfigVars lets change edit the app's config vars and keeps the result, in one
-// transaction. It returns the names that were set, changed or removed, sorted.
+// transaction. It returns the names that were set, changed or removed, sorted. In the place of a value
+// that does not open, change finds a word that is no value; left alone, what is damaged stays as it is.
 func (s *Store) ReplaceConfigVars(ctx context.Context, appID string, change func(map[string]string) error) ([]string, error) {
 	var changed []string
 	err := s.write(ctx, "keeping the config vars", func(tx *gorm.DB) error {
 		if _, err := appIn(tx, appID); err != nil {
 			return err
 		}
-		old, err := s.openVars(tx, appID, 0)
+		old, err := s.openWhatOpens(tx, appID)
 		if err != nil {
 			return err
 		}
@@ -120,14 +129,35 @@ func (s *Store) openVars(tx *gorm.DB, appID string, release int) (map[string]str
 	for _, row := range rows {
 		plain, err := s.key.Open(configPurpose, row.aad(), row.Sealed)
 		if err != nil {
-			return nil, cannotOpen(row.Name).Because(err)
+			return nil, cannotOpen(row).Because(err)
 		}
 		vars[row.Name] = string(plain)
 	}
 	return vars, nil
 }
 
-func cannotOpen(name string) *platform.Error {
-	return platform.Errorf(platform.Internal, "config_unreadable", "The config var %s cannot be decrypted with the server's key.", name).
-		WithHint("Put back the key file that belongs to this database, or set the config var again.")
+// openWhatOpens puts a word that is nobody's value in the place of those that do not open.
+func (s *Store) openWhatOpens(tx *gorm.DB, appID string) (map[string]string, error) {
+	var rows []configVar
+	if err := tx.Where("app_id = ? AND release = 0", appID).Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	vars := make(map[string]string, len(rows))
+	for _, row := range rows {
+		plain, err := s.key.Open(configPurpose, row.aad(), row.Sealed)
+		if err != nil {
+			plain = []byte(platform.NewID())
+		}
+		vars[row.Name] = string(plain)
+	}
+	return vars, nil
+}
+
+func cannotOpen(row configVar) *platform.Error {
+	of := ""
+	if row.Release > 0 {
+		of = fmt.Sprintf(" of v%d", row.Release)
+	}
+	return platform.Errorf(platform.Internal, "config_unreadable", "The config var %s%s cannot be decrypted with the server's key.", row.Name, of).
+		WithHint("Set it again, and a new release has it: lugsail config set %s=VALUE. If the key file was exchanged, put back the one that belongs to this database.", row.Name)
 }

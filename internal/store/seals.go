@@ -7,10 +7,15 @@ import (
 )
 
 // openAll opens every sealed value with the key: config vars, secrets of webhooks, answers that are kept. A copy
-// of an older Lugsail may lack some of the tables.
+// of an older Lugsail may lack some of the tables. Answers that do not open are left out of the count: they are
+// kept for a day, and whoever asks for one is told.
 func (s *Store) openAll(db *gorm.DB) (int, error) {
 	sum := 0
-	for _, part := range []func(*gorm.DB) (int, error){s.openConfigVars, s.openWebhooks, s.openOnces} {
+	onces := func(db *gorm.DB) (int, error) {
+		opened, _, err := s.openOnces(db)
+		return opened, err
+	}
+	for _, part := range []func(*gorm.DB) (int, error){s.openConfigVars, s.openWebhooks, onces} {
 		n, err := part(db)
 		if err != nil {
 			return 0, err
@@ -36,7 +41,7 @@ func (s *Store) openConfigVars(db *gorm.DB) (int, error) {
 	rows, err := sealedRows[configVar](db)
 	for _, row := range rows {
 		if _, err := s.key.Open(configPurpose, row.aad(), row.Sealed); err != nil {
-			return 0, cannotOpen(row.Name).Because(err)
+			return 0, cannotOpen(row).Because(err)
 		}
 	}
 	return len(rows), err
@@ -52,16 +57,15 @@ func (s *Store) openWebhooks(db *gorm.DB) (int, error) {
 	return len(rows), err
 }
 
-// openOnces leaves out requests that have no answer yet.
-func (s *Store) openOnces(db *gorm.DB) (opened int, err error) {
+// openOnces leaves out requests that have no answer yet; damaged is about one that does not open.
+func (s *Store) openOnces(db *gorm.DB) (opened int, damaged, err error) {
 	rows, err := sealedRows[onceRow](db)
 	for _, row := range rows {
 		if _, err := s.unseal(row); err != nil {
-			return 0, err
-		}
-		if row.Sealed != "" {
+			damaged = err
+		} else if row.Sealed != "" {
 			opened++
 		}
 	}
-	return opened, err
+	return opened, damaged, err
 }

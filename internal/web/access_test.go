@@ -78,7 +78,7 @@ var expected = map[string]row{
 	"GET /apps/:app/upload":                            pageRead, "POST /apps/:app/upload": pageDo, "POST /apps/:app/image": pageDo, "POST /apps/:app/image/file": pageDo,
 	"POST /api/v1/apps/:app/images":      apiDeploy,
 	"POST /api/v1/apps/:app/images/file": apiDeploy,
-	"GET /api/v1/apps/:app/releases":     apiRead, "POST /api/v1/apps/:app/rollback": apiDeploy,
+	"GET /api/v1/apps/:app/releases":     apiRead, "POST /api/v1/apps/:app/rollback": apiDeploy, "POST /api/v1/apps/:app/restart": apiDeploy,
 	"GET /api/v1/apps/:app/replicas": apiRead, "GET /api/v1/apps/:app/logs": apiRead, "GET /api/v1/apps/:app/metrics": apiRead, "GET /api/v1/apps/:app/events": apiRead,
 	"GET /api/v1/apps/:app/domains": apiRead, "POST /api/v1/apps/:app/domains": apiManage, "DELETE /api/v1/apps/:app/domains/:host": apiManage,
 

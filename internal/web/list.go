@@ -82,6 +82,7 @@ func appRoutes(a *api.API) []route {
 		{method: remove, path: app, kind: program, action: manage, handler: a.AppDestroy},
 		{method: post, path: app + "/rename", kind: program, action: manage, handler: a.AppRename},
 		{method: post, path: app + "/restore", kind: program, action: manage, handler: a.AppRestore},
+		{method: post, path: app + "/restart", kind: program, action: bring, handler: a.AppRestart},
 		{method: put, path: app + "/scale", kind: program, action: manage, handler: a.AppScale},
 		{method: get, path: app + "/config", kind: program, action: read, handler: a.ConfigList},
 		{method: get, path: app + "/config/values", kind: program, action: secrets, handler: a.ConfigValues},

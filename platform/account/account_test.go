@@ -212,6 +212,22 @@ func TestSession_EndsIdleAfterADayAndAnywayAfterThirty(t *testing.T) {
 	}
 }
 
+// F30: a clock that was years ahead must not leave sessions behind that live for years.
+func TestSession_OneOutOfTheTimeToComeEnds(t *testing.T) {
+	f, _ := claimed(t)
+	f.pass(10 * 365 * 24 * time.Hour)
+	session, err := f.Login(t.Context(), ada, password, home, agent)
+	must(t, err)
+	f.pass(-time.Hour) // clocks are set by a little every day
+	_, _, err = f.Session(t.Context(), session, home)
+	must(t, err)
+	f.pass(-10 * 365 * 24 * time.Hour)
+	_, _, err = f.Session(t.Context(), session, home)
+	wantCode(t, err, platform.Unauthenticated, "not_signed_in")
+	_, err = f.Login(t.Context(), ada, password, home, agent)
+	must(t, err)
+}
+
 func TestSession_LogoutRevokeAndPasswordChangeEndIt(t *testing.T) {
 	f, _ := claimed(t)
 	ctx := t.Context()

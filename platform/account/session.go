@@ -75,8 +75,11 @@ func (s *Service) liveSession(ctx context.Context, secret string) (platform.Sess
 	return session, nil
 }
 
+// ended is also true of a session out of the time to come: the server's clock was ahead, and nobody knows any
+// more how old it is.
 func ended(session platform.Session, now time.Time) bool {
-	return now.Sub(session.LastSeenAt) >= SessionIdle || now.Sub(session.CreatedAt) >= SessionLife
+	idle, age := now.Sub(session.LastSeenAt), now.Sub(session.CreatedAt)
+	return idle >= SessionIdle || age >= SessionLife || min(idle, age) <= -SessionIdle
 }
 
 // Logout ends the session with that secret; one that has ended already is no error.

@@ -117,6 +117,9 @@ func (s *Service) Rollback(ctx context.Context, actor platform.Actor, name strin
 			WithHint("See the others with: lugsail releases")
 	}
 	old, err := s.History.ReleaseByNumber(ctx, app.ID, release)
+	if err != nil && !platform.IsKind(err, platform.NotFound) {
+		return platform.Deployment{}, err
+	}
 	if err != nil {
 		return platform.Deployment{}, platform.Errorf(platform.NotFound, "release_not_found", "%s has no release v%d.", app.Name, release).
 			WithHint("See what there is with: lugsail releases").Because(err)

@@ -105,6 +105,10 @@ func (s *Service) ExamineApp(ctx context.Context, actor platform.Actor, name str
 // examineVars compares the config vars with those of what serves. Their values stay here.
 func (s *Service) examineVars(ctx context.Context, c *observe.Checkup) error {
 	vars, err := s.Store.ConfigVars(ctx, c.App.ID)
+	if damagedVar(err) {
+		c.Damaged = err
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("reading config vars: %w", err)
 	}
@@ -118,11 +122,20 @@ func (s *Service) examineVars(ctx context.Context, c *observe.Checkup) error {
 		return nil
 	}
 	serves, err := s.History.ReleaseByNumber(ctx, c.App.ID, c.Release.Number)
+	if damagedVar(err) {
+		c.Damaged = err
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("reading release %d: %w", c.Release.Number, err)
 	}
 	c.Waiting = !sameVars(vars, serves.ConfigVars)
 	return nil
+}
+
+// damagedVar tells a config var that does not open from other trouble.
+func damagedVar(err error) bool {
+	return err != nil && platform.AsError(err).Code == "config_unreadable"
 }
 
 func sameVars(a, b map[string]string) bool {

@@ -117,7 +117,7 @@ func (s *Service) latest(ctx context.Context, o *Overview) error {
 	if o.App.CurrentRelease == 0 {
 		return nil
 	}
-	r, err := s.History.ReleaseByNumber(ctx, o.App.ID, o.App.CurrentRelease)
+	r, err := s.History.ReleaseWithoutVars(ctx, o.App.ID, o.App.CurrentRelease)
 	if err != nil {
 		return fmt.Errorf("reading release %d: %w", o.App.CurrentRelease, err)
 	}
@@ -248,7 +248,7 @@ func (s *Service) promised(ctx context.Context, app platform.App) (platform.App,
 	if app.CurrentRelease == 0 {
 		return app, nil
 	}
-	r, err := s.History.ReleaseByNumber(ctx, app.ID, app.CurrentRelease)
+	r, err := s.History.ReleaseWithoutVars(ctx, app.ID, app.CurrentRelease)
 	if platform.IsKind(err, platform.NotFound) {
 		return app, nil // removed in this moment
 	}

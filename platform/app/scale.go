@@ -38,6 +38,28 @@ func (s *Service) Scale(ctx context.Context, actor platform.Actor, name string, 
 	return s.begin(ctx, actor, changed, platform.Deployment{Kind: platform.DeployScale, Cause: text})
 }
 
+// Restart puts new replicas of the release that serves in the places of those that run, one after another.
+// Nothing is built, and no release is made. Conflict, code nothing_serves or scaled_to_zero, when nothing runs.
+func (s *Service) Restart(ctx context.Context, actor platform.Actor, name string) (platform.Deployment, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionDeploy)
+	if err != nil {
+		return platform.Deployment{}, err
+	}
+	if app.CurrentRelease == 0 {
+		return platform.Deployment{}, platform.Errorf(platform.Conflict, "nothing_serves", "%s has no release yet, so there is nothing to restart.", app.Name).
+			WithHint("Deploy it first: git push lugsail main")
+	}
+	release, err := s.History.ReleaseWithoutVars(ctx, app.ID, app.CurrentRelease)
+	if err != nil {
+		return platform.Deployment{}, fmt.Errorf("reading release %d: %w", app.CurrentRelease, err)
+	}
+	if total(counted(app.Scale, release)) == 0 {
+		return platform.Deployment{}, platform.Errorf(platform.Conflict, "scaled_to_zero", "%s is scaled to 0 replicas, so there is nothing to restart.", app.Name).
+			WithHint("Start it: lugsail scale web=1 --app %s", app.Name)
+	}
+	return s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployRestart, Cause: "restart"})
+}
+
 func (s *Service) validateScale(ctx context.Context, app platform.App, scale platform.Scale) error {
 	if len(scale) == 0 {
 		return platform.Errorf(platform.Invalid, "scale_empty", "Nothing to scale was named.").WithHint("For example: lugsail scale web=2")
@@ -45,7 +67,7 @@ func (s *Service) validateScale(ctx context.Context, app platform.App, scale pla
 	var release platform.Release
 	if app.CurrentRelease > 0 {
 		var err error
-		if release, err = s.History.ReleaseByNumber(ctx, app.ID, app.CurrentRelease); err != nil {
+		if release, err = s.History.ReleaseWithoutVars(ctx, app.ID, app.CurrentRelease); err != nil {
 			return fmt.Errorf("reading release %d: %w", app.CurrentRelease, err)
 		}
 	}

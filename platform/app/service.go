@@ -27,12 +27,14 @@ type Apps interface {
 	Apps(ctx context.Context) ([]platform.App, error)
 	UpdateApp(ctx context.Context, id string, change func(*platform.App) error) (platform.App, error)
 	ConfigVars(ctx context.Context, appID string) (map[string]string, error)
+	ConfigNames(ctx context.Context, appID string) ([]string, error)
 	ReplaceConfigVars(ctx context.Context, appID string, change func(map[string]string) error) (changed []string, err error)
 }
 
 // History keeps releases, deployments and events.
 type History interface {
 	ReleaseByNumber(ctx context.Context, appID string, number int) (platform.Release, error)
+	ReleaseWithoutVars(ctx context.Context, appID string, number int) (platform.Release, error)
 	ReleasesOf(ctx context.Context, appID string, limit int) ([]platform.Release, error)
 	ReleasesBefore(ctx context.Context, appID string, before, limit int) ([]platform.Release, error)
 	DeploymentByID(ctx context.Context, id string) (platform.Deployment, error)

@@ -46,6 +46,7 @@ type Apps interface {
 	AppByID(ctx context.Context, id string) (platform.App, error)
 	DeleteApp(ctx context.Context, id string) error
 	ReleaseByNumber(ctx context.Context, appID string, number int) (platform.Release, error)
+	ReleaseWithoutVars(ctx context.Context, appID string, number int) (platform.Release, error)
 	ReleasesOf(ctx context.Context, appID string, limit int) ([]platform.Release, error)
 }
 
@@ -91,6 +92,7 @@ type Conductor struct {
 	DrainTime   time.Duration                                                                                     // 0 means 30 seconds
 	WatchTime   time.Duration                                                                                     // after a switch, a release that dies gives way to the one before; 0 means 60 seconds, less than 0 never
 	KeepEvery   time.Duration                                                                                     // 0 means 30 seconds
+	TrashDoubt  time.Duration                                                                                     // that an app's time in the trash must have been over before it goes; 0 means 1 hour
 	Now         func() time.Time
 
 	mu       sync.Mutex
@@ -100,6 +102,7 @@ type Conductor struct {
 	replaces sync.Map             // app id → *sync.Mutex: whoever changes what serves of an app holds it
 	backoff  backoff
 	starved  sync.Map     // when replicas ran out of memory, by id, until their end is told
+	overdue  sync.Map     // since when an app's time in the trash is over, by app id
 	gone     sync.Map     // ids of replicas that are being ended on purpose
 	round    atomic.Int64 // when the keeper was last through, in nanoseconds; 0 before
 	tasks    sync.WaitGroup
@@ -151,6 +154,8 @@ func stepsOf(d platform.Deployment) []platform.StepName {
 		return tail
 	case platform.DeployRollback, platform.DeployConfig:
 		return append([]platform.StepName{platform.StepRelease}, tail...)
+	case platform.DeployRestart:
+		return []platform.StepName{platform.StepStart, platform.StepSwitch, platform.StepRetire}
 	case platform.DeployDestroy, platform.DeployTrash:
 		return []platform.StepName{platform.StepRetire}
 	}

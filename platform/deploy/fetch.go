@@ -58,7 +58,7 @@ func (w *walk) serves(ctx context.Context) (string, error) {
 	if w.d.Source.Again || w.app.CurrentRelease == 0 {
 		return "", nil
 	}
-	r, err := w.c.Apps.ReleaseByNumber(ctx, w.app.ID, w.app.CurrentRelease)
+	r, err := w.c.Apps.ReleaseWithoutVars(ctx, w.app.ID, w.app.CurrentRelease)
 	if err != nil {
 		return "", fmt.Errorf("reading release %d: %w", w.app.CurrentRelease, err)
 	}

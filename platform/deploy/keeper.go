@@ -32,6 +32,9 @@ func (c *Conductor) keepHeld(ctx context.Context, appID string) error {
 	if err != nil { // what runs goes on serving, whatever it is that cannot be read
 		return errors.Join(err, c.route(ctx, app, runningOf(actual, app.CurrentRelease)))
 	}
+	if err := c.provenFirst(ctx, appID, actual); err != nil {
+		return err
+	}
 	diff := run.Compare(current, run.Wanted(current, app.Scale), actual)
 	routeErr := c.route(ctx, app, diff.Have)
 	c.Replicas.Keep(ctx, diff.Have)

@@ -81,7 +81,7 @@ func (c *Conductor) wasStarved(ctx context.Context, change platform.ReplicaChang
 }
 
 func (c *Conductor) sizeOf(ctx context.Context, r platform.Replica) string {
-	release, err := c.Apps.ReleaseByNumber(ctx, r.AppID, r.Release)
+	release, err := c.Apps.ReleaseWithoutVars(ctx, r.AppID, r.Release)
 	if err != nil {
 		return ""
 	}

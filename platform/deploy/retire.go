@@ -237,7 +237,7 @@ func (c *Conductor) inReach(ctx context.Context, appID string) ([]string, error)
 	}
 	var images []string
 	for _, n := range numbers {
-		r, err := c.Apps.ReleaseByNumber(ctx, appID, n)
+		r, err := c.Apps.ReleaseWithoutVars(ctx, appID, n)
 		if err != nil {
 			return nil, fmt.Errorf("reading release %d: %w", n, err)
 		}

@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,9 +40,12 @@ type rig struct {
 	routes  *route.Service
 	c       *deploy.Conductor
 	fetch   deploy.Fetcher
-	stop    func()       // ends the conductor and closes the store
+	stop    func() // ends the conductor and closes the store
+	doubt   time.Duration
+	through atomic.Int64 // how often a keeper has been through for the first time
 	later   atomic.Int64 // how far the conductor's clock is ahead
 	sealed  atomic.Bool  // secrets cannot be read
+	seals   []string     // of config vars that do not open, from the next start on
 
 	mu      sync.Mutex
 	settled []string // number and state of deployments, as Settle heard of them
@@ -59,7 +63,7 @@ func (r *rig) start() {
 	r.t.Helper()
 	key, err := secret.LoadOrCreateKey(filepath.Join(r.dir, "key"))
 	r.check(err)
-	r.store, err = store.Open(r.t.Context(), store.Config{Dir: filepath.Join(r.dir, "data"), Key: key})
+	r.store, err = store.Open(r.t.Context(), store.Config{Dir: filepath.Join(r.dir, "data"), Key: damagedKey{key, &r.seals}})
 	r.check(err)
 	r.routes = &route.Service{Publisher: r.proxy, Store: r.store, Hosts: func(name string) []string { return []string{name + ".localhost"} }}
 	r.c = &deploy.Conductor{
@@ -72,7 +76,8 @@ func (r *rig) start() {
 		Settle:    r.settle,
 		Fetch:     r.fetch,
 		Introduce: r.introduce,
-		KeepEvery: 100 * time.Millisecond, Now: r.now,
+		Through:   func() { r.through.Add(1) },
+		KeepEvery: 100 * time.Millisecond, TrashDoubt: cmp.Or(r.doubt, time.Nanosecond), Now: r.now,
 	}
 	r.c.Replicas.Commands, r.c.Replicas.Settle = r.engine, 300*time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -86,7 +87,7 @@ func (c *Conductor) comingBack(ctx context.Context, appID string) (bool, error) 
 // keepTrashed lets nothing run of an app in the trash, and removes it for good when its time is over. The
 // caller holds the app.
 func (c *Conductor) keepTrashed(ctx context.Context, app platform.App) error {
-	if ends := app.TrashEnds(); !ends.IsZero() && !c.now().Before(ends) {
+	if c.trashOver(app) {
 		return errors.Join(c.Routes.Forget(ctx, app.ID), c.destroyAgain(ctx, app, "the time in the trash is over"))
 	}
 	unfinished, err := c.unfinishedOf(ctx, app.ID)
@@ -99,6 +100,20 @@ func (c *Conductor) keepTrashed(ctx context.Context, app platform.App) error {
 	}
 	c.tasks.Go(func() { c.stopTrashed(app.ID) }) // it drains, and other apps must be looked after meanwhile
 	return nil
+}
+
+// trashDoubt is how long an app's time in the trash must have been over. A server's clock that was wrong for a
+// while, at its boot for example, must not be what ends somebody's data.
+const trashDoubt = time.Hour
+
+// trashOver measures the doubt by a clock that nobody sets.
+func (c *Conductor) trashOver(app platform.App) bool {
+	if ends := app.TrashEnds(); ends.IsZero() || c.now().Before(ends) {
+		c.overdue.Delete(app.ID)
+		return false
+	}
+	since, _ := c.overdue.LoadOrStore(app.ID, time.Now())
+	return time.Since(since.(time.Time)) >= orDefault(c.TrashDoubt, trashDoubt)
 }
 
 // stopTrashed ends what runs of an app in the trash all the same.

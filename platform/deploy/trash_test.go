@@ -238,3 +238,22 @@ func TestRestore_DoesNotRunTheReleaseCommandAgain(t *testing.T) {
 		t.Errorf("the log says:\n%s", log)
 	}
 }
+
+// F30: a server that comes up with a wrong clock, until it has asked for the right time.
+func TestTrash_AClockThatIsAheadForAWhileEndsNothing(t *testing.T) {
+	r := newRig(t)
+	app := r.app("shop")
+	r.ended(r.push(app, "one"), platform.DeploymentLive)
+	r.ended(r.kind(app, platform.DeployTrash), platform.DeploymentLive)
+	r.stop()
+	r.doubt = time.Hour
+	r.later.Store(int64(20 * 365 * 24 * time.Hour))
+	r.start()
+	r.eventually("the keeper to be through", func() bool { return r.through.Load() > 1 })
+	r.later.Store(0)
+	got, err := r.store.AppByID(t.Context(), app.ID)
+	if err != nil || got.State != platform.AppTrashed {
+		t.Fatalf("the app is %s, %v", got.State, err)
+	}
+	r.ended(r.kind(app, platform.DeployRestore), platform.DeploymentLive)
+}

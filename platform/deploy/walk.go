@@ -128,13 +128,16 @@ func (w *walk) walk(ctx context.Context) error {
 		if err := w.stillWanted(ctx); err != nil {
 			return err
 		}
-	case platform.DeployConfig:
+	case platform.DeployConfig, platform.DeployRestart:
 		if w.app.CurrentRelease == 0 {
 			return errNothingServes
 		}
 	}
 	if err := w.do(ctx, platform.StepRelease, w.makeRelease); err != nil {
 		return err
+	}
+	if w.d.Kind == platform.DeployRestart {
+		return w.restart(ctx)
 	}
 	if err := w.releaseCommand(ctx); err != nil {
 		return err

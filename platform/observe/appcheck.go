@@ -23,6 +23,7 @@ type Checkup struct {
 	Domains    []Name
 	Certs      []Certificate
 	EmptyVars  []string // names of config vars without a value
+	Damaged    error    // why a config var cannot be read; nil when all can
 	Waiting    bool     // config vars or settings were changed that no release has yet
 	PortWanted int      // what PORT says
 }
@@ -124,7 +125,7 @@ func lastExit(r Inside, a platform.App) (Finding, bool) {
 	case r.OutOfMemory:
 		return bad("exit", fmt.Sprintf("%s ran out of the memory of plan %s.", r.Name(), a.Plan), fmt.Sprintf("Choose a larger plan: lugsail plans, then: lugsail scale --plan PLAN --app %s", a.Name)), true
 	case r.State == platform.ReplicaRunning && r.Address == "":
-		return bad("network", r.Name()+" has lost its network: nothing reaches it.", "Start it again: lugsail deploy --app "+a.Name), true
+		return bad("network", r.Name()+" has lost its network: nothing reaches it.", "Start it again: lugsail restart --app "+a.Name), true
 	case r.State != platform.ReplicaExited && r.State != platform.ReplicaRestarting && r.Restarts > 3:
 		return warning("exit", fmt.Sprintf("%s was started again %d times.", r.Name(), r.Restarts), log), true
 	case r.State != platform.ReplicaExited && r.State != platform.ReplicaRestarting:
@@ -256,6 +257,10 @@ func appNames(c Checkup) []Finding {
 
 func appConfig(c Checkup) []Finding {
 	var found []Finding
+	if c.Damaged != nil {
+		e := platform.AsError(c.Damaged)
+		found = append(found, bad("config", e.Message, e.Hint))
+	}
 	if len(c.EmptyVars) > 0 {
 		found = append(found, warning("config", fmt.Sprintf("%s %s without a value.", strings.Join(c.EmptyVars, ", "), is(len(c.EmptyVars))),
 			"Set it: lugsail config set NAME=value   Or take it away: lugsail config unset NAME"))

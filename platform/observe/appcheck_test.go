@@ -52,7 +52,7 @@ func TestExamineApp_EachFaultIsFound(t *testing.T) {
 		{"exited", func(c *Checkup) { c.Replicas[0].State, c.Replicas[0].ExitCode = platform.ReplicaExited, 1 }, "exit", LevelBad, "exit code 1.", "lugsail logs"},
 		{"command missing", func(c *Checkup) { c.Replicas[0].State, c.Replicas[0].ExitCode = platform.ReplicaExited, 127 }, "exit", LevelBad, "not found", "lugsail logs"},
 		{"exited well", func(c *Checkup) { c.Replicas[0].State = platform.ReplicaRestarting }, "exit", LevelBad, "must keep running", "lugsail logs"},
-		{"F16 network removed", func(c *Checkup) { c.Replicas[0].Address = "" }, "network", LevelBad, "lost its network", "lugsail deploy"},
+		{"F16 network removed", func(c *Checkup) { c.Replicas[0].Address = "" }, "network", LevelBad, "lost its network", "lugsail restart"},
 		{"F19 listens nowhere", func(c *Checkup) { c.Replicas[0].Listeners = nil }, "port", LevelBad, "no port", "$PORT (8080)"},
 		{"F19 loopback only", func(c *Checkup) {
 			c.Replicas[0].Listeners = []platform.Listener{{IP: "127.0.0.1", Port: 3000, Loopback: true}}
@@ -63,6 +63,9 @@ func TestExamineApp_EachFaultIsFound(t *testing.T) {
 		{"memory short", func(c *Checkup) { c.Replicas[0].Memory = 500 * mib }, "memory", LevelWarn, "500 MB of 512 MB", "--plan"},
 		{"domain elsewhere", func(c *Checkup) { c.Domains[0].Here = false }, "dns", LevelWarn, "leads nowhere", "domain's provider"},
 		{"no certificate", func(c *Checkup) { c.Certs[0].NotAfter = c.Certs[0].NotAfter.AddDate(-1, 0, 0) }, "certificates", LevelBad, "expired", "port 80"},
+		{"damaged config var", func(c *Checkup) {
+			c.Damaged = platform.Errorf(platform.Internal, "config_unreadable", "The config var API_KEY cannot be decrypted.").WithHint("Set it again: lugsail config set API_KEY=VALUE")
+		}, "config", LevelBad, "API_KEY cannot be decrypted", "config set"},
 		{"empty config var", func(c *Checkup) { c.EmptyVars = []string{"API_KEY"} }, "config", LevelWarn, "API_KEY is without a value", "config set"},
 		{"config not deployed", func(c *Checkup) { c.Waiting = true }, "config", LevelWarn, "does not have them", "lugsail deploy"},
 	} {

@@ -15,6 +15,7 @@ import (
 type Store interface {
 	AppendRelease(ctx context.Context, r *platform.Release) error
 	ReleaseByNumber(ctx context.Context, appID string, number int) (platform.Release, error)
+	ReleaseWithoutVars(ctx context.Context, appID string, number int) (platform.Release, error)
 	ConfigVars(ctx context.Context, appID string) (map[string]string, error)
 }
 
@@ -41,7 +42,7 @@ func (s *Service) FromBuild(ctx context.Context, app platform.App, d platform.De
 
 // FromConfig makes the next release of what serves now with today's config vars, plan and health settings.
 func (s *Service) FromConfig(ctx context.Context, app platform.App, d platform.Deployment) (platform.Release, error) {
-	now, err := s.Store.ReleaseByNumber(ctx, app.ID, app.CurrentRelease)
+	now, err := s.Store.ReleaseWithoutVars(ctx, app.ID, app.CurrentRelease)
 	if err != nil {
 		return platform.Release{}, fmt.Errorf("reading release %d: %w", app.CurrentRelease, err)
 	}

@@ -62,7 +62,7 @@ func Enums() map[reflect.Type][]string {
 		reflect.TypeFor[platform.Role]():            {"owner", "developer", "viewer"},
 		reflect.TypeFor[platform.Scope]():           {"read", "deploy", "admin"},
 		reflect.TypeFor[platform.AppState]():        {"active", "trashed", "destroying"},
-		reflect.TypeFor[platform.DeploymentKind]():  {"push", "rollback", "config", "scale", "trash", "restore", "destroy"},
+		reflect.TypeFor[platform.DeploymentKind]():  {"push", "rollback", "config", "scale", "restart", "trash", "restore", "destroy"},
 		reflect.TypeFor[platform.DeploymentState](): {"waiting", "running", "live", "failed", "cancelled", "replaced"},
 		reflect.TypeFor[platform.StepName]():        {"fetch", "build", "release", "release-command", "start", "health", "switch", "retire"},
 		reflect.TypeFor[platform.Origin]():          {"", "git", "remote", "upload", "image"},

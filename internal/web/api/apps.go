@@ -178,6 +178,13 @@ func (a *API) AppScale(c echo.Context) error {
 	return started(c, d, err)
 }
 
+// AppRestart answers POST /apps/:app/restart.
+func (a *API) AppRestart(c echo.Context) error {
+	ctx, actor, name := actorAnd(c)
+	d, err := a.Apps.Restart(ctx, actor, name)
+	return started(c, d, err)
+}
+
 var appOperations = []openapi.Operation{
 	{Route: "GET /api/v1/apps", Group: "Apps", Summary: "List apps by name", Query: pageParams, Status: http.StatusOK, Answer: AppsAnswer{}},
 	{
@@ -196,6 +203,11 @@ var appOperations = []openapi.Operation{
 		Body: AppRenameBody{}, Status: http.StatusOK, Answer: AppAnswer{},
 		Errors: openapi.Codes{409: "app_exists deployment_running", 422: "app_name_invalid app_name_reserved"},
 	},
+	begins(openapi.Operation{
+		Route: "POST /api/v1/apps/:app/restart", Group: "Apps", Summary: "Start an app's replicas anew",
+		Notes:  "One after another; each new one answers before the one in its place is stopped. Nothing is built, and no release is made.",
+		Errors: openapi.Codes{409: "nothing_serves scaled_to_zero"},
+	}),
 	begins(openapi.Operation{
 		Route: "PUT /api/v1/apps/:app/scale", Group: "Apps", Summary: "Set the replicas of process types",
 		Notes: "Process types that are left out stay as they are.", Body: AppScaleBody{},
