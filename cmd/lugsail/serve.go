@@ -129,7 +129,8 @@ func (c *control) wireBuilder() (err error) {
 func (c *control) wireConductor() error {
 	c.routes = &route.Service{
 		Publisher: c.proxy, Store: c.store, Hosts: c.cfg.AppHosts, BootID: bootID(), Public: c.cfg.CanACME,
-		Console: platform.Console{Hosts: c.cfg.ConsoleHosts(), Socket: c.cfg.ConsoleSocket()},
+		Console:   platform.Console{Hosts: c.cfg.ConsoleHosts(), Socket: c.cfg.ConsoleSocket()},
+		Authority: &platform.Authority{Directory: c.cfg.ACMEDirectory(), Email: c.cfg.ACMEEmail, Roots: c.cfg.ACMERoots},
 	}
 	c.conductor = &deploy.Conductor{
 		Deployments: c.store, Apps: c.store, Journal: journal{c.store, c.store.Logs()},

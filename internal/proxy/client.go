@@ -58,6 +58,11 @@ func (c *Client) Status(ctx context.Context) (platform.ProxyStatus, error) {
 	return call[platform.ProxyStatus](ctx, c, callTimeout, http.MethodPost, "/status", struct{}{})
 }
 
+// Certificates tells what visitors of each name are shown.
+func (c *Client) Certificates(ctx context.Context) ([]platform.ServedCertificate, error) {
+	return call[[]platform.ServedCertificate](ctx, c, callTimeout, http.MethodPost, "/certificates", struct{}{})
+}
+
 // CA gives the root certificate of the internal CA, PEM.
 func (c *Client) CA(ctx context.Context) ([]byte, error) {
 	return call[[]byte](ctx, c, callTimeout, http.MethodPost, "/ca", struct{}{})

@@ -45,6 +45,9 @@ func (s *Server) controlServer() *http.Server {
 	mux.HandleFunc("POST /status", handle(func(context.Context, struct{}) (platform.ProxyStatus, error) {
 		return s.status(), nil
 	}))
+	mux.HandleFunc("POST /certificates", handle(func(context.Context, struct{}) ([]platform.ServedCertificate, error) {
+		return s.served(), nil
+	}))
 	mux.HandleFunc("POST /ca", handle(func(context.Context, struct{}) ([]byte, error) {
 		return s.certs.authority.pem, nil
 	}))
