@@ -167,7 +167,7 @@ func (c *control) wireDoors() (err error) {
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Images: c.images, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
-		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: &diskMeter{c: c},
+		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: &diskMeter{c: c}, Settings: serverSettings{c},
 		Addresses: app.Addresses{
 			Hosts: c.cfg.AppHosts, Consoles: c.cfg.ConsoleHosts(), Port: c.cfg.HTTPSPort, SSHPort: c.cfg.SSHPort,
 			IPs: addresses(c.cfg), Private: c.cfg.Private(), Ours: c.ours,

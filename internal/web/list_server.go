@@ -1,0 +1,16 @@
+package web
+
+import (
+	"github.com/lugsail/lugsail/internal/web/api"
+	"github.com/lugsail/lugsail/internal/web/console"
+)
+
+// serverRoutes are those of the machine itself, for its owner.
+func serverRoutes(a *api.API, _ *console.Console) []route {
+	return []route{
+		{method: get, path: "/api/v1/server/address", kind: program, action: server, handler: a.AddressGet},
+		{method: post, path: "/api/v1/server/address/check", kind: program, action: server, handler: a.AddressCheck},
+		{method: put, path: "/api/v1/server/address", kind: program, action: server, handler: a.AddressSet},
+		{method: post, path: "/api/v1/server/address/confirm", kind: program, action: server, handler: a.AddressConfirm},
+	}
+}
