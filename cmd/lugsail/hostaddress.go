@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -92,4 +96,64 @@ func (m machine) showAddress(c config.Config) error {
 		m.printf("Also at  %s, until the address above is confirmed\n", url)
 	}
 	return nil
+}
+
+// hostDiagnostics packs what can be told of this machine, with the control plane or without it.
+func (s *settings) hostDiagnostics() *cobra.Command {
+	c := &cobra.Command{
+		Use: "diagnostics [FILE]", Short: "Pack what helps to find out what is wrong, without secrets", Args: cobra.MaximumNArgs(1),
+		Long: "Packs versions, the check-up's findings, settings without secrets, states and the last log lines of Lugsail's own processes into one archive.\n" +
+			"It works also when the control plane does not; then it tells less.",
+	}
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := asRoot("host diagnostics"); err != nil {
+			return err
+		}
+		m, err := s.machine(cmd)
+		if err != nil {
+			return err
+		}
+		return m.diagnose(cmd.Context(), firstOf(args...))
+	}
+	return c
+}
+
+func (m machine) diagnose(ctx context.Context, path string) error {
+	findings, err := examineOn(ctx, m.config)
+	if err != nil {
+		return err
+	}
+	b := diagnosisOf(m.config, findings, nil)
+	write := func(to io.Writer) error { return b.Write(ctx, to) }
+	if response, err := postAdmin(ctx, m.config, "diagnostics"); err == nil { // it knows more, and what to take out
+		defer func() { _ = response.Body.Close() }() // it is read to its end
+		write = func(to io.Writer) error {
+			if _, err := io.Copy(to, response.Body); err != nil {
+				return err
+			}
+			return asPlatform(response.Trailer.Get(troubleTrailer))
+		}
+	}
+	if path == "" {
+		path = b.Name()
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return platform.Errorf(platform.Conflict, "file_not_made", "%s cannot be made.", path).WithHint("Name another file.").Because(err)
+	}
+	if err := errors.Join(write(file), file.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	if m.json {
+		return printJSON(m.out, map[string]string{"file": path})
+	}
+	m.printf("%s is written. It holds no secret that Lugsail knows; look into it before you give it away.\n", path)
+	return nil
+}
+
+// diagnosticsForRoot streams the archive to root on this machine.
+func (c *control) diagnosticsForRoot(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Trailer", troubleTrailer)
+	w.Header().Set("Content-Type", "application/gzip")
+	w.Header().Set(troubleTrailer, fromPlatform(c.apps.Diagnose(r.Context(), platform.System(), w)))
 }

@@ -164,10 +164,11 @@ func (c *control) wireDoors() (err error) {
 		return err
 	}
 	c.accounts = account.New(c.store, secret.NewPasswords())
+	meter := &diskMeter{c: c}
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Images: c.images, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
-		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: &diskMeter{c: c}, Settings: serverSettings{c},
+		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: meter, Settings: serverSettings{c}, Cleaner: cleaner{c, meter}, Machine: serverMachine{c},
 		Addresses: app.Addresses{
 			Hosts: c.cfg.AppHosts, Consoles: c.cfg.ConsoleHosts(), Port: c.cfg.HTTPSPort, SSHPort: c.cfg.SSHPort,
 			IPs: addresses(c.cfg), Private: c.cfg.Private(), Ours: c.ours,

@@ -11,7 +11,7 @@ import (
 var groups = []struct{ id, title, commands string }{
 	{"apps", "Apps:", "create apps info open rename remote destroy restore trash plans"},
 	{"deploy", "Deploy:", "deploy deployments cancel releases rollback source webhooks branch"},
-	{"run", "Run and look:", "ps scale logs tail run exec doctor disk address"},
+	{"run", "Run and look:", "ps scale logs tail run exec doctor disk address certificates diagnostics"},
 	{"settings", "Settings:", "config domains builder"},
 	{"account", "Account:", "login logout tokens keys"},
 	{"server", "On the server, as root:", ""},
@@ -50,7 +50,7 @@ var examples = map[string]string{
 	"host": "lugsail host check", "host check": "lugsail host check", "host fingerprint": "lugsail host fingerprint", "host prepare": "lugsail host prepare",
 	"host prepare-docker": "lugsail host prepare-docker", "host remove": "lugsail host remove\nlugsail host remove --purge", "host settings": "lugsail host settings --json",
 	"host address": "lugsail host address", "host address domain": "lugsail host address domain apps.example.com", "host address ready": "lugsail host address ready",
-	"host address local": "lugsail host address local", "host address confirm": "lugsail host address confirm",
+	"host address local": "lugsail host address local", "host address confirm": "lugsail host address confirm", "host diagnostics": "lugsail host diagnostics",
 	"host setup": "lugsail host setup", "host summary": "lugsail host summary", "host wait": "lugsail host wait",
 }
 

@@ -7,5 +7,7 @@ func init() {
 	maps.Copy(expected, map[string]row{
 		"GET /api/v1/server/address": apiOwner, "PUT /api/v1/server/address": apiOwner,
 		"POST /api/v1/server/address/check": apiOwner, "POST /api/v1/server/address/confirm": apiOwner,
+		"GET /api/v1/server/machine": apiOwner, "GET /api/v1/certificates": apiOwner, "GET /api/v1/copies": apiOwner, "POST /api/v1/copies": apiOwner,
+		"GET /api/v1/disk/leftovers": apiOwner, "POST /api/v1/disk/clean": apiOwner, "GET /api/v1/diagnostics": apiOwner,
 	})
 }

@@ -12,5 +12,12 @@ func serverRoutes(a *api.API, _ *console.Console) []route {
 		{method: post, path: "/api/v1/server/address/check", kind: program, action: server, handler: a.AddressCheck},
 		{method: put, path: "/api/v1/server/address", kind: program, action: server, handler: a.AddressSet},
 		{method: post, path: "/api/v1/server/address/confirm", kind: program, action: server, handler: a.AddressConfirm},
+		{method: get, path: "/api/v1/server/machine", kind: program, action: server, handler: a.MachineGet},
+		{method: get, path: "/api/v1/certificates", kind: program, action: server, handler: a.CertificatesList},
+		{method: get, path: "/api/v1/copies", kind: program, action: server, handler: a.CopiesList},
+		{method: post, path: "/api/v1/copies", kind: program, action: server, handler: a.CopyMake},
+		{method: get, path: "/api/v1/disk/leftovers", kind: program, action: server, handler: a.LeftoversList},
+		{method: post, path: "/api/v1/disk/clean", kind: program, action: server, handler: a.DiskClean},
+		{method: get, path: "/api/v1/diagnostics", kind: program, action: server, handler: a.Diagnostics},
 	}
 }

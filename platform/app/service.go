@@ -107,6 +107,8 @@ type Service struct {
 	Hide      func(ctx context.Context, appID string) (func(line string) string, error) // takes an app's secret values out of its output; nil hides nothing
 	DiskMeter DiskMeter                                                                 // nil: nobody measures
 	Doctor    Doctor                                                                    // nil: nobody looks
+	Cleaner   Cleaner                                                                   // nil: nobody cleans up
+	Machine   Machine                                                                   // nil: the server tells nothing of itself
 	Settings  ServerSettings                                                            // nil: they cannot be changed from here
 	Now       func() time.Time
 

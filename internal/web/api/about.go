@@ -17,7 +17,7 @@ func Operations() []openapi.Operation {
 		releaseOperations, replicaOperations, domainOperations, eventOperations, tokenOperations, keyOperations,
 		sourceOperations, webhookOperations,
 		commandOperations,
-		trashOperations, addressOperations,
+		trashOperations, addressOperations, machineOperations,
 	)
 }
 

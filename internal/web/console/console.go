@@ -73,9 +73,9 @@ type frame struct {
 	Actor   platform.Actor
 	Console string // URL of the console, as this person knows it
 	Notice  string
-	Undo    *undo      // beside the notice; nil when nothing can be taken back
-	Stream  url.Values // what the page wants of its app's stream, beside changes
-	Events  string     // names of those events, for the script
+	Undo    *undo           // beside the notice; nil when nothing can be taken back
+	Stream  url.Values      // what the page wants of its app's stream, beside changes
+	Events  string          // names of those events, for the script
 	Wrong   *platform.Error // why the form was refused
 	App     *appFrame       // around the pages of one app
 	Data    any

@@ -118,4 +118,3 @@ func appPlaces(actor platform.Actor, a platform.App) []place {
 	}
 	return all
 }
-
