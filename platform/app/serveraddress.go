@@ -70,6 +70,15 @@ func (s *Service) ServerAddress(ctx context.Context, actor platform.Actor) (Addr
 	return s.lookAtAddress(ctx, actor, s.Settings.Address()), nil
 }
 
+// ServerFound tells where the server is found, without asking the DNS. For the owner only.
+func (s *Service) ServerFound(actor platform.Actor) (AddressView, error) {
+	if err := s.mayServe(actor); err != nil {
+		return AddressView{}, err
+	}
+	address := s.Settings.Address()
+	return AddressView{ServerAddress: address, Arrived: arrived(actor, address)}, nil
+}
+
 // CheckAddress tells how an address would do that is not in use yet.
 func (s *Service) CheckAddress(ctx context.Context, actor platform.Actor, wish platform.AddressWish) (AddressView, error) {
 	if err := s.mayServe(actor); err != nil {

@@ -173,6 +173,13 @@ var notices = map[string]string{
 	"restored":   "The app is back.",
 	"builder":    "Saved. The next push is built with it.",
 
+	"moved":          "The server has its new address. It may take some seconds until it answers there.",
+	"confirmed":      "The old address is let go.",
+	"cleaned":        "Removed.",
+	"cleaned-some":   "Removed, but for what is in use just now: a build is under way. Try again when it has ended.",
+	"nothing-ticked": "Nothing was ticked, so nothing was removed.",
+	"copied":         "The copy is made.",
+
 	"unbound":     "The app is not bound to a repository any more. What runs goes on running.",
 	"webhook-off": "The webhook is off: its address answers nobody any more. Remove it at the Git host, too.",
 	"redelivered": "It was looked at again; below is what that led to.",
