@@ -9,6 +9,15 @@ type RouteTable struct {
 	BootID   string  `json:"boot_id"`  // of the machine when it was made; addresses of another boot mean nothing
 	Console  Console `json:"console"`
 	Routes   []Route `json:"routes"`
+
+	Authority *Authority `json:"authority,omitempty"` // nil: the one that the proxy was started with
+}
+
+// Authority is where certificates of public names come from, by ACME.
+type Authority struct {
+	Directory string `json:"directory"` // URL; "" means that all certificates come from the internal CA
+	Email     string `json:"email"`     // for the account; may be empty
+	Roots     string `json:"roots"`     // PEM file of roots to trust when speaking to it; "" means the system's
 }
 
 // Console is where Lugsail's own pages, API and git answer.
@@ -65,6 +74,19 @@ type CertificateStatus struct {
 	Host     string    `json:"host"`
 	NotAfter time.Time `json:"not_after"` // zero: it has none yet
 	Trouble  string    `json:"trouble"`   // of the last order, "" when that went well
+}
+
+// ServedCertificate is what visitors of a host name are shown.
+type ServedCertificate struct {
+	Host    string    `json:"host"`
+	App     string    `json:"app"`     // "" for the console
+	Wanted  bool      `json:"wanted"`  // it shall come from the public authority
+	Public  bool      `json:"public"`  // and does; else the internal CA's is shown
+	Issuer  string    `json:"issuer"`  // who signed it, as people read it
+	Since   time.Time `json:"since"`   // zero: none was made yet, which happens at the first visit
+	Until   time.Time `json:"until"`   // zero as above
+	Renewal time.Time `json:"renewal"` // when a new one is fetched or made
+	Trouble string    `json:"trouble"` // of the last order, "" when that went well
 }
 
 // Domain is a host name that a person added to an app.

@@ -33,6 +33,7 @@ func (c *control) runAdmin(ctx context.Context) error {
 		mux.HandleFunc("POST /recover", c.answerLink(c.recoverLink))
 		mux.HandleFunc("POST /prepare", c.prepareForRoot)
 		mux.HandleFunc("POST /doctor", c.answerDoctor)
+		mux.HandleFunc("POST /diagnostics", c.diagnosticsForRoot)
 		c.databaseHandlers(mux)
 	})
 }

@@ -42,6 +42,13 @@ func (m *diskMeter) Uses(ctx context.Context) []observe.DiskUse {
 	return slices.Clone(m.uses)
 }
 
+// forget lets the next question be measured anew.
+func (m *diskMeter) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at = time.Time{}
+}
+
 func (m *diskMeter) measure(ctx context.Context) []observe.DiskUse {
 	data := m.c.cfg.DataDir
 	at := func(parts ...string) string { return filepath.Join(append([]string{data}, parts...)...) }

@@ -38,7 +38,7 @@ func hostCommand() *cobra.Command {
 		s.host("fingerprint", "Show the fingerprint of this server's own CA", fingerprint),
 		s.host("settings", "Show every setting", showSettings),
 		s.host("summary", "Show where the console is and how to push", summary),
-		s.hostRemove(),
+		s.hostAddress(), s.hostDiagnostics(), s.hostRemove(),
 	)
 	first := s.host("firewall", "Put the network rules in before the Docker Engine starts", firewallFirst)
 	first.Hidden = true

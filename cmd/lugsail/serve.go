@@ -131,7 +131,8 @@ func (c *control) wireBuilder() (err error) {
 func (c *control) wireConductor() error {
 	c.routes = &route.Service{
 		Publisher: c.proxy, Store: c.store, Hosts: c.cfg.AppHosts, BootID: bootID(), Public: c.cfg.CanACME,
-		Console: platform.Console{Hosts: c.cfg.ConsoleHosts(), Socket: c.cfg.ConsoleSocket()},
+		Console:   platform.Console{Hosts: c.cfg.ConsoleHosts(), Socket: c.cfg.ConsoleSocket()},
+		Authority: &platform.Authority{Directory: c.cfg.ACMEDirectory(), Email: c.cfg.ACMEEmail, Roots: c.cfg.ACMERoots},
 	}
 	c.conductor = &deploy.Conductor{
 		Deployments: c.store, Apps: c.store, Journal: journal{c.store, c.store.Logs()},
@@ -166,10 +167,11 @@ func (c *control) wireDoors() (err error) {
 	}
 	c.meter = &observe.Meter{Engine: c.engine, Proxy: c.proxy, Apps: c.store, Now: time.Now}
 	c.accounts = account.New(c.store, secret.NewPasswords())
+	meter := &diskMeter{c: c}
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Images: c.images, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
-		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: &diskMeter{c: c}, Meter: c.meter,
+		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: meter, Settings: serverSettings{c}, Cleaner: cleaner{c, meter}, Machine: serverMachine{c}, Meter: c.meter,
 		Addresses: app.Addresses{
 			Hosts: c.cfg.AppHosts, Consoles: c.cfg.ConsoleHosts(), Port: c.cfg.HTTPSPort, SSHPort: c.cfg.SSHPort,
 			IPs: addresses(c.cfg), Private: c.cfg.Private(), Ours: c.ours,

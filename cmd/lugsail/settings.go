@@ -25,7 +25,7 @@ func serverCommands() []*cobra.Command {
 }
 
 // answers are the commands on the server that print something which programs want.
-var answers = []string{"setup-link", "recover", "service status", "host check", "host fingerprint", "host settings", "host summary", "db status", "db check", "db copy", "db copies", "db restore", "db migrate-to"}
+var answers = []string{"setup-link", "recover", "service status", "host check", "host fingerprint", "host settings", "host summary", "host address", "host address domain", "host address ready", "host address local", "host address confirm", "host diagnostics", "db status", "db check", "db copy", "db copies", "db restore", "db migrate-to"}
 
 func withoutJSON(commands []*cobra.Command) {
 	for _, c := range commands {

@@ -11,7 +11,7 @@ import (
 var groups = []struct{ id, title, commands string }{
 	{"apps", "Apps:", "create apps info open rename remote destroy restore trash plans"},
 	{"deploy", "Deploy:", "deploy deployments cancel releases rollback source webhooks branch"},
-	{"run", "Run and look:", "ps scale restart logs tail metrics run exec doctor disk"},
+	{"run", "Run and look:", "ps scale restart logs tail metrics run exec doctor disk address certificates diagnostics"},
 	{"settings", "Settings:", "config domains builder"},
 	{"account", "Account:", "login logout tokens keys"},
 	{"server", "On the server, as root:", ""},
@@ -26,7 +26,10 @@ var examples = map[string]string{
 	"ps": "lugsail ps", "metrics": "lugsail metrics\nlugsail metrics my-shop --range 24h", "restart": "lugsail restart", "logs": "lugsail logs --tail 500\nlugsail logs --follow --process worker", "tail": "lugsail tail\nlugsail tail my-shop --process worker",
 	"config": "lugsail config\nlugsail config --show >.env", "config get": "lugsail config get SECRET", "config unset": "lugsail config unset OLD_NAME",
 	"domains": "lugsail domains", "domains add": "lugsail domains add shop.example.com", "domains remove": "lugsail domains remove shop.example.com",
-	"disk":   "lugsail disk",
+	"disk": "lugsail disk", "disk clean": "lugsail disk clean\nlugsail disk clean --yes", "diagnostics": "lugsail diagnostics\nlugsail diagnostics help.tar.gz", "certificates": "lugsail certificates",
+	"address": "lugsail address", "address check": "lugsail address check apps.example.com",
+	"address domain": "lugsail address domain apps.example.com --email ada@example.com", "address ready": "lugsail address ready\nlugsail address ready 203.0.113.7",
+	"address local": "lugsail address local", "address confirm": "lugsail address confirm",
 	"remote": "lugsail remote my-shop\nlugsail remote --ssh", "doctor": "lugsail doctor\nlugsail doctor my-shop",
 	"source": "lugsail source", "source remove": "lugsail source remove",
 	"webhooks": "lugsail webhooks", "webhooks list": "lugsail webhooks list", "webhooks on": "lugsail webhooks on", "webhooks off": "lugsail webhooks off",
@@ -47,6 +50,8 @@ var examples = map[string]string{
 	"service install": "lugsail service install", "service uninstall": "lugsail service uninstall",
 	"host": "lugsail host check", "host check": "lugsail host check", "host fingerprint": "lugsail host fingerprint", "host prepare": "lugsail host prepare",
 	"host prepare-docker": "lugsail host prepare-docker", "host remove": "lugsail host remove\nlugsail host remove --purge", "host settings": "lugsail host settings --json",
+	"host address": "lugsail host address", "host address domain": "lugsail host address domain apps.example.com", "host address ready": "lugsail host address ready",
+	"host address local": "lugsail host address local", "host address confirm": "lugsail host address confirm", "host diagnostics": "lugsail host diagnostics",
 	"host setup": "lugsail host setup", "host summary": "lugsail host summary", "host wait": "lugsail host wait",
 }
 

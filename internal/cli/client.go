@@ -116,6 +116,19 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) (
 	return raw, nil
 }
 
+// download writes an answer that is no JSON to a file.
+func (c *client) download(ctx context.Context, path string, to io.Writer) error {
+	res, err := c.send(ctx, http.MethodGet, path, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }() // nothing was written
+	if _, err := io.Copy(to, res.Body); err != nil {
+		return c.unreachable(err)
+	}
+	return nil
+}
+
 func (c *client) notUnderstood(err error) error {
 	return platform.Errorf(platform.Unavailable, "answer_unknown", "%s gave an answer that this program does not understand.", c.base).
 		WithHint("Is that a Lugsail server? `lugsail version` shows whether it and this program fit together.").Because(err)

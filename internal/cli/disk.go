@@ -12,10 +12,13 @@ import (
 )
 
 func (p *program) disk() *cobra.Command {
-	return &cobra.Command{
-		Use: "disk", Short: "Show who takes the server's disk", Args: args(0, 0),
+	command := &cobra.Command{
+		Use: "disk", Short: "Show who takes the server's disk", Args: cobra.ArbitraryArgs,
 		Long: "Shows how full the server's disks are, and what takes the room: by app, and by what belongs to the server.\n\nIt is for the server's owner.",
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknown(cmd, args)
+			}
 			c, err := p.client()
 			if err != nil {
 				return err
@@ -32,6 +35,8 @@ func (p *program) disk() *cobra.Command {
 			return p.answer(raw, func() { p.showDisk(answer) })
 		},
 	}
+	command.AddCommand(p.diskClean())
+	return command
 }
 
 type diskAnswer struct {

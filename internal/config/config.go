@@ -11,6 +11,7 @@ package config
 import (
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -20,19 +21,21 @@ const DefaultFile = "/etc/lugsail/config.yaml"
 // LetsEncrypt is the ACME directory that a server with a domain uses unless it is told otherwise.
 const LetsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
 
-// Off, as acme_directory, keeps a server with a domain on its internal CA.
+// Off, as acme_directory, keeps a server with a domain on its internal CA; as base_domain_suffix it
+// leaves a server without a domain only its names on .localhost.
 const Off = "off"
 
 // Config is one server's settings, complete and valid.
 type Config struct {
-	DataDir      string // the database, repositories, images' registry, logs
-	RunDir       string // sockets and pid files
-	LogDir       string // logs of the processes, where systemd does not keep them
-	KeyFile      string // the key that seals secrets; outside DataDir, so that a copy of DataDir tells none
-	Database     string // address of a PostgreSQL database, sealed in the file; "" means SQLite in DataDir
-	Domain       string // "" means names on .localhost and on the address
-	Suffix       string // a domain whose names a-b-c-d.SUFFIX resolve to the address a.b.c.d
-	PublicIP     string // "" means the address that the default route leaves from
+	DataDir      string   // the database, repositories, images' registry, logs
+	RunDir       string   // sockets and pid files
+	LogDir       string   // logs of the processes, where systemd does not keep them
+	KeyFile      string   // the key that seals secrets; outside DataDir, so that a copy of DataDir tells none
+	Database     string   // address of a PostgreSQL database, sealed in the file; "" means SQLite in DataDir
+	Domain       string   // "" means names on .localhost and on the address
+	Suffix       string   // a domain whose names a-b-c-d.SUFFIX resolve to the address a.b.c.d; "off" means no names but those on .localhost
+	Former       []string // domains below which this server answered before, and still does until its new address is confirmed
+	PublicIP     string   // "" means the address that the default route leaves from
 	HTTPPort     int
 	HTTPSPort    int
 	SSHPort      int    // 0 means no git over SSH
@@ -53,8 +56,9 @@ type Config struct {
 	OutboundAllow string // hosts and networks beside the public internet that may be fetched from
 	FetchRoots    string // PEM file of the roots that Git hosts are trusted by; "" means the system's
 
-	ip   netip.Addr
-	file string
+	ip      netip.Addr
+	file    string
+	sources *Sources // that these were read from
 }
 
 // ConsoleSocket is where the control plane serves console, API and git to the proxy.
@@ -81,7 +85,7 @@ func (c Config) ACMEDirectory() string {
 	switch {
 	case c.ACME == Off:
 		return ""
-	case c.ACME == "" && c.Domain != "":
+	case c.ACME == "" && slices.ContainsFunc(c.Bases(), c.provable):
 		return LetsEncrypt
 	}
 	return c.ACME

@@ -22,6 +22,11 @@ func load(t *testing.T, file string, environ []string, flags map[string]string) 
 	return Load(Sources{File: path, Environ: environ, Flags: flags})
 }
 
+func loadFile(t *testing.T, file string) (Config, error) {
+	t.Helper()
+	return load(t, file, nil, nil)
+}
+
 func TestLoad_FlagBeforeEnvironmentBeforeFileBeforeDefault(t *testing.T) {
 	file := "http_port: 8080\nhttps_port: 8443\nlog_level: warn\n"
 	env := []string{"LUGSAIL_HTTPS_PORT=9443", "LUGSAIL_LOG_LEVEL=error", "LUGSAIL_TOKEN=not a setting"}
@@ -88,6 +93,7 @@ func TestWrite_ThenLoadGivesTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.sources, again.sources = nil, nil
 	if !reflect.DeepEqual(c, again) {
 		t.Fatalf("wrote %+v, read %+v", c, again)
 	}
@@ -118,6 +124,8 @@ func TestHosts(t *testing.T) {
 		{"IPv6", map[string]string{"public-ip": "2001:db8::7"}, []string{"shop.2001-db8--7.sslip.io", "shop.localhost"}},
 		{"other suffix", map[string]string{"public-ip": "203.0.113.7", "base-domain-suffix": "nip.example"}, []string{"shop.203-0-113-7.nip.example", "shop.localhost"}},
 		{"domain", map[string]string{"public-ip": "203.0.113.7", "domain": "example.com"}, []string{"shop.example.com", "shop.localhost"}},
+		{"local only", map[string]string{"public-ip": "203.0.113.7", "base-domain-suffix": "off"}, []string{"shop.localhost"}},
+		{"moving", map[string]string{"public-ip": "203.0.113.7", "domain": "example.com", "former-domains": "203-0-113-7.sslip.io, localhost"}, []string{"shop.example.com", "shop.localhost", "shop.203-0-113-7.sslip.io"}},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -161,6 +169,9 @@ func TestACME_OnlyForNamesThatAPublicCACanProve(t *testing.T) {
 		{map[string]string{"domain": "example.com"}, LetsEncrypt, "shop.localhost", false},
 		{map[string]string{"domain": "example.com", "acme-directory": "off"}, "", "shop.example.com", false},
 		{map[string]string{"acme-directory": "https://ca.example/dir"}, "https://ca.example/dir", "own.example.net", true},
+		{map[string]string{"public-ip": "2001:db8::7"}, "", "shop.2001-db8--7.sslip.io", false},
+		{map[string]string{"public-ip": "203.0.113.7", "former-domains": "old.example.com"}, LetsEncrypt, "shop.old.example.com", true},
+		{map[string]string{"domain": "example.com", "base-domain-suffix": "off"}, LetsEncrypt, "shop.203-0-113-7.nip.example", false},
 		{map[string]string{"acme-directory": "https://ca.example/dir"}, "https://ca.example/dir", "shop.203-0-113-7.sslip.io", false},
 	}
 	for _, tc := range cases {

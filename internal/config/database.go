@@ -1,17 +1,13 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 	"reflect"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/lugsail/lugsail/internal/atomicfile"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -36,30 +32,6 @@ func hidden(v string) string {
 		return ""
 	}
 	return "(hidden)"
-}
-
-// Replace writes one setting into a file of settings and leaves all other lines as they are; an
-// empty value takes the setting out.
-func Replace(path, name, value string) error {
-	data, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("reading %s: %w", path, err)
-	}
-	text, err := without(string(data), name)
-	if err != nil {
-		return fmt.Errorf("changing %s: %w", path, err)
-	}
-	if value != "" {
-		line, err := yaml.Marshal(map[string]any{name: plain(value)})
-		if err != nil {
-			return fmt.Errorf("writing %s: %w", path, err)
-		}
-		text += string(line)
-	}
-	if got, err := parse(path, []byte(text)); err == nil && got[name] != value { // behind the end of a document, for example
-		return ownLines(name)
-	}
-	return atomicfile.Write(path, []byte(text), 0o644)
 }
 
 // without takes a setting out, over however many lines its owner wrote it. Comments behind it stay.

@@ -4,12 +4,16 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // Local is the name under which every server answers on the machine itself.
 const Local = "localhost"
+
+// DefaultSuffix is the wildcard DNS that makes ready names of addresses.
+const DefaultSuffix = "sslip.io"
 
 // ConsoleHosts are the names of the console, API and git; the first is the one that people are told.
 func (c Config) ConsoleHosts() []string { return c.hosts("console") }
@@ -20,20 +24,72 @@ func (c Config) AppHosts(name string) []string { return c.hosts(name) }
 // hosts holds the one rule. With a domain: NAME.DOMAIN. Without one: NAME.a-b-c-d.SUFFIX,
 // which the world can resolve. NAME.localhost always, last — but first where the address is
 // private and nobody has named it, because then the machine itself is where the visitor is
-// most likely to be.
+// most likely to be. Behind them all, the same below each domain that the server has left.
 func (c Config) hosts(name string) []string {
-	local := name + "." + Local
+	bases := c.Bases()
+	hosts := make([]string, len(bases))
+	for i, base := range bases {
+		hosts[i] = name + "." + base
+	}
+	return hosts
+}
+
+// Bases are the domains below which the console and apps have their names, the one that people are told first.
+func (c Config) Bases() []string {
+	bases := c.own()
+	for _, former := range c.Former {
+		if !slices.Contains(bases, former) {
+			bases = append(bases, former)
+		}
+	}
+	return bases
+}
+
+// own are those without the ones that were left.
+func (c Config) own() []string {
 	if c.Domain != "" {
-		return []string{name + "." + c.Domain, local}
+		return []string{c.Domain, Local}
 	}
-	if !c.ip.IsValid() || c.Suffix == "" {
-		return []string{local}
+	public := c.ReadyBase()
+	if public == "" || c.Suffix == Off {
+		return []string{Local}
 	}
-	public := name + "." + dashed(c.ip) + "." + c.Suffix
 	if c.ip.IsLoopback() || c.PublicIP == "" && private(c.ip) {
-		return []string{local, public}
+		return []string{Local, public}
 	}
-	return []string{public, local}
+	return []string{public, Local}
+}
+
+// ReadyBase is the domain that resolves to this server's address without anybody's doing: a-b-c-d.SUFFIX.
+// "" where no address or no suffix is known.
+func (c Config) ReadyBase() string {
+	suffix := c.Suffix
+	if suffix == Off {
+		suffix = DefaultSuffix
+	}
+	if !c.ip.IsValid() || suffix == "" {
+		return ""
+	}
+	return dashed(c.ip) + "." + suffix
+}
+
+// provable reports whether a public CA could give certificates for a host and those below it: it is
+// neither local nor made from an address.
+func (c Config) provable(host string) bool {
+	if host == Local || strings.HasSuffix(host, "."+Local) {
+		return false
+	}
+	for _, suffix := range []string{c.Suffix, DefaultSuffix} {
+		if suffix != "" && strings.HasSuffix(host, "."+suffix) {
+			return false
+		}
+	}
+	for label := range strings.SplitSeq(host, ".") { // a wildcard DNS that was the suffix once
+		if ip, err := netip.ParseAddr(strings.ReplaceAll(label, "-", ".")); err == nil && ip.Is4() {
+			return false
+		}
+	}
+	return true
 }
 
 // dashed writes an address as one label: 203-0-113-7, 2001-db8--7.
@@ -62,12 +118,7 @@ func (c Config) AddressGuessed() bool {
 
 // CanACME reports whether a public CA could give a certificate for the host: ACME is
 // on, and the name is neither local nor made from the address.
-func (c Config) CanACME(host string) bool {
-	if c.ACMEDirectory() == "" || host == Local || strings.HasSuffix(host, "."+Local) {
-		return false
-	}
-	return c.Suffix == "" || !strings.HasSuffix(host, "."+c.Suffix)
-}
+func (c Config) CanACME(host string) bool { return c.ACMEDirectory() != "" && c.provable(host) }
 
 // URL is the https address of a host on this server.
 func (c Config) URL(host string) string {

@@ -35,13 +35,17 @@ func Load(s Sources) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	return gather(s, inFile)
+}
+
+func gather(s Sources, inFile map[string]string) (Config, error) {
 	environ := map[string]string{}
 	for _, kv := range s.Environ {
 		if name, v, ok := strings.Cut(kv, "="); ok {
 			environ[name] = v
 		}
 	}
-	c := Config{file: s.File}
+	c := Config{file: s.File, sources: &s}
 	for _, f := range fields {
 		v := value{f.Default, "the default"}
 		if text, ok := inFile[f.Name]; ok {

@@ -158,6 +158,20 @@ func Kernel(root string) string {
 	return fields[2]
 }
 
+// System is what the distribution calls itself: "Debian GNU/Linux 12 (bookworm)"; "" where it does not say.
+func System(root string) string {
+	text, err := os.ReadFile(filepath.Join(root, "etc/os-release"))
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME="); ok {
+			return strings.Trim(name, `"'`)
+		}
+	}
+	return ""
+}
+
 // maxChangelog bounds what is read of one, in bytes after unpacking.
 const maxChangelog = 16 << 20
 

@@ -148,3 +148,64 @@ func TestOneLine_IsShortAndNoMore(t *testing.T) {
 		t.Errorf("%d bytes", len(got))
 	}
 }
+
+func TestACME_TheTableChangesTheAuthorityWhileServing(t *testing.T) {
+	ports := acmetest.FreePorts(t, 2)
+	server := acmetest.New(t, ports[0], ports[1])
+	dir := t.TempDir()
+	use := func(c *Config) {
+		c.DataDir = dir
+		c.HTTPAddr, c.HTTPSAddr = "127.0.0.1:"+strconv.Itoa(ports[0]), "127.0.0.1:"+strconv.Itoa(ports[1])
+	}
+	r := newRig(t, use) // started without an authority
+	app := startApp(t, says("serving a"))
+	route := routeTo("a.example.org", app)
+	route.ACME = true
+	publish := func(a *platform.Authority) {
+		t.Helper()
+		r.revision++
+		doc := platform.RouteTable{Revision: r.revision, BootID: testBoot, Routes: []platform.Route{route}, Authority: a}
+		if err := r.control.Publish(t.Context(), doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish(nil)
+	if issuer := r.issuerOf("a.example.org"); !strings.HasPrefix(issuer, "Lugsail CA") {
+		t.Fatal("without an authority it is served by", issuer)
+	}
+	first := platform.Authority{Directory: server.Directory, Roots: server.RootsFile}
+	publish(&first)
+	eventually(t, "a certificate of the new authority", func() bool { return strings.HasPrefix(r.issuerOf("a.example.org"), "Pebble") })
+	all, err := r.control.Certificates(t.Context())
+	if err != nil || len(all) != 1 || !all[0].Public || !strings.HasPrefix(all[0].Issuer, "Pebble") || !all[0].Renewal.Before(all[0].Until) || all[0].Trouble != "" {
+		t.Errorf("what is told of it: %+v, %v", all, err)
+	}
+
+	orders := server.Orders.Load()
+	second := first
+	second.Email = "ada@example.com"
+	publish(&second) // the same authority by another account: its certificates go on
+	if issuer := r.issuerOf("a.example.org"); !strings.HasPrefix(issuer, "Pebble") || server.Orders.Load() != orders {
+		t.Errorf("with another account it is served by %s, after %d orders", issuer, server.Orders.Load()-orders)
+	}
+	broken := second
+	broken.Roots = filepath.Join(dir, "missing.pem")
+	publish(&broken)
+	if issuer := r.issuerOf("a.example.org"); !strings.HasPrefix(issuer, "Pebble") {
+		t.Error("an authority that cannot be used took the certificates away:", issuer)
+	}
+	publish(&second)
+	r.stop()
+	revision := r.revision
+	r = newRig(t, use) // of its own settings it knows none; the table on the disk does
+	r.revision = revision
+	eventually(t, "the authority of the stored table", func() bool { return strings.HasPrefix(r.issuerOf("a.example.org"), "Pebble") })
+	publish(&platform.Authority{})
+	if issuer := r.issuerOf("a.example.org"); !strings.HasPrefix(issuer, "Lugsail CA") {
+		t.Error("when it is turned off it is served by", issuer)
+	}
+	all, err = r.control.Certificates(t.Context())
+	if err != nil || len(all) != 1 || all[0].Public || !strings.HasPrefix(all[0].Issuer, "Lugsail CA") || all[0].Until.IsZero() {
+		t.Errorf("what is told of it then: %+v, %v", all, err)
+	}
+}

@@ -3,13 +3,17 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/lugsail/lugsail/platform"
 )
 
 // neutralName is in the certificate for names that are not in the table.
@@ -24,7 +28,14 @@ const addressKey = "address "
 // certificates chooses the certificate of each handshake.
 type certificates struct {
 	authority *authority
-	acme      *acme // nil when all names are the internal CA's
+	config    Config
+	acme      atomic.Pointer[acme] // nil when all names are the internal CA's
+
+	changing sync.Mutex      // held while ACME is exchanged or follows a table
+	life     context.Context // nil before start
+	sockets  sockets
+	using    platform.Authority
+	stopping sync.WaitGroup // of those that were exchanged
 
 	mu     sync.RWMutex
 	leaves map[string]*tls.Certificate // of the internal CA, by name or, after addressKey, addresses
@@ -35,33 +46,80 @@ func newCertificates(c Config) (*certificates, error) {
 	if err != nil {
 		return nil, err
 	}
-	certs := &certificates{authority: a, leaves: make(map[string]*tls.Certificate)}
-	if c.ACMEDirectory != "" {
-		if certs.acme, err = newACME(c); err != nil {
-			return nil, err
-		}
+	certs := &certificates{authority: a, config: c, leaves: make(map[string]*tls.Certificate)}
+	certs.using = platform.Authority{Directory: c.ACMEDirectory, Email: c.ACMEEmail, Roots: c.ACMERoots}
+	if certs.using.Directory == "" {
+		return certs, nil
 	}
+	acme, err := newACME(c)
+	if err != nil {
+		return nil, err
+	}
+	certs.acme.Store(acme)
 	return certs, nil
 }
 
 func (c *certificates) start(ctx context.Context, s sockets, t *table) {
-	if c.acme != nil {
-		c.acme.start(ctx, s)
-		c.acme.follow(t.acmeHosts())
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	c.life, c.sockets = ctx, s
+	if acme := c.acme.Load(); acme != nil {
+		acme.start(ctx, s)
 	}
+	c.followPublic(t)
 }
 
 func (c *certificates) stop() {
-	if c.acme != nil {
-		c.acme.stop()
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	if acme := c.acme.Load(); acme != nil {
+		acme.stop()
+	}
+	c.stopping.Wait()
+}
+
+// followPublic takes over the authority of a table, and has certificates of its names. With changing held.
+func (c *certificates) followPublic(t *table) {
+	if c.life == nil {
+		return
+	}
+	if a := t.doc.Authority; a != nil && *a != c.using {
+		c.exchange(*a, t)
+	}
+	if acme := c.acme.Load(); acme != nil {
+		acme.follow(t.acmeHosts())
+	}
+}
+
+// exchange goes over to another authority, or to the same by another account. The new one has read what lies
+// on the disk before the old one goes, so that names with a certificate of it show that all the time. One that
+// cannot be used leaves things as they are.
+func (c *certificates) exchange(to platform.Authority, t *table) {
+	var next *acme
+	if to.Directory != "" {
+		config := c.config
+		config.ACMEDirectory, config.ACMEEmail, config.ACMERoots = to.Directory, to.Email, to.Roots
+		var err error
+		if next, err = newACME(config); err != nil {
+			slog.Error("the certificate authority is not changed", "directory", to.Directory, "error", err)
+			return
+		}
+		next.start(c.life, c.sockets)
+		next.follow(t.acmeHosts())
+	}
+	before := c.acme.Swap(next)
+	c.using = to
+	slog.Info("certificate authority changed", "directory", to.Directory)
+	if before != nil {
+		c.stopping.Go(before.stop)
 	}
 }
 
 // follow cares for the names of a new table and forgets those that left.
 func (c *certificates) follow(t *table) {
-	if c.acme != nil {
-		c.acme.follow(t.acmeHosts())
-	}
+	c.changing.Lock()
+	c.followPublic(t)
+	c.changing.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name, cert := range c.leaves {
@@ -76,14 +134,16 @@ func (c *certificates) follow(t *table) {
 }
 
 func (c *certificates) answerChallenge(w http.ResponseWriter, r *http.Request, host string) bool {
-	return c.acme != nil && c.acme.answer(w, r, host)
+	acme := c.acme.Load()
+	return acme != nil && acme.answer(w, r, host)
 }
 
 // certificate answers a handshake from memory. See the package comment for unknown names.
 func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c, t := s.certs, s.table.Load()
-	if c.acme != nil && slices.Equal(hello.SupportedProtos, []string{"acme-tls/1"}) {
-		return c.acme.challenge(hello)
+	acme := c.acme.Load()
+	if acme != nil && slices.Equal(hello.SupportedProtos, []string{"acme-tls/1"}) {
+		return acme.challenge(hello)
 	}
 	name := normalHost(hello.ServerName)
 	if name == "" || isIP(name) {
@@ -93,8 +153,8 @@ func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 	if entry == nil {
 		return c.leaf(neutralName, []string{neutralName}, nil)
 	}
-	if entry.acme && c.acme != nil {
-		if cert := c.acme.find(name); cert != nil {
+	if entry.acme && acme != nil {
+		if cert := acme.find(name); cert != nil {
 			return cert, nil
 		}
 	}

@@ -63,6 +63,11 @@ func (c *Client) Traffic(ctx context.Context) (platform.TrafficTotals, error) {
 	return call[platform.TrafficTotals](ctx, c, callTimeout, http.MethodPost, "/traffic", struct{}{})
 }
 
+// Certificates tells what visitors of each name are shown.
+func (c *Client) Certificates(ctx context.Context) ([]platform.ServedCertificate, error) {
+	return call[[]platform.ServedCertificate](ctx, c, callTimeout, http.MethodPost, "/certificates", struct{}{})
+}
+
 // CA gives the root certificate of the internal CA, PEM.
 func (c *Client) CA(ctx context.Context) ([]byte, error) {
 	return call[[]byte](ctx, c, callTimeout, http.MethodPost, "/ca", struct{}{})

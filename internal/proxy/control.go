@@ -48,6 +48,9 @@ func (s *Server) controlServer() *http.Server {
 	mux.HandleFunc("POST /traffic", handle(func(context.Context, struct{}) (platform.TrafficTotals, error) {
 		return s.trafficTotals(), nil
 	}))
+	mux.HandleFunc("POST /certificates", handle(func(context.Context, struct{}) ([]platform.ServedCertificate, error) {
+		return s.served(), nil
+	}))
 	mux.HandleFunc("POST /ca", handle(func(context.Context, struct{}) ([]byte, error) {
 		return s.certs.authority.pem, nil
 	}))

@@ -23,6 +23,8 @@
 //     code; nothing is ever issued for a name that a stranger chose.
 //   - certmagic cares for ACME certificates alone. Until one is there, or when it has
 //     expired, the internal CA stands in, so that the site can be reached.
+//   - Which authority that is comes with the table, so that an owner can change it while
+//     the proxy serves: the new one has read its certificates before the old one goes.
 //   - When the sockets are handed over, connections that come while a proxy ends or after
 //     it was killed wait in the listen queue for the next one. To end quickly it cuts
 //     event streams and WebSockets as soon as all other requests are done.

@@ -200,8 +200,8 @@ func (s *Server) status() platform.ProxyStatus {
 		}
 	}
 	slices.Sort(st.Dead)
-	if s.certs.acme != nil {
-		st.Certificates = s.certs.acme.statuses()
+	if acme := s.certs.acme.Load(); acme != nil {
+		st.Certificates = acme.statuses()
 	}
 	return st
 }

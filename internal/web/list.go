@@ -33,6 +33,7 @@ func (s *Server) list(a *api.API, p *console.Console, push http.Handler) []route
 	routes = append(routes, appRoutes(a)...)
 	routes = append(routes, commandRoutes(a)...)
 	routes = append(routes, sourceRoutes(a, p)...)
+	routes = append(routes, serverRoutes(a, p)...)
 	routes = append(routes, pageRoutes(p)...)
 	routes = append(routes, appPageRoutes(p)...)
 	for _, method := range []string{get, post} {

@@ -111,6 +111,9 @@ type Service struct {
 	DiskMeter DiskMeter                                                                 // nil: nobody measures
 	Doctor    Doctor                                                                    // nil: nobody looks
 	Meter     *observe.Meter                                                            // nil: nobody measures
+	Cleaner   Cleaner                                                                   // nil: nobody cleans up
+	Machine   Machine                                                                   // nil: the server tells nothing of itself
+	Settings  ServerSettings                                                            // nil: they cannot be changed from here
 	Now       func() time.Time
 
 	admission sync.Mutex // memory is measured and promised in one move

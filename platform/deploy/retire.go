@@ -215,6 +215,14 @@ func (c *Conductor) retain(ctx context.Context, app platform.App) {
 	}
 }
 
+// InReach gives the images that are kept of an app: of the releases that served last.
+func (c *Conductor) InReach(ctx context.Context, appID string) ([]string, error) {
+	return c.inReach(ctx, appID)
+}
+
+// Tidy drops an app's images that no release in reach needs. A deployment under way does that at its end.
+func (c *Conductor) Tidy(ctx context.Context, app platform.App) { c.retain(ctx, app) }
+
 // inReach gives the images of the releases that served last. Releases that never served do not
 // count: however many there are, the one before stays.
 func (c *Conductor) inReach(ctx context.Context, appID string) ([]string, error) {

@@ -49,6 +49,7 @@ type Service struct {
 	Store     Store
 	Hosts     Hosts
 	Console   platform.Console
+	Authority *platform.Authority // of public certificates; nil leaves the proxy's own
 	BootID    string
 	Public    func(host string) bool // may its certificate come from ACME?
 
@@ -189,7 +190,7 @@ func (s *Service) table(ctx context.Context) (platform.RouteTable, error) {
 	if err != nil {
 		return platform.RouteTable{}, fmt.Errorf("numbering the route table: %w", err)
 	}
-	table := platform.RouteTable{Revision: revision, BootID: s.BootID, Console: s.Console}
+	table := platform.RouteTable{Revision: revision, BootID: s.BootID, Console: s.Console, Authority: s.Authority}
 	for _, app := range apps {
 		if app.State == platform.AppTrashed {
 			continue // its names lead nowhere, and nobody else gets them

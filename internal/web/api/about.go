@@ -17,7 +17,7 @@ func Operations() []openapi.Operation {
 		releaseOperations, replicaOperations, metricOperations, domainOperations, eventOperations, tokenOperations, keyOperations,
 		sourceOperations, webhookOperations,
 		commandOperations,
-		trashOperations,
+		trashOperations, addressOperations, machineOperations,
 	)
 }
 
@@ -68,6 +68,7 @@ func Enums() map[reflect.Type][]string {
 		reflect.TypeFor[platform.Origin]():          {"", "git", "remote", "upload", "image"},
 		reflect.TypeFor[platform.StepState]():       {"waiting", "running", "done", "failed", "skipped", "undone"},
 		reflect.TypeFor[platform.DeliveryOutcome](): {"received", "deployed", "ignored", "ping", "refused", "failed", "repeated"},
+		reflect.TypeFor[platform.AddressKind]():     {"domain", "ready", "local"},
 		reflect.TypeFor[platform.ReplicaState]():    {"created", "running", "restarting", "exited", "paused"},
 	}
 }

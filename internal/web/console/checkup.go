@@ -11,12 +11,13 @@ import (
 
 // checkupPage is a check-up, what is wrong first.
 type checkupPage struct {
+	Tab       string // of the server's pages
 	Bad, Warn int
 	Findings  []observe.Finding
 }
 
 func checkup(findings []observe.Finding) checkupPage {
-	page := checkupPage{Bad: observe.Count(findings, observe.LevelBad), Warn: observe.Count(findings, observe.LevelWarn)}
+	page := checkupPage{Tab: "checkup", Bad: observe.Count(findings, observe.LevelBad), Warn: observe.Count(findings, observe.LevelWarn)}
 	for _, level := range []observe.Level{observe.LevelBad, observe.LevelWarn, observe.LevelOK} {
 		for _, f := range findings {
 			if f.Level == level {

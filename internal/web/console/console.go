@@ -73,9 +73,9 @@ type frame struct {
 	Actor   platform.Actor
 	Console string // URL of the console, as this person knows it
 	Notice  string
-	Undo    *undo      // beside the notice; nil when nothing can be taken back
-	Stream  url.Values // what the page wants of its app's stream, beside changes
-	Events  string     // names of those events, for the script
+	Undo    *undo           // beside the notice; nil when nothing can be taken back
+	Stream  url.Values      // what the page wants of its app's stream, beside changes
+	Events  string          // names of those events, for the script
 	Wrong   *platform.Error // why the form was refused
 	App     *appFrame       // around the pages of one app
 	Data    any
@@ -172,6 +172,13 @@ var notices = map[string]string{
 	"trashed":    "The app is in the trash. It can be brought back until the day that stands beside it.",
 	"restored":   "The app is back.",
 	"builder":    "Saved. The next push is built with it.",
+
+	"moved":          "The server has its new address. It may take some seconds until it answers there.",
+	"confirmed":      "The old address is let go.",
+	"cleaned":        "Removed.",
+	"cleaned-some":   "Removed, but for what is in use just now: a build is under way. Try again when it has ended.",
+	"nothing-ticked": "Nothing was ticked, so nothing was removed.",
+	"copied":         "The copy is made.",
 
 	"unbound":     "The app is not bound to a repository any more. What runs goes on running.",
 	"webhook-off": "The webhook is off: its address answers nobody any more. Remove it at the Git host, too.",

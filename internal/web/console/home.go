@@ -14,8 +14,8 @@ import (
 
 type homePage struct {
 	Apps     []app.Overview
-	Trashed  int          // in the trash
-	Capacity *capacityBar // nil when the engine does not tell
+	Trashed  int                // in the trash
+	Capacity *capacityBar       // nil when the engine does not tell
 	Sparks   map[string][]spark // by app id
 }
 

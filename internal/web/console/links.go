@@ -45,7 +45,7 @@ func (c *Console) SetupClaim(e echo.Context) error {
 	if err == nil {
 		session, err = c.accounts.Claim(e.Request().Context(), e.Param("token"), email, password, request.Source(e), request.UserAgent(e))
 	}
-	return c.enter(e, err, session, "setup", "/", frame{Title: "Set up this server", Data: linkForm{Email: email}})
+	return c.enter(e, err, session, "setup", "/welcome", frame{Title: "Set up this server", Data: linkForm{Email: email}})
 }
 
 // RecoverSet answers POST /recover/:token: a new password, signed in.

@@ -79,6 +79,10 @@ func serverPlaces(actor platform.Actor) []place {
 		{Icon: "plus", Label: "Create an app", To: "/create", words: "new add"},
 		{Icon: "signal", Label: "Activity", To: "/activity", words: "events history audit who"},
 		{Icon: "server-stack", Label: "Server", To: "/server", words: "capacity plans certificate disk memory"},
+		{Icon: "globe-alt", Label: "The server's address", To: "/server/address", words: "domain dns ip name"},
+		{Icon: "circle-stack", Label: "The server's disk, clean up", To: "/server/disk", words: "space full remove cache"},
+		{Icon: "lock-closed", Label: "Certificates", To: "/server/certificates", words: "tls https renewal"},
+		{Icon: "document-duplicate", Label: "Copies of Lugsail's database", To: "/server/copies", words: "backup restore"},
 		{Icon: "lifebuoy", Label: "Check the server", To: "/server/checkup", words: "doctor health diagnostics"},
 		{Icon: "trash", Label: "Trash", To: "/trash", words: "deleted restore undo"},
 		{Icon: "user-circle", Label: "Account", To: "/account", words: "password sessions"},
@@ -88,7 +92,7 @@ func serverPlaces(actor platform.Actor) []place {
 	}
 	var may []place
 	for _, p := range all {
-		if p.To == "/create" && !platform.Can(actor, platform.ActionManage, "") || p.To == "/server/checkup" && !platform.Can(actor, platform.ActionServer, "") {
+		if p.To == "/create" && !platform.Can(actor, platform.ActionManage, "") || strings.HasPrefix(p.To, "/server/") && !platform.Can(actor, platform.ActionServer, "") {
 			continue
 		}
 		may = append(may, p)
@@ -118,4 +122,3 @@ func appPlaces(actor platform.Actor, a platform.App) []place {
 	}
 	return all
 }
-

@@ -7,14 +7,20 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
 	"github.com/lugsail/lugsail/platform/plan"
 )
 
+// serverPage is the overview of the machine. What is its owner's alone is nil for others.
 type serverPage struct {
+	Tab         string
 	Capacity    *capacityBar
 	Offers      []plan.Offer
 	Fingerprint string
 	SSH         sshFacts
+	Facts       *app.ServerFacts
+	Address     *app.AddressView
 }
 
 // Server answers GET /server: the machine, the plans, and the certificate to trust.
@@ -24,9 +30,17 @@ func (c *Console) Server(e echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := serverPage{Fingerprint: readable(c.fingerprint(ctx)), SSH: c.sshFacts(actor)}
+	page := serverPage{Tab: "overview", Fingerprint: readable(c.fingerprint(ctx)), SSH: c.sshFacts(actor)}
 	if offers, capacity, err := c.apps.Plans(ctx, actor); err == nil {
 		page.Capacity, page.Offers = drawCapacity(apps, offers, capacity), offers
+	}
+	if platform.Can(actor, platform.ActionServer, "") {
+		if facts, err := c.apps.ServerFacts(ctx, actor); err == nil {
+			page.Facts = &facts
+		}
+		if address, err := c.apps.ServerFound(actor); err == nil {
+			page.Address = &address
+		}
 	}
 	return c.show(e, http.StatusOK, "server", frame{Title: "Server", Nav: "server", Data: page})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"math"
 	"net/url"
 	"os"
 	"path"
@@ -18,7 +19,7 @@ import (
 )
 
 // shared are the templates that every page may use.
-var shared = []string{"layout.html", "icons.html", "parts.html", "charts.html", "apphead.html"}
+var shared = []string{"layout.html", "icons.html", "parts.html", "charts.html", "apphead.html", "serverhead.html"}
 
 func (c *Console) loadPages() (map[string]*template.Template, error) {
 	files, err := fs.Glob(ui.Files, "templates/*.html")
@@ -51,33 +52,37 @@ func (c *Console) loadPages() (map[string]*template.Template, error) {
 
 func (c *Console) functions() template.FuncMap {
 	return template.FuncMap{
-		"asset":    c.assets.address,
-		"icon":     c.assets.icon,
-		"term":     help,
-		"now":      func() string { return c.now().UTC().Format(time.RFC3339) },
-		"ago":      func(t time.Time) string { return ago(c.now().Sub(t)) },
-		"left":     func(t time.Time) string { return left(t.Sub(c.now())) },
-		"stamp":    func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") },
-		"machine":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"bytes":    plan.Bytes,
-		"storage":  storage,
-		"short":    shortCommit,
-		"host":     func(url string) string { return strings.TrimPrefix(url, "https://") },
-		"dollars":  dollars,
-		"vcpu":     func(n float64) string { return fmt.Sprintf("%g vCPU", n) },
-		"took":     took,
-		"version":  func() string { return c.version },
-		"stepName": func(n platform.StepName) string { return stepNames[n] },
-		"list":     func(v ...any) []any { return v },
-		"plural":   plural,
-		"arch":     func() string { return runtime.GOARCH },
-		"program":  program,
-		"browser":  browser,
-		"action":   action,
-		"builders": builders,
-		"door":     door,
-		"codes":    codes,
-		"without":  func(name, text string) string { return strings.TrimPrefix(text, name+" ") },
+		"asset":     c.assets.address,
+		"icon":      c.assets.icon,
+		"term":      help,
+		"now":       func() string { return c.now().UTC().Format(time.RFC3339) },
+		"ago":       func(t time.Time) string { return ago(c.now().Sub(t)) },
+		"left":      func(t time.Time) string { return left(t.Sub(c.now())) },
+		"stamp":     func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") },
+		"machine":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"bytes":     plan.Bytes,
+		"storage":   storage,
+		"storage64": func(n uint64) string { return storage(int64(min(n, math.MaxInt64))) },
+		"day":       func(t time.Time) string { return t.UTC().Format("2 January 2006") },
+		"copyFrom":  copyFrom,
+		"newest":    newestCopy,
+		"short":     shortCommit,
+		"host":      func(url string) string { return strings.TrimPrefix(url, "https://") },
+		"dollars":   dollars,
+		"vcpu":      func(n float64) string { return fmt.Sprintf("%g vCPU", n) },
+		"took":      took,
+		"version":   func() string { return c.version },
+		"stepName":  func(n platform.StepName) string { return stepNames[n] },
+		"list":      func(v ...any) []any { return v },
+		"plural":    plural,
+		"arch":      func() string { return runtime.GOARCH },
+		"program":   program,
+		"browser":   browser,
+		"action":    action,
+		"builders":  builders,
+		"door":      door,
+		"codes":     codes,
+		"without":   func(name, text string) string { return strings.TrimPrefix(text, name+" ") },
 	}
 }
 
@@ -98,6 +103,22 @@ func program(consoleURL string) string {
 		host = u.Hostname()
 	}
 	return "root@" + host + ":" + path
+}
+
+// copyFrom is the command that fetches something from the server.
+func copyFrom(consoleURL, dir, name string) string {
+	host, _, _ := strings.Cut(program(consoleURL), ":")
+	if name == "" {
+		return fmt.Sprintf("scp %s:%s .", host, dir)
+	}
+	return fmt.Sprintf("scp -r %s:%s .", host, path.Join(dir, name))
+}
+
+func newestCopy(copies []copyRow) string {
+	if len(copies) == 0 {
+		return "FILE"
+	}
+	return copies[0].Path
 }
 
 // ago writes how long something is past, as people say it.

@@ -1,0 +1,36 @@
+package web
+
+import (
+	"github.com/lugsail/lugsail/internal/web/api"
+	"github.com/lugsail/lugsail/internal/web/console"
+)
+
+// serverRoutes are those of the machine itself, for its owner.
+func serverRoutes(a *api.API, p *console.Console) []route {
+	return []route{
+		{method: get, path: "/api/v1/server/address", kind: program, action: server, handler: a.AddressGet},
+		{method: post, path: "/api/v1/server/address/check", kind: program, action: server, handler: a.AddressCheck},
+		{method: put, path: "/api/v1/server/address", kind: program, action: server, handler: a.AddressSet},
+		{method: post, path: "/api/v1/server/address/confirm", kind: program, action: server, handler: a.AddressConfirm},
+		{method: get, path: "/api/v1/server/machine", kind: program, action: server, handler: a.MachineGet},
+		{method: get, path: "/api/v1/certificates", kind: program, action: server, handler: a.CertificatesList},
+		{method: get, path: "/api/v1/copies", kind: program, action: server, handler: a.CopiesList},
+		{method: post, path: "/api/v1/copies", kind: program, action: server, handler: a.CopyMake},
+		{method: get, path: "/api/v1/disk/leftovers", kind: program, action: server, handler: a.LeftoversList},
+		{method: post, path: "/api/v1/disk/clean", kind: program, action: server, handler: a.DiskClean},
+		{method: get, path: "/api/v1/diagnostics", kind: program, action: server, handler: a.Diagnostics},
+
+		{method: get, path: "/welcome", kind: page, action: server, handler: p.Welcome},
+		{method: get, path: "/welcome/done", kind: page, action: server, handler: p.WelcomeDone},
+		{method: get, path: "/server/address", kind: page, action: server, handler: p.ServerAddress},
+		{method: post, path: "/server/address", kind: page, action: server, handler: p.AddressSet},
+		{method: post, path: "/server/address/check", kind: page, action: server, handler: p.AddressCheck},
+		{method: post, path: "/server/address/confirm", kind: page, action: server, handler: p.AddressConfirm},
+		{method: get, path: "/server/disk", kind: page, action: server, handler: p.ServerDisk},
+		{method: post, path: "/server/disk/clean", kind: page, action: server, handler: p.DiskClean},
+		{method: get, path: "/server/certificates", kind: page, action: server, handler: p.ServerCertificates},
+		{method: get, path: "/server/copies", kind: page, action: server, handler: p.ServerCopies},
+		{method: post, path: "/server/copies", kind: page, action: server, handler: p.CopyMake},
+		{method: get, path: "/server/diagnostics", kind: page, action: server, handler: p.ServerDiagnostics},
+	}
+}
