@@ -6,11 +6,11 @@ import (
 	"gorm.io/gorm"
 )
 
-// openAll opens every sealed value with the key: config vars, secrets of webhooks, answers that are kept. A copy
+// openAll opens every sealed value with the key: config vars, secrets of webhooks and of second factors, answers that are kept. A copy
 // of an older Lugsail may lack some of the tables.
 func (s *Store) openAll(db *gorm.DB) (int, error) {
 	sum := 0
-	for _, part := range []func(*gorm.DB) (int, error){s.openConfigVars, s.openWebhooks, s.openOnces} {
+	for _, part := range []func(*gorm.DB) (int, error){s.openConfigVars, s.openWebhooks, s.openOnces, s.openFactors} {
 		n, err := part(db)
 		if err != nil {
 			return 0, err
@@ -64,4 +64,14 @@ func (s *Store) openOnces(db *gorm.DB) (opened int, err error) {
 		}
 	}
 	return opened, err
+}
+
+func (s *Store) openFactors(db *gorm.DB) (int, error) {
+	rows, err := sealedRows[secondFactor](db)
+	for _, row := range rows {
+		if _, err := row.secret(s.key); err != nil {
+			return 0, err
+		}
+	}
+	return len(rows), err
 }

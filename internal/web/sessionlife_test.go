@@ -91,7 +91,7 @@ func TestA49_APasswordChangeEndsTheOtherSessionsAndAllThatTheyKeepOpen(t *testin
 	must(t, err)
 	r.engine.replicas[0].ID = started.ID
 	login := func(agent string) string {
-		session, err := r.accounts.Login(t.Context(), testEmail, testPassword, "198.51.100.8", agent)
+		session, err := r.accounts.Login(t.Context(), testEmail, testPassword, "", "198.51.100.8", agent)
 		must(t, err)
 		return session
 	}
@@ -139,7 +139,7 @@ func TestA49_ASessionThatIsEndedKeepsNothingOpen(t *testing.T) {
 			r.do(ask{method: post, path: "/recover/" + link, form: url.Values{"password": {testPassword}, "again": {testPassword}}}).want(t, http.StatusSeeOther)
 		},
 	} {
-		session, err := r.accounts.Login(t.Context(), testEmail, testPassword, "198.51.100.8", "Another Browser")
+		session, err := r.accounts.Login(t.Context(), testEmail, testPassword, "", "198.51.100.8", "Another Browser")
 		must(t, err)
 		v := r.watches(client, session, "/api/v1/apps/mine/logs?follow=true")
 		end(session)
