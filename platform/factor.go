@@ -24,7 +24,7 @@ type RecoveryCode struct {
 
 // Passkey is a key of a phone, a computer or a stick by which a person signs in without a password (WebAuthn).
 type Passkey struct {
-	ID         string `gorm:"primaryKey"` // public, for lists
+	ID         string `gorm:"primaryKey"`           // public, for lists
 	Credential string `gorm:"uniqueIndex;not null"` // the id that the device gave it, base64url
 	AccountID  string `gorm:"index;not null"`
 	Name       string `gorm:"not null"` // for people
