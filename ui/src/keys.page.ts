@@ -14,3 +14,4 @@ async function show(): Promise<void> {
 }
 
 field.addEventListener("input", () => void show());
+export {};

@@ -82,3 +82,4 @@ for (const form of document.querySelectorAll<HTMLFormElement>("form[data-passkey
     go(form).catch((trouble: unknown) => { said.textContent = why(trouble); said.hidden = false; }).finally(() => { button.disabled = false; });
   });
 }
+export {};
