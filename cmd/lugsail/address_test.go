@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/lugsail/lugsail/internal/config"
+	"github.com/lugsail/lugsail/internal/passkey"
 	"github.com/lugsail/lugsail/internal/secret"
 	"github.com/lugsail/lugsail/internal/store"
 	"github.com/lugsail/lugsail/internal/web"
@@ -59,7 +60,7 @@ func newAddressRig(t *testing.T, settings string) *addressRig {
 		}
 	})
 	r.start()
-	accounts := account.New(r.store, secret.NewPasswords())
+	accounts := account.New(r.store, secret.NewPasswords(), secret.Codes{}, passkey.Passkeys{})
 	link, err := accounts.IssueSetupLink(t.Context())
 	if err == nil {
 		r.session, err = accounts.Claim(t.Context(), link, "ada@example.com", "correct horse battery", "198.51.100.9", "Test Browser")
@@ -92,7 +93,7 @@ func (r *addressRig) start() {
 		Addresses: app.Addresses{Hosts: cfg.AppHosts, Consoles: cfg.ConsoleHosts(), Port: cfg.HTTPSPort, IPs: addresses(cfg), Private: cfg.Private()},
 	}
 	r.server, err = web.New(web.Config{Socket: filepath.Join(filepath.Dir(r.file), "web.sock"), Hosts: cfg.ConsoleHosts, Version: "test"}, web.Deps{
-		Apps: apps, Accounts: account.New(r.store, secret.NewPasswords()), Directory: r.store, Ready: r.store.Ping, Onces: r.store,
+		Apps: apps, Accounts: account.New(r.store, secret.NewPasswords(), secret.Codes{}, passkey.Passkeys{}), Directory: r.store, Ready: r.store.Ping, Onces: r.store,
 		CA: func(context.Context) ([]byte, error) { return nil, nil }, Git: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -53,6 +53,9 @@ func recoverCommand() *cobra.Command {
 	var s settings
 	return s.add(&cobra.Command{
 		Use: "recover [E-MAIL]", Short: "Make a one-time link to set a new password", Args: cobra.MaximumNArgs(1),
+		Long: "Make a one-time link to set a new password.\n\n" +
+			"Without E-MAIL it is for the first owner. Its page also helps who has lost the phone: it can switch the\n" +
+			"second factor off and remove the passkeys. Root on the server is proof enough.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := asRoot("recover"); err != nil {
 				return err

@@ -27,6 +27,7 @@ import (
 	"github.com/lugsail/lugsail/internal/firewall"
 	"github.com/lugsail/lugsail/internal/gitserver"
 	"github.com/lugsail/lugsail/internal/outbound"
+	"github.com/lugsail/lugsail/internal/passkey"
 	"github.com/lugsail/lugsail/internal/proxy"
 	"github.com/lugsail/lugsail/internal/registry"
 	"github.com/lugsail/lugsail/internal/secret"
@@ -166,7 +167,7 @@ func (c *control) wireDoors() (err error) {
 		return err
 	}
 	c.meter = &observe.Meter{Engine: c.engine, Proxy: c.proxy, Apps: c.store, Now: time.Now}
-	c.accounts = account.New(c.store, secret.NewPasswords())
+	c.accounts = account.New(c.store, secret.NewPasswords(), secret.Codes{}, passkey.Passkeys{})
 	meter := &diskMeter{c: c}
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,

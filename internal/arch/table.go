@@ -47,6 +47,7 @@ var table = map[string][]string{
 	"internal/host":        {"platform"},
 	"internal/notify":      {"platform"},
 	"internal/outbound":    {"platform"},
+	"internal/passkey":     {"platform"},
 	"internal/proxy":       {"platform"},
 	"internal/registry":    {"platform"},
 	"internal/secret":      {"platform"},
@@ -120,6 +121,9 @@ var homes = map[string][]string{
 	"github.com/spf13/":                          {"internal/cli", "cmd/lugsail"},
 	"github.com/rogpeppe/go-internal/testscript": {"internal/e2e", "internal/cli"},
 	"gopkg.in/yaml.v3":                           {"internal/config"},
+	"github.com/pquerna/otp/":                    {"internal/secret"},
+	"github.com/boombuler/barcode/":              {"internal/secret"},
+	"github.com/go-webauthn/webauthn/":           {"internal/passkey"},
 	"golang.org/x/":                              {"internal", "cmd"},
 }
 

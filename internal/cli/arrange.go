@@ -13,7 +13,7 @@ var groups = []struct{ id, title, commands string }{
 	{"deploy", "Deploy:", "deploy deployments cancel releases rollback source webhooks branch"},
 	{"run", "Run and look:", "ps scale restart logs tail metrics run exec doctor disk address certificates diagnostics"},
 	{"settings", "Settings:", "config domains builder"},
-	{"account", "Account:", "login logout tokens keys"},
+	{"account", "Account:", "login logout tokens keys second-factor passkeys sessions"},
 	{"server", "On the server, as root:", ""},
 }
 
@@ -39,6 +39,9 @@ var examples = map[string]string{
 	"db migrate-to": "lugsail db migrate-to 'postgres://lugsail@db.example.com/lugsail'", "db restore": "lugsail db restore FILE",
 	"login": "lugsail login https://console.example.com", "logout": "lugsail logout",
 	"tokens": "lugsail tokens", "tokens create": "lugsail tokens create ci --scope deploy --app my-shop", "tokens revoke": "lugsail tokens revoke 1a2b3c4d",
+	"second-factor": "lugsail second-factor", "second-factor on": "lugsail second-factor on", "second-factor off": "lugsail second-factor off", "second-factor codes": "lugsail second-factor codes",
+	"passkeys": "lugsail passkeys", "passkeys remove": "lugsail passkeys remove 1a2b3c4d5e6f7g8h",
+	"sessions": "lugsail sessions", "sessions end": "lugsail sessions end 1a2b3c4d5e6f7g8h\nlugsail sessions end --all",
 	"version": "lugsail version --json", "completion": "source <(lugsail completion bash)",
 	"completion bash": "source <(lugsail completion bash)\nlugsail completion bash >/etc/bash_completion.d/lugsail",
 	"completion zsh":  "source <(lugsail completion zsh)\nlugsail completion zsh >\"${fpath[1]}/_lugsail\"",

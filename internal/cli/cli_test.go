@@ -98,8 +98,13 @@ func (w *world) run(args ...string) (code int, out, errs string) {
 		w.t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	root := New(Deps{
-		Version: "1.2.3", Stdin: in, Stdout: &stdout, Stderr: &stderr,
+	code = Execute(w.t.Context(), New(w.deps(in, &stdout, &stderr)), args)
+	return code, stdout.String(), stderr.String()
+}
+
+func (w *world) deps(in *os.File, out, errs io.Writer) Deps {
+	return Deps{
+		Version: "1.2.3", Stdin: in, Stdout: out, Stderr: errs,
 		Env: func(name string) string {
 			if name == "HOME" {
 				return w.home
@@ -107,9 +112,7 @@ func (w *world) run(args ...string) (code int, out, errs string) {
 			return w.env[name]
 		},
 		Local: func() (string, string) { return w.local, "" },
-	})
-	code = Execute(w.t.Context(), root, args)
-	return code, stdout.String(), stderr.String()
+	}
 }
 
 // signedIn saves the server as if login had.

@@ -18,6 +18,7 @@ type loginOptions struct {
 	email         string
 	token         bool
 	passwordStdin bool
+	code          string
 }
 
 func (p *program) login() *cobra.Command {
@@ -30,6 +31,7 @@ func (p *program) login() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.email, "email", "", "e-mail address of the account")
 	f.BoolVar(&o.passwordStdin, "password-stdin", false, "read the password from standard input")
+	f.StringVar(&o.code, "code", "", "code of the second factor, or a recovery code, where nobody can be asked")
 	f.BoolVar(&o.token, "token", false, "sign in by an API token, from standard input or LUGSAIL_TOKEN")
 	f.StringVar(&o.file, "ca-file", "", "file of the server's CA certificate")
 	f.StringVar(&o.fingerprint, "fingerprint", "", "SHA-256 fingerprint of the server's CA certificate")
@@ -178,7 +180,16 @@ func (p *program) byPassword(ctx context.Context, c *client, o loginOptions) (se
 		Account account
 	}
 	body := map[string]string{"email": email, "password": password, "name": "lugsail on " + name}
+	if o.code != "" { // a server of before knows no such field
+		body["code"] = o.code
+	}
 	_, err = c.call(ctx, http.MethodPost, "/api/v1/login", body, &answer)
+	if err != nil && platform.AsError(err).Code == "second_factor_needed" {
+		if body["code"], err = p.askCode(ctx, "", "Code from your phone, or a recovery code: "); err != nil {
+			return "", "", err
+		}
+		_, err = c.call(ctx, http.MethodPost, "/api/v1/login", body, &answer)
+	}
 	return answer.Secret, answer.Account.Email, err
 }
 

@@ -104,6 +104,8 @@ var nextStep = map[string]string{
 	"domain_not_found":     "See which there are: lugsail domains",
 	"deployment_not_found": "See which there are: lugsail deployments",
 	"token_not_found":      "See which there are: lugsail tokens",
+	"session_not_found":    "See which there are: lugsail sessions",
+	"second_factor_off":    "Switch it on: lugsail second-factor on",
 	"nothing_before":       "See which there are: lugsail releases",
 	"key_exists":           "Nothing is left to do. Let git push with it: lugsail remote --ssh",
 }

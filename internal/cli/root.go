@@ -125,7 +125,7 @@ func (p *program) appCommands() []*cobra.Command {
 }
 
 func (p *program) accountCommands() []*cobra.Command {
-	return []*cobra.Command{p.login(), p.logout(), p.tokens(), p.keys()}
+	return []*cobra.Command{p.login(), p.logout(), p.tokens(), p.keys(), p.secondFactor(), p.passkeys(), p.sessions()}
 }
 
 // WithoutJSON takes --json out of the help of commands that have nothing to print in it.

@@ -57,6 +57,7 @@ func TestSchema_MigratedEqualsWhatTheNounsSay(t *testing.T) {
 		&platform.App{}, &configVar{}, &platform.Build{}, &platform.Release{}, &platform.Deployment{}, &platform.Step{}, &platform.Domain{},
 		&platform.Account{}, &platform.Session{}, &platform.Token{}, &platform.SetupLink{}, &platform.Event{}, &metaEntry{}, &onceRow{},
 		&platform.SSHKey{},
+		&secondFactor{}, &platform.RecoveryCode{}, &platform.Passkey{},
 		&platform.Remote{}, &webhook{}, &platform.Delivery{}, &deliveryMark{},
 	))
 	want, got := schemaOf(t, fresh), schemaOf(t, s.reader)

@@ -6,7 +6,7 @@ import (
 	"gorm.io/gorm"
 )
 
-// openAll opens every sealed value with the key: config vars, secrets of webhooks, answers that are kept. A copy
+// openAll opens every sealed value with the key: config vars, secrets of webhooks and of second factors, answers that are kept. A copy
 // of an older Lugsail may lack some of the tables. Answers that do not open are left out of the count: they are
 // kept for a day, and whoever asks for one is told.
 func (s *Store) openAll(db *gorm.DB) (int, error) {
@@ -15,7 +15,7 @@ func (s *Store) openAll(db *gorm.DB) (int, error) {
 		opened, _, err := s.openOnces(db)
 		return opened, err
 	}
-	for _, part := range []func(*gorm.DB) (int, error){s.openConfigVars, s.openWebhooks, onces} {
+	for _, part := range []func(*gorm.DB) (int, error){s.openConfigVars, s.openWebhooks, onces, s.openFactors} {
 		n, err := part(db)
 		if err != nil {
 			return 0, err
@@ -68,4 +68,14 @@ func (s *Store) openOnces(db *gorm.DB) (opened int, damaged, err error) {
 		}
 	}
 	return opened, damaged, err
+}
+
+func (s *Store) openFactors(db *gorm.DB) (int, error) {
+	rows, err := sealedRows[secondFactor](db)
+	for _, row := range rows {
+		if _, err := row.secret(s.key); err != nil {
+			return 0, err
+		}
+	}
+	return len(rows), err
 }

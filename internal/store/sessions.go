@@ -41,6 +41,16 @@ func (s *Store) DeleteSession(ctx context.Context, accountID, id string) error {
 	})
 }
 
+// DeleteOtherSessions ends all sessions of the account but one, and tells how many there were.
+func (s *Store) DeleteOtherSessions(ctx context.Context, accountID, keepID string) (ended int, err error) {
+	err = s.write(ctx, "ending the sessions", func(tx *gorm.DB) error {
+		done := tx.Where("account_id = ? AND id <> ?", accountID, keepID).Delete(&platform.Session{})
+		ended = int(done.RowsAffected)
+		return done.Error
+	})
+	return ended, err
+}
+
 // DeleteSessionsBefore drops sessions that were last seen before idle or made before created.
 func (s *Store) DeleteSessionsBefore(ctx context.Context, idle, created time.Time) error {
 	return s.write(ctx, "dropping ended sessions", func(tx *gorm.DB) error {

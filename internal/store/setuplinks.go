@@ -66,8 +66,9 @@ func (s *Store) UseSetupLink(ctx context.Context, id string, account *platform.A
 }
 
 // UseRecoverLink uses the link up, sets the password of its account and ends all the account's
-// sessions, in one transaction. Conflict, code link_used, when the link was used.
-func (s *Store) UseRecoverLink(ctx context.Context, id, passwordHash string) (platform.Account, error) {
+// sessions, in one transaction; with alone nothing but the password signs in from then on: the second
+// factor and the passkeys are gone. Conflict, code link_used, when the link was used.
+func (s *Store) UseRecoverLink(ctx context.Context, id, passwordHash string, alone bool) (platform.Account, error) {
 	var account platform.Account
 	err := s.write(ctx, "setting the password", func(tx *gorm.DB) (err error) {
 		link, err := setupLinkIn(tx, "id = ?", id)
@@ -79,6 +80,14 @@ func (s *Store) UseRecoverLink(ctx context.Context, id, passwordHash string) (pl
 		}
 		if err := setPassword(tx, link.AccountID, passwordHash, ""); err != nil {
 			return err
+		}
+		if alone {
+			if _, err := removeFactor(tx, link.AccountID); err != nil {
+				return err
+			}
+			if err := tx.Where("account_id = ?", link.AccountID).Delete(&platform.Passkey{}).Error; err != nil {
+				return err
+			}
 		}
 		account, err = accountIn(tx, "id = ?", link.AccountID)
 		return err

@@ -63,6 +63,13 @@ var expected = map[string]row{
 	"GET /api/v1/apps": apiAny, "GET /api/v1/events": apiAllApps, "POST /api/v1/apps": apiServerDo,
 	"GET /api/v1/tokens": apiOwn, "POST /api/v1/tokens": apiOwn, "DELETE /api/v1/tokens/:id": apiOwn,
 	"GET /api/v1/keys": apiOwn, "POST /api/v1/keys": apiOwn, "DELETE /api/v1/keys/:id": apiOwn,
+	"GET /login/code": open, "POST /login/code": open, "POST /login/passkey/begin": open, "POST /login/passkey": open,
+	"GET /api/v1/second-factor": apiOwn, "POST /api/v1/second-factor": apiOwn, "POST /api/v1/second-factor/confirm": apiOwn, "POST /api/v1/second-factor/off": apiOwn,
+	"POST /api/v1/recovery-codes": apiOwn, "GET /api/v1/passkeys": apiOwn, "DELETE /api/v1/passkeys/:id": apiOwn,
+	"GET /api/v1/sessions": apiOwn, "DELETE /api/v1/sessions": apiOwn, "DELETE /api/v1/sessions/:id": apiOwn,
+	"GET /account/password": pageRead, "GET /account/browsers": pageRead, "POST /account/sessions/end-others": pageRead, "GET /account/tokens": pageRead, "GET /account/keys": pageRead,
+	"GET /account/second-factor": pageRead, "POST /account/second-factor": pageRead, "POST /account/second-factor/confirm": pageRead, "POST /account/second-factor/off": pageRead,
+	"POST /account/recovery-codes": pageRead, "GET /account/passkeys": pageRead, "POST /account/passkeys": pageRead, "POST /account/passkeys/begin": pageRead, "POST /account/passkeys/:id/remove": pageRead,
 	"POST /account/keys": pageRead, "POST /account/keys/:id/remove": pageRead,
 
 	"GET /api/v1/apps/:app": apiRead, "PATCH /api/v1/apps/:app": apiManage, "DELETE /api/v1/apps/:app": apiManage,

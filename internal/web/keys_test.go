@@ -49,7 +49,7 @@ func TestKeys_AreAddedListedAndRemovedByTheAPI(t *testing.T) {
 func TestKeys_PageAddsAndRemovesThem(t *testing.T) {
 	r := newRig(t)
 	r.apps.Addresses.SSHPort = 2222
-	page := r.do(ask{path: "/account", session: r.session}).want(t, http.StatusOK)
+	page := r.do(ask{path: "/account/keys", session: r.session}).want(t, http.StatusOK)
 	for _, want := range []string{"ssh://git@" + testHost + ":2222/my-app.git", testSSH, "ssh-keygen -t ed25519"} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("the page lacks %q", want)
@@ -61,7 +61,7 @@ func TestKeys_PageAddsAndRemovesThem(t *testing.T) {
 	if !strings.Contains(refused.body, "That is a private key.") || strings.Contains(refused.body, canary) {
 		t.Errorf("a private key: %s", refused.body)
 	}
-	page = r.do(ask{path: "/account", session: r.session}).want(t, http.StatusOK)
+	page = r.do(ask{path: "/account/keys", session: r.session}).want(t, http.StatusOK)
 	if !strings.Contains(page.body, "&lt;b&gt;laptop&lt;/b&gt;") || strings.Contains(page.body, "<b>laptop</b>") {
 		t.Error("the name is not shown as text")
 	}

@@ -95,7 +95,7 @@ func TestA71_ForeignTextStaysText(t *testing.T) {
 	must(t, r.store.SetStep(t.Context(), platform.Step{DeploymentID: failed.ID, Name: platform.StepBuild, State: platform.StepFailed, Detail: evil}))
 	must(t, r.store.AppendEvent(t.Context(), &platform.Event{At: time.Now(), Actor: evil, Via: evil, Source: evil, Action: evil, App: evil, Text: evil}))
 	r.engine.lines = []platform.LogLine{{At: time.Now(), Replica: evil, Stream: evil, Text: evil}}
-	paths := []string{"/", "/apps/mine", "/apps/mine/deployments", "/apps/mine/deployments/2", "/apps/mine/logs", "/apps/mine/logs?process=" + url.QueryEscape(evil), "/activity", "/account", "/login?next=" + url.QueryEscape("/"+evil), "/nonesuch/" + url.PathEscape(evil)}
+	paths := []string{"/", "/apps/mine", "/apps/mine/deployments", "/apps/mine/deployments/2", "/apps/mine/logs", "/apps/mine/logs?process=" + url.QueryEscape(evil), "/activity", "/account", "/account/tokens", "/account/browsers", "/account/keys", "/account/passkeys", "/login?next=" + url.QueryEscape("/"+evil), "/nonesuch/" + url.PathEscape(evil)}
 	for _, path := range paths {
 		got := r.do(ask{path: path, session: r.session})
 		if strings.Contains(got.body, "<script>alert") || strings.Contains(got.body, "<img src=x") {
@@ -121,7 +121,7 @@ func TestPages_EveryPageShowsAndExplains(t *testing.T) {
 	r := newRig(t)
 	r.serving("mine")
 	for path, want := range map[string]string{
-		"/": "v1 serves", "/create": "Create the app", "/activity": "Who did what", "/server": "SHA-256", "/account": "Test Browser",
+		"/": "v1 serves", "/create": "Create the app", "/activity": "Who did what", "/server": "SHA-256", "/account": "How you sign in", "/account/browsers": "Test Browser", "/account/tokens": "Make a token", "/account/keys": "Add a key", "/account/password": "New password", "/account/second-factor": "Show the QR code", "/account/passkeys": "Add a passkey",
 		"/apps/mine": "Say hello", "/apps/mine/deployments": "Say hello", "/apps/mine/deployments/1": "second line",
 		"/apps/mine/logs": "No lines yet", "/apps/mine/config": "SECRET_KEY", "/apps/mine/domains": "Add a domain",
 		"/apps/mine/scaling": "The plan now", "/apps/mine/settings": "Destroy mine",

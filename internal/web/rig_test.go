@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lugsail/lugsail/internal/passkey"
 	"github.com/lugsail/lugsail/internal/secret"
 	"github.com/lugsail/lugsail/internal/store"
 	"github.com/lugsail/lugsail/platform"
@@ -101,7 +102,7 @@ func newUnclaimedRig(t testing.TB) *rig {
 	s, err := store.Open(t.Context(), store.Config{Dir: filepath.Join(dir, "data"), Key: key})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
-	r := &rig{t: t, dir: dir, uploads: filepath.Join(dir, "uploads"), store: s, engine: &engine{}, accounts: account.New(s, secret.NewPasswords())}
+	r := &rig{t: t, dir: dir, uploads: filepath.Join(dir, "uploads"), store: s, engine: &engine{}, accounts: account.New(s, secret.NewPasswords(), secret.Codes{}, passkey.Passkeys{})}
 	r.apps = r.service()
 	r.server, err = New(Config{
 		Socket: shortPath(t, "web.sock"), Hosts: func() []string { return []string{testHost, localHost} },
@@ -230,7 +231,7 @@ func (r *rig) signedIn(email string, role platform.Role) (session string) {
 	must(r.t, r.store.CreateAccount(ctx, &platform.Account{
 		ID: platform.NewID(), Email: email, PasswordHash: hash, Role: role, CreatedAt: time.Now(),
 	}))
-	session, err = r.accounts.Login(ctx, email, testPassword, "198.51.100.8", "Another Browser")
+	session, err = r.accounts.Login(ctx, email, testPassword, "", "198.51.100.8", "Another Browser")
 	must(r.t, err)
 	return session
 }

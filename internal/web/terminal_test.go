@@ -193,7 +193,7 @@ func TestA47_TerminalsRefuseStrangers(t *testing.T) {
 
 // viewerOnce is one viewer for a whole test.
 func (r *rig) viewerOnce() string {
-	session, err := r.accounts.Login(r.t.Context(), "vic@example.test", testPassword, "198.51.100.8", "Another Browser")
+	session, err := r.accounts.Login(r.t.Context(), "vic@example.test", testPassword, "", "198.51.100.8", "Another Browser")
 	if err != nil {
 		return r.viewer()
 	}

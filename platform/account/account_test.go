@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lugsail/lugsail/internal/passkey"
 	"github.com/lugsail/lugsail/internal/secret"
 	"github.com/lugsail/lugsail/internal/store"
 	"github.com/lugsail/lugsail/platform"
@@ -45,7 +46,7 @@ func newFixture(t *testing.T) *fixture {
 			t.Error(err)
 		}
 	})
-	f.Service = account.New(f.store, secret.NewPasswords())
+	f.Service = account.New(f.store, secret.NewPasswords(), secret.Codes{}, passkey.Passkeys{})
 	f.Now = now
 	return f
 }
@@ -159,7 +160,7 @@ func TestLinks_EndByTimeByNewerOnesAndByFiveTries(t *testing.T) {
 func TestRecover_SetsThePasswordAndEndsAllSessions(t *testing.T) {
 	f, _ := claimed(t)
 	ctx := t.Context()
-	before, err := f.Login(ctx, ada, password, home, agent)
+	before, err := f.Login(ctx, ada, password, "", home, agent)
 	must(t, err)
 	link, person, err := f.IssueRecoverLink(ctx, "")
 	must(t, err)
@@ -170,15 +171,15 @@ func TestRecover_SetsThePasswordAndEndsAllSessions(t *testing.T) {
 	if err != nil || email != ada {
 		t.Fatalf("got %q, %v", email, err)
 	}
-	after, err := f.Recover(ctx, link, "another kettle hums", home, agent)
+	after, err := f.Recover(ctx, link, "another kettle hums", false, home, agent)
 	must(t, err)
 	_, _, err = f.Session(ctx, before, home)
 	wantCode(t, err, platform.Unauthenticated, "not_signed_in")
-	_, _, err = f.Session(ctx, after, home)
+	_, _, err = f.Session(ctx, after.Session, home)
 	must(t, err)
-	_, err = f.Login(ctx, ada, password, home, agent)
+	_, err = f.Login(ctx, ada, password, "", home, agent)
 	wantCode(t, err, platform.Unauthenticated, "wrong_credentials")
-	_, err = f.Recover(ctx, link, "yet another kettle", home, agent)
+	_, err = f.Recover(ctx, link, "yet another kettle", false, home, agent)
 	wantCode(t, err, platform.NotFound, "link_invalid")
 	_, _, err = f.IssueRecoverLink(ctx, "nobody@example.com")
 	wantCode(t, err, platform.NotFound, "account_not_found")
@@ -187,7 +188,7 @@ func TestRecover_SetsThePasswordAndEndsAllSessions(t *testing.T) {
 func TestSession_EndsIdleAfterADayAndAnywayAfterThirty(t *testing.T) {
 	f, _ := claimed(t)
 	ctx := t.Context()
-	session, err := f.Login(ctx, ada, password, home, agent)
+	session, err := f.Login(ctx, ada, password, "", home, agent)
 	must(t, err)
 	f.pass(account.SessionIdle - time.Second)
 	_, _, err = f.Session(ctx, session, home)
@@ -196,7 +197,7 @@ func TestSession_EndsIdleAfterADayAndAnywayAfterThirty(t *testing.T) {
 	_, _, err = f.Session(ctx, session, home)
 	wantCode(t, err, platform.Unauthenticated, "not_signed_in")
 
-	session, err = f.Login(ctx, ada, password, home, agent)
+	session, err = f.Login(ctx, ada, password, "", home, agent)
 	must(t, err)
 	for range 59 {
 		f.pass(12 * time.Hour)
@@ -233,7 +234,7 @@ func TestSession_LogoutRevokeAndPasswordChangeEndIt(t *testing.T) {
 	ctx := t.Context()
 	login := func() (string, platform.Actor) {
 		t.Helper()
-		session, err := f.Login(ctx, ada, password, home, agent)
+		session, err := f.Login(ctx, ada, password, "", home, agent)
 		must(t, err)
 		actor, _, err := f.Session(ctx, session, home)
 		must(t, err)
@@ -258,14 +259,22 @@ func TestSession_LogoutRevokeAndPasswordChangeEndIt(t *testing.T) {
 	wantCode(t, f.RevokeSession(ctx, actor, "other"), platform.NotFound, "session_not_found")
 
 	fourth, _ := login()
-	wantCode(t, f.ChangePassword(ctx, actor, "wrong", "a new kettle sings"), platform.Unauthenticated, "wrong_credentials")
-	wantCode(t, f.ChangePassword(ctx, actor, password, "password123"), platform.Invalid, "password_common")
-	must(t, f.ChangePassword(ctx, actor, password, "a new kettle sings"))
-	_, _, err = f.Session(ctx, fourth, home)
-	wantCode(t, err, platform.Unauthenticated, "not_signed_in")
-	_, _, err = f.Session(ctx, second, home)
+	_, err = f.ChangePassword(ctx, actor, "wrong", "a new kettle sings")
+	wantCode(t, err, platform.Unauthenticated, "wrong_credentials")
+	_, err = f.ChangePassword(ctx, actor, password, "password123")
+	wantCode(t, err, platform.Invalid, "password_common")
+	fresh, err := f.ChangePassword(ctx, actor, password, "a new kettle sings")
 	must(t, err)
-	_, err = f.Login(ctx, ada, "a new kettle sings", home, agent)
+	for _, old := range []string{fourth, second} { // a copy of the present browser's cookie, too
+		_, _, err = f.Session(ctx, old, home)
+		wantCode(t, err, platform.Unauthenticated, "not_signed_in")
+	}
+	now, _, err := f.Session(ctx, fresh, home)
+	must(t, err)
+	if now.SessionID == actor.SessionID {
+		t.Error("the session kept its id")
+	}
+	_, err = f.Login(ctx, ada, "a new kettle sings", "", home, agent)
 	must(t, err)
 }
 
@@ -273,7 +282,7 @@ func TestLogin_A53SlowsGuessersDownButNotForGood(t *testing.T) {
 	f, _ := claimed(t)
 	ctx := t.Context()
 	guess := func(source string) error {
-		_, err := f.Login(ctx, ada, "wrong wrong wrong", source, agent)
+		_, err := f.Login(ctx, ada, "wrong wrong wrong", "", source, agent)
 		return err
 	}
 	const stranger, away = "203.0.113.99", "203.0.113.5"
@@ -281,11 +290,11 @@ func TestLogin_A53SlowsGuessersDownButNotForGood(t *testing.T) {
 		wantCode(t, guess(stranger), platform.Unauthenticated, "wrong_credentials")
 	}
 	wantCode(t, guess(stranger), platform.TooMany, "too_many_tries")
-	_, err := f.Login(ctx, ada, password, stranger, agent)
+	_, err := f.Login(ctx, ada, password, "", stranger, agent)
 	wantCode(t, err, platform.TooMany, "too_many_tries")
 	// The owner is not shut out, also where no session is.
 	for _, source := range []string{home, away} {
-		_, err = f.Login(ctx, ada, password, source, agent)
+		_, err = f.Login(ctx, ada, password, "", source, agent)
 		must(t, err)
 	}
 	// One a minute for the others.
@@ -293,7 +302,7 @@ func TestLogin_A53SlowsGuessersDownButNotForGood(t *testing.T) {
 	wantCode(t, guess(stranger), platform.Unauthenticated, "wrong_credentials")
 	wantCode(t, guess(stranger), platform.TooMany, "too_many_tries")
 	f.pass(15 * time.Minute)
-	_, err = f.Login(ctx, ada, password, stranger, agent)
+	_, err = f.Login(ctx, ada, password, "", stranger, agent)
 	must(t, err)
 }
 
@@ -301,14 +310,14 @@ func TestLogin_A53ManySourcesHaveAHundredTriesTogether(t *testing.T) {
 	f, _ := claimed(t)
 	f.Passwords = plain{f.Passwords}
 	guess := func(i int) error {
-		_, err := f.Login(t.Context(), ada, "wrong wrong wrong", fmt.Sprintf("203.0.113.%d", i), agent)
+		_, err := f.Login(t.Context(), ada, "wrong wrong wrong", "", fmt.Sprintf("203.0.113.%d", i), agent)
 		return err
 	}
 	for i := range 100 {
 		wantCode(t, guess(i), platform.Unauthenticated, "wrong_credentials")
 	}
 	wantCode(t, guess(100), platform.TooMany, "too_many_tries")
-	_, err := f.Login(t.Context(), ada, password, home, agent) // where the owner's session is
+	_, err := f.Login(t.Context(), ada, password, "", home, agent) // where the owner's session is
 	must(t, err)
 	f.pass(15 * time.Minute)
 	wantCode(t, guess(100), platform.Unauthenticated, "wrong_credentials")
@@ -326,7 +335,7 @@ func TestLogin_A53OneSourceHasThirtyAMinuteForAllAccountsAndDoors(t *testing.T) 
 	ctx := t.Context()
 	source := func(i int) string { return fmt.Sprintf("2001:db8:1:2::%x", i) } // one /64
 	for i := range 15 {
-		_, err := f.Login(ctx, fmt.Sprintf("p%d@example.com", i), password, source(i), agent)
+		_, err := f.Login(ctx, fmt.Sprintf("p%d@example.com", i), password, "", source(i), agent)
 		wantCode(t, err, platform.Unauthenticated, "wrong_credentials")
 	}
 	for i := range 15 {
@@ -335,14 +344,14 @@ func TestLogin_A53OneSourceHasThirtyAMinuteForAllAccountsAndDoors(t *testing.T) 
 	}
 	_, err := f.Authenticate(ctx, "lgs_wrong", "git", source(77))
 	wantCode(t, err, platform.TooMany, "too_many_tries")
-	_, err = f.Login(ctx, ada, password, source(78), agent)
+	_, err = f.Login(ctx, ada, password, "", source(78), agent)
 	wantCode(t, err, platform.TooMany, "too_many_tries")
 	_, err = f.CheckLink(ctx, "x", account.PurposeSetup, source(79))
 	wantCode(t, err, platform.TooMany, "too_many_tries")
-	_, err = f.Login(ctx, ada, password, "2001:db8:1:3::1", agent)
+	_, err = f.Login(ctx, ada, password, "", "2001:db8:1:3::1", agent)
 	must(t, err)
 	f.pass(2 * time.Second)
-	_, err = f.Login(ctx, ada, password, source(80), agent)
+	_, err = f.Login(ctx, ada, password, "", source(80), agent)
 	must(t, err)
 }
 
@@ -352,7 +361,7 @@ func TestLogin_A53ManyAtOnceAreCountedBeforeTheyAreHashed(t *testing.T) {
 	refused := make(chan error, 40)
 	for range 40 {
 		all.Go(func() {
-			_, err := f.Login(t.Context(), ada, "wrong wrong wrong", "203.0.113.7", agent)
+			_, err := f.Login(t.Context(), ada, "wrong wrong wrong", "", "203.0.113.7", agent)
 			if platform.IsKind(err, platform.TooMany) {
 				refused <- err
 			}
@@ -379,9 +388,9 @@ func TestLogin_A54UnknownAddressesReadAndCostTheSame(t *testing.T) {
 	f, _ := claimed(t)
 	hasher := &counting{Passwords: secret.NewPasswords()}
 	f.Passwords = hasher
-	_, wrong := f.Login(t.Context(), ada, "wrong wrong wrong", "203.0.113.1", agent)
+	_, wrong := f.Login(t.Context(), ada, "wrong wrong wrong", "", "203.0.113.1", agent)
 	for i, email := range []string{"nobody@example.com", "no address", ""} {
-		_, err := f.Login(t.Context(), email, "wrong wrong wrong", "203.0.113.1", agent)
+		_, err := f.Login(t.Context(), email, "wrong wrong wrong", "", "203.0.113.1", agent)
 		if err == nil || err.Error() != wrong.Error() || platform.AsError(err).Hint != platform.AsError(wrong).Hint {
 			t.Errorf("%q: got %v, want %v", email, err, wrong)
 		}
@@ -460,7 +469,8 @@ func TestTokens_AnyMayEndItselfButNoOther(t *testing.T) {
 	reader, err := f.Authenticate(ctx, text, "api", home)
 	must(t, err)
 	wantCode(t, f.RevokeToken(ctx, reader, other.ID), platform.Forbidden, "not_allowed")
-	wantCode(t, f.ChangePassword(ctx, reader, password, "a new kettle sings"), platform.Forbidden, "not_allowed")
+	_, err = f.ChangePassword(ctx, reader, password, "a new kettle sings")
+	wantCode(t, err, platform.Forbidden, "not_allowed")
 	_, err = f.Tokens(ctx, reader)
 	wantCode(t, err, platform.Forbidden, "not_allowed")
 	must(t, f.RevokeToken(ctx, reader, token.ID))
@@ -504,9 +514,10 @@ func TestEvents_RecordEachChangeWithoutSecrets(t *testing.T) {
 	text, token, err := f.CreateToken(ctx, actor, "laptop", []platform.Scope{platform.ScopeAdmin}, "", 0)
 	must(t, err)
 	must(t, f.RevokeToken(ctx, actor, token.ID))
-	session, err := f.Login(ctx, ada, password, home, agent)
+	session, err := f.Login(ctx, ada, password, "", home, agent)
 	must(t, err)
-	must(t, f.ChangePassword(ctx, actor, password, "a new kettle sings"))
+	_, err = f.ChangePassword(ctx, actor, password, "a new kettle sings")
+	must(t, err)
 	events, err := f.store.Events(ctx, "", 0, 0)
 	must(t, err)
 	seen := map[string]bool{}

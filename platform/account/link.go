@@ -114,24 +114,38 @@ func (s *Service) Claim(ctx context.Context, token, email, password, source, use
 	return secret, err
 }
 
-// Recover uses a recovery link: it sets the password, ends all sessions of the account and opens
-// a new one. Invalid when the password is refused; the link stays good then.
-func (s *Service) Recover(ctx context.Context, token, password, source, userAgent string) (secret string, err error) {
+// LinkSecurity tells how the account of a recovery link is guarded, so that its page can offer to end that.
+// NotFound, code link_invalid.
+func (s *Service) LinkSecurity(ctx context.Context, token, source string) (Security, error) {
+	link, err := s.openLink(ctx, token, PurposeRecover, source)
+	if err != nil {
+		return Security{}, err
+	}
+	return s.securityOf(ctx, link.AccountID)
+}
+
+// Recover uses a recovery link: it sets the password and ends all sessions of the account. alone ends the
+// second factor and all passkeys, too, for somebody who has lost the phone; otherwise a second factor is
+// asked for as ever. Invalid when the password is refused; the link stays good then.
+func (s *Service) Recover(ctx context.Context, token, password string, alone bool, source, userAgent string) (SignIn, error) {
 	email, err := s.CheckLink(ctx, token, PurposeRecover, source)
 	if err != nil {
-		return "", err
+		return SignIn{}, err
 	}
 	hash, err := s.newHash(ctx, password, email)
 	if err != nil {
-		return "", err
+		return SignIn{}, err
 	}
-	account, err := s.Store.UseRecoverLink(ctx, token[:linkIDLength], hash)
+	account, err := s.Store.UseRecoverLink(ctx, token[:linkIDLength], hash, alone)
 	if err != nil {
-		return "", fmt.Errorf("recovering the account: %w", err)
+		return SignIn{}, fmt.Errorf("recovering the account: %w", err)
 	}
-	s.event(ctx, inBrowser(account, source), "account.recover", account.Email+" set a new password with a link from the server")
-	secret, _, err = s.openSession(ctx, account, source, userAgent)
-	return secret, err
+	text := account.Email + " set a new password with a link from the server"
+	if alone {
+		text += "; the second factor and all passkeys are gone"
+	}
+	s.event(ctx, inBrowser(account, source), "account.recover", text)
+	return s.firstStep(ctx, account, source, userAgent)
 }
 
 func (s *Service) newHash(ctx context.Context, password, email string) (string, error) {

@@ -10,7 +10,12 @@
 //   - A token that is right always passes; only wrong ones are throttled.
 //   - A link is its id and a secret. Tries are counted for the id, which strangers do not know,
 //     so they cannot use it up.
-//   - Secrets leave once, as a return value; the store has SHA-256 hashes of them.
+//   - Where the second factor is on, the right password opens nothing: it leads to a second step.
+//     A passkey counts as both. No code is taken twice, and five wrong ones in five minutes are the most.
+//   - A change of the password or the second factor ends every session, the asking browser's too,
+//     which gets a new one; tokens go on.
+//   - Secrets leave once, as a return value; the store has SHA-256 hashes of them, and seals the
+//     one that it must know itself, of the second factor.
 package account
 
 import (
@@ -38,6 +43,7 @@ type Sessions interface {
 	SessionByHash(ctx context.Context, hash string) (platform.Session, error)
 	TouchSession(ctx context.Context, id string, seen time.Time) error
 	DeleteSession(ctx context.Context, accountID, id string) error
+	DeleteOtherSessions(ctx context.Context, accountID, keepID string) (ended int, err error)
 	DeleteSessionsBefore(ctx context.Context, idle, created time.Time) error
 	SessionsOf(ctx context.Context, accountID string) ([]platform.Session, error)
 }
@@ -57,7 +63,7 @@ type Links interface {
 	SetupLinkByID(ctx context.Context, id string) (platform.SetupLink, error)
 	CountTry(ctx context.Context, id string) (int, error)
 	UseSetupLink(ctx context.Context, id string, account *platform.Account) error
-	UseRecoverLink(ctx context.Context, id, passwordHash string) (platform.Account, error)
+	UseRecoverLink(ctx context.Context, id, passwordHash string, alone bool) (platform.Account, error)
 }
 
 // Events keeps what happened.
@@ -71,6 +77,9 @@ type Store interface {
 	Sessions
 	Tokens
 	Keys
+	SecondFactors
+	RecoveryCodes
+	PasskeyStore
 	Links
 	Events
 }
@@ -89,14 +98,22 @@ type Passwords interface {
 type Service struct {
 	Store     Store
 	Passwords Passwords
+	Codes     Codes
+	Passkeys  Passkeys
 	Now       func() time.Time
 
-	limits *limiter
+	limits     *limiter
+	steps      *waiting[step]
+	ceremonies *waiting[ceremony] // of people who are signed in
+	asked      *waiting[ceremony] // of anybody: strangers crowd out nobody but each other
 }
 
 // New makes a Service on the real clock.
-func New(store Store, passwords Passwords) *Service {
-	return &Service{Store: store, Passwords: passwords, Now: time.Now, limits: newLimiter()}
+func New(store Store, passwords Passwords, codes Codes, passkeys Passkeys) *Service {
+	return &Service{
+		Store: store, Passwords: passwords, Codes: codes, Passkeys: passkeys, Now: time.Now,
+		limits: newLimiter(), steps: newWaiting[step](), ceremonies: newWaiting[ceremony](), asked: newWaiting[ceremony](),
+	}
 }
 
 // Claimed reports whether the server has its first account.

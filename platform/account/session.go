@@ -125,6 +125,18 @@ func (s *Service) RevokeSession(ctx context.Context, actor platform.Actor, id st
 	return nil
 }
 
+// RevokeOtherSessions ends all of the actor's own sessions but the present one, and tells how many there were.
+func (s *Service) RevokeOtherSessions(ctx context.Context, actor platform.Actor) (ended int, err error) {
+	if err := mayManage(actor); err != nil {
+		return 0, err
+	}
+	if ended, err = s.Store.DeleteOtherSessions(ctx, actor.AccountID, actor.SessionID); err != nil {
+		return 0, fmt.Errorf("ending the sessions: %w", err)
+	}
+	s.event(ctx, actor, "session.revoke_others", actor.Name+" signed out all other browsers")
+	return ended, nil
+}
+
 func mayManage(actor platform.Actor) error {
 	if actor.AccountID != "" && platform.Can(actor, platform.ActionAccount, "") {
 		return nil

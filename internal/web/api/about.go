@@ -14,7 +14,7 @@ import (
 func Operations() []openapi.Operation {
 	return join(
 		accountOperations, serverOperations, doctorOperations, diskOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
-		releaseOperations, replicaOperations, metricOperations, domainOperations, eventOperations, tokenOperations, keyOperations,
+		releaseOperations, replicaOperations, metricOperations, domainOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
 		sourceOperations, webhookOperations,
 		commandOperations,
 		trashOperations, addressOperations, machineOperations,

@@ -72,6 +72,7 @@ func (a *API) AccountSetup(c echo.Context) error {
 type AccountLoginBody struct {
 	Email    string `json:"email" example:"ada@example.com"`
 	Password string `json:"password" example:"a long sentence"`
+	Code     string `json:"code" doc:"of the second factor, or a recovery code; empty while there is none" example:"123456"`
 	Name     string `json:"name" doc:"of the API token" example:"laptop"`
 }
 
@@ -81,7 +82,7 @@ func (a *API) AccountLogin(c echo.Context) error {
 	if err := request.Decode(c, &body); err != nil {
 		return err
 	}
-	session, err := a.Accounts.Login(c.Request().Context(), body.Email, body.Password, request.Source(c), request.UserAgent(c))
+	session, err := a.Accounts.Login(c.Request().Context(), body.Email, body.Password, body.Code, request.Source(c), request.UserAgent(c))
 	if err != nil {
 		return err
 	}
@@ -136,9 +137,9 @@ var accountOperations = []openapi.Operation{
 	},
 	{
 		Route: "POST /api/v1/login", Group: "Account", Summary: "Sign in",
-		Notes: "Gives an API token named after the client.",
+		Notes: "Gives an API token named after the client. Where the account has a second factor, the answer without code is second_factor_needed: ask for the code and send all again.",
 		Body:  AccountLoginBody{}, Status: http.StatusCreated, Answer: SignedInAnswer{},
-		Errors: openapi.Codes{401: "wrong_credentials", 409: "tokens_too_many", 422: "token_name_invalid", 429: "too_many_tries"},
+		Errors: openapi.Codes{401: "wrong_credentials second_factor_needed second_factor_wrong", 409: "tokens_too_many", 422: "token_name_invalid", 429: "too_many_tries"},
 	},
 	{
 		Route: "POST /api/v1/logout", Group: "Account", Summary: "Sign out",

@@ -1,96 +1,84 @@
 package console
 
 import (
-	"context"
 	"net/http"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/account"
 )
 
+// accountPage is the overview: one row for each thing, which has a page of its own.
 type accountPage struct {
-	Sessions []platform.Session
-	Tokens   []tokenRow
-	Apps     []string // that a token may be bound to
-	Keys     []platform.SSHKey
+	Security account.Security
+	Sessions int
+	Tokens   int
+	Keys     int
 	SSH      sshFacts
-	Wrong    string // which form was refused: "password", "token" or "key"
 }
 
-type tokenRow struct {
-	platform.Token
-	App   string
-	Scope string
-}
-
-// Account answers GET /account: password, browsers, tokens.
-func (c *Console) Account(e echo.Context) error { return c.accountWith(e, "", nil) }
-
-func (c *Console) accountWith(e echo.Context, which string, wrong error) error {
+// Account answers GET /account: how one signs in, and what speaks for one.
+func (c *Console) Account(e echo.Context) error {
 	ctx, actor := e.Request().Context(), request.Actor(e)
-	page := accountPage{Wrong: which}
+	page := accountPage{SSH: c.sshFacts(actor)}
 	var err error
-	if page.Sessions, err = c.accounts.Sessions(ctx, actor); err != nil {
+	if page.Security, err = c.accounts.Security(ctx, actor); err != nil {
 		return err
 	}
-	if err := c.tokenRows(ctx, actor, &page); err != nil {
+	sessions, err := c.accounts.Sessions(ctx, actor)
+	if err != nil {
 		return err
 	}
-	if page.Keys, err = c.accounts.SSHKeys(ctx, actor); err != nil {
+	tokens, err := c.accounts.Tokens(ctx, actor)
+	if err != nil {
 		return err
 	}
-	page.SSH = c.sshFacts(actor)
-	f := frame{Title: "Account", Nav: "account", Data: page}
+	keys, err := c.accounts.SSHKeys(ctx, actor)
+	if err != nil {
+		return err
+	}
+	page.Sessions, page.Tokens, page.Keys = len(sessions), len(tokens), len(keys)
+	return c.show(e, http.StatusOK, "account", frame{Title: "Account", Nav: "account", Data: page})
+}
+
+// answerWith shows a page of the account, with what was wrong, if anything.
+func (c *Console) answerWith(e echo.Context, name string, f frame, wrong error) error {
+	f.Nav = "account"
 	if wrong != nil {
-		return c.refuse(e, wrong, "account", f)
+		return c.refuse(e, wrong, name, f)
 	}
-	return c.show(e, http.StatusOK, "account", f)
+	return c.show(e, http.StatusOK, name, f)
 }
 
-func (c *Console) tokenRows(ctx context.Context, actor platform.Actor, page *accountPage) error {
-	all, err := c.accounts.Tokens(ctx, actor)
-	if err != nil {
-		return err
-	}
-	apps, err := c.apps.Apps(ctx, actor)
-	if err != nil {
-		return err
-	}
-	names := map[string]string{}
-	for _, o := range apps {
-		page.Apps = append(page.Apps, o.App.Name)
-		names[o.App.ID] = o.App.Name
-	}
-	for _, t := range all {
-		page.Tokens = append(page.Tokens, tokenRow{Token: t, App: names[t.AppID], Scope: scopeText(t.Scopes)})
-	}
-	return nil
-}
-
-func scopeText(scopes []platform.Scope) string {
-	words := make([]string, 0, len(scopes))
-	for _, s := range scopes {
-		words = append(words, string(s))
-	}
-	return strings.Join(words, ", ")
+// Password answers GET /account/password.
+func (c *Console) Password(e echo.Context) error {
+	return c.answerWith(e, "password", frame{Title: "Password"}, nil)
 }
 
 // AccountPassword answers POST /account/password.
 func (c *Console) AccountPassword(e echo.Context) error {
 	next := e.FormValue("password")
 	err := samePassword(next, e.FormValue("again"))
+	session := ""
 	if err == nil {
-		err = c.accounts.ChangePassword(e.Request().Context(), request.Actor(e), e.FormValue("current"), next)
+		session, err = c.accounts.ChangePassword(e.Request().Context(), request.Actor(e), e.FormValue("current"), next)
 	}
 	if err != nil {
-		return c.accountWith(e, "password", err)
+		return c.answerWith(e, "password", frame{Title: "Password"}, err)
 	}
+	request.KeepSession(e, session)
 	return e.Redirect(http.StatusSeeOther, "/account?done=password")
+}
+
+// Browsers answers GET /account/browsers: the sessions.
+func (c *Console) Browsers(e echo.Context) error {
+	sessions, err := c.accounts.Sessions(e.Request().Context(), request.Actor(e))
+	if err != nil {
+		return err
+	}
+	return c.answerWith(e, "browsers", frame{Title: "Browsers", Data: struct{ Sessions []platform.Session }{sessions}}, nil)
 }
 
 // SessionEnd answers POST /account/sessions/:id/end.
@@ -98,46 +86,13 @@ func (c *Console) SessionEnd(e echo.Context) error {
 	if err := c.accounts.RevokeSession(e.Request().Context(), request.Actor(e), e.Param("id")); err != nil {
 		return err
 	}
-	return e.Redirect(http.StatusSeeOther, "/account?done=ended")
+	return e.Redirect(http.StatusSeeOther, "/account/browsers?done=ended")
 }
 
-type tokenPage struct {
-	Secret string
-	Token  platform.Token
-	App    string
-	Scope  string
-	GitURL string // with the token in it, for one app's deploy token
-}
-
-// TokenCreate answers POST /account/tokens: the only page that ever shows the secret.
-func (c *Console) TokenCreate(e echo.Context) error {
-	ctx, actor := e.Request().Context(), request.Actor(e)
-	days, err := strconv.Atoi(e.FormValue("days"))
-	if err != nil || days < 1 || days > 3650 {
-		return c.accountWith(e, "token", platform.Errorf(platform.Invalid, "token_life_invalid", "A token lives 1 to 3650 days."))
-	}
-	page := tokenPage{App: e.FormValue("app")}
-	appID := ""
-	if page.App != "" {
-		o, err := c.apps.App(ctx, actor, page.App)
-		if err != nil {
-			return c.accountWith(e, "token", err)
-		}
-		appID, page.GitURL = o.App.ID, o.GitURL
-	}
-	scopes := []platform.Scope{platform.Scope(e.FormValue("scope"))}
-	page.Secret, page.Token, err = c.accounts.CreateToken(ctx, actor, strings.TrimSpace(e.FormValue("name")), scopes, appID, time.Duration(days)*24*time.Hour)
-	if err != nil {
-		return c.accountWith(e, "token", err)
-	}
-	page.Scope = scopeText(page.Token.Scopes)
-	return c.show(e, http.StatusCreated, "token", frame{Title: "New token", Nav: "account", Data: page})
-}
-
-// TokenRevoke answers POST /account/tokens/:id/revoke.
-func (c *Console) TokenRevoke(e echo.Context) error {
-	if err := c.accounts.RevokeToken(e.Request().Context(), request.Actor(e), e.Param("id")); err != nil {
+// SessionsEnd answers POST /account/sessions/end-others.
+func (c *Console) SessionsEnd(e echo.Context) error {
+	if _, err := c.accounts.RevokeOtherSessions(e.Request().Context(), request.Actor(e)); err != nil {
 		return err
 	}
-	return e.Redirect(http.StatusSeeOther, "/account?done=revoked")
+	return e.Redirect(http.StatusSeeOther, "/account/browsers?done=ended-others")
 }

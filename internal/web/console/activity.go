@@ -20,6 +20,8 @@ type activityPage struct {
 var actions = map[string]string{
 	"account.create": "owner's account made", "account.password": "password changed",
 	"account.recover": "password set anew", "account.recover_link": "recovery link made",
+	"account.second_factor_on": "second factor on", "account.second_factor_off": "second factor off", "account.recovery_codes": "recovery codes made",
+	"passkey.add": "passkey added", "passkey.remove": "passkey removed", "session.refused": "wrong code", "session.revoke_others": "other browsers signed out",
 	"app.configured": "settings changed", "app.destroy": "app being destroyed",
 	"config.changed": "config vars changed", "config.revealed": "config vars shown",
 	"deployment.cancel": "deployment to be cancelled", "session.create": "signed in", "session.revoke": "browser signed out",

@@ -162,11 +162,17 @@ var notices = map[string]string{
 	"added":      "The domain is added.",
 	"removed":    "Removed.",
 	"password":   "Your password is changed. All other browsers are signed out; tokens go on working.",
+	"factor-off": "The second factor is off: the password alone signs you in. All other browsers are signed out.",
 	"recovered":  "Your password is set. All other browsers are signed out; tokens go on working: revoke those that you do not know.",
 	"key":        "The key is added. Git over SSH knows you by it from now on.",
 	"key-gone":   "The key no longer works.",
 	"revoked":    "The token no longer works.",
 	"ended":      "That browser is signed out.",
+
+	"ended-others": "All other browsers are signed out.",
+	"passkey":      "The passkey is added. The sign-in page takes it from now on.",
+	"passkey-gone": "The passkey no longer works here. All other browsers are signed out. Your device may still offer it: remove it there, too.",
+
 	"signed-out": "You are signed out.",
 	"destroyed":  "The app is being removed for good.",
 	"trashed":    "The app is in the trash. It can be brought back until the day that stands beside it.",

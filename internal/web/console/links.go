@@ -7,6 +7,7 @@ import (
 
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/account"
 )
 
 // linkForm is what the two pages behind a one-time link show.
@@ -14,6 +15,8 @@ type linkForm struct {
 	Action string
 	Email  string
 	Open   bool // the link works, so the form is shown
+	Phone  bool // there is a second factor or a passkey, which may be lost, too
+	Alone  bool // as it was chosen
 }
 
 // Setup answers GET /setup/:token. Looking does not use the link up.
@@ -33,37 +36,46 @@ func (c *Console) link(e echo.Context, purpose string, f frame) error {
 		f.Data = linkForm{}
 		return c.refuse(e, err, purpose, f)
 	}
-	f.Data = linkForm{Action: "/" + purpose + "/" + token, Email: email, Open: true}
+	form := linkForm{Action: "/" + purpose + "/" + token, Email: email, Open: true}
+	if purpose == account.PurposeRecover {
+		form.Phone = c.losable(e, token)
+	}
+	f.Data = form
 	return c.show(e, http.StatusOK, purpose, f)
+}
+
+// losable reports whether somebody may have lost more than the password.
+func (c *Console) losable(e echo.Context, token string) bool {
+	state, err := c.accounts.LinkSecurity(e.Request().Context(), token, request.Source(e))
+	return err == nil && (state.On || state.PasskeysAll > 0)
 }
 
 // SetupClaim answers POST /setup/:token: the first account, signed in.
 func (c *Console) SetupClaim(e echo.Context) error {
 	email, password := e.FormValue("email"), e.FormValue("password")
 	err := samePassword(password, e.FormValue("again"))
-	session := ""
+	var in account.SignIn
 	if err == nil {
-		session, err = c.accounts.Claim(e.Request().Context(), e.Param("token"), email, password, request.Source(e), request.UserAgent(e))
+		in.Session, err = c.accounts.Claim(e.Request().Context(), e.Param("token"), email, password, request.Source(e), request.UserAgent(e))
 	}
-	return c.enter(e, err, session, "setup", "/welcome", frame{Title: "Set up this server", Data: linkForm{Email: email}})
+	return c.enter(e, err, in, "setup", "/welcome", frame{Title: "Set up this server", Data: linkForm{Email: email}})
 }
 
 // RecoverSet answers POST /recover/:token: a new password, signed in.
 func (c *Console) RecoverSet(e echo.Context) error {
-	password := e.FormValue("password")
+	password, alone := e.FormValue("password"), e.FormValue("alone") != ""
 	err := samePassword(password, e.FormValue("again"))
-	session := ""
+	var in account.SignIn
 	if err == nil {
-		session, err = c.accounts.Recover(e.Request().Context(), e.Param("token"), password, request.Source(e), request.UserAgent(e))
+		in, err = c.accounts.Recover(e.Request().Context(), e.Param("token"), password, alone, request.Source(e), request.UserAgent(e))
 	}
-	return c.enter(e, err, session, "recover", "/account?done=recovered", frame{Title: "Set a new password", Data: linkForm{}})
+	return c.enter(e, err, in, "recover", "/account?done=recovered", frame{Title: "Set a new password", Data: linkForm{Alone: alone}})
 }
 
 // enter signs in and leads to next, or shows the form again as long as the link still works.
-func (c *Console) enter(e echo.Context, err error, session, purpose, next string, f frame) error {
+func (c *Console) enter(e echo.Context, err error, in account.SignIn, purpose, next string, f frame) error {
 	if err == nil {
-		request.KeepSession(e, session)
-		return e.Redirect(http.StatusSeeOther, next)
+		return enter(e, in, next)
 	}
 	form := f.Data.(linkForm)
 	email, linkErr := c.accounts.CheckLink(e.Request().Context(), e.Param("token"), purpose, request.Source(e))
@@ -71,6 +83,7 @@ func (c *Console) enter(e echo.Context, err error, session, purpose, next string
 		form.Email = email
 	}
 	form.Open = linkErr == nil
+	form.Phone = purpose == account.PurposeRecover && form.Open && c.losable(e, e.Param("token"))
 	form.Action = "/" + purpose + "/" + e.Param("token")
 	f.Data = form
 	return c.refuse(e, err, purpose, f)

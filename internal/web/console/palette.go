@@ -85,9 +85,12 @@ func serverPlaces(actor platform.Actor) []place {
 		{Icon: "document-duplicate", Label: "Copies of Lugsail's database", To: "/server/copies", words: "backup restore"},
 		{Icon: "lifebuoy", Label: "Check the server", To: "/server/checkup", words: "doctor health diagnostics"},
 		{Icon: "trash", Label: "Trash", To: "/trash", words: "deleted restore undo"},
-		{Icon: "user-circle", Label: "Account", To: "/account", words: "password sessions"},
-		{Icon: "key", Label: "Tokens", To: "/account#tokens", words: "api git password"},
-		{Icon: "finger-print", Label: "SSH keys", To: "/account#keys", words: "git ssh"},
+		{Icon: "user-circle", Label: "Account", To: "/account", words: "password sign in"},
+		{Icon: "shield-check", Label: "Second factor", To: "/account/second-factor", words: "two-factor 2fa totp codes phone"},
+		{Icon: "finger-print", Label: "Passkeys", To: "/account/passkeys", words: "webauthn fingerprint"},
+		{Icon: "computer-desktop", Label: "Browsers that are signed in", To: "/account/browsers", words: "sessions sign out"},
+		{Icon: "key", Label: "Tokens", To: "/account/tokens", words: "api git password"},
+		{Icon: "command-line", Label: "SSH keys", To: "/account/keys", words: "git ssh"},
 		{Icon: "book-open", Label: "API reference", To: "/docs/api", words: "rest openapi documentation"},
 	}
 	var may []place

@@ -19,7 +19,7 @@ import (
 )
 
 // shared are the templates that every page may use.
-var shared = []string{"layout.html", "icons.html", "parts.html", "charts.html", "apphead.html", "serverhead.html"}
+var shared = []string{"layout.html", "icons.html", "parts.html", "charts.html", "apphead.html", "serverhead.html", "bypasskey.html"}
 
 func (c *Console) loadPages() (map[string]*template.Template, error) {
 	files, err := fs.Glob(ui.Files, "templates/*.html")

@@ -25,3 +25,30 @@ func KeepSession(c echo.Context, secret string) {
 	}
 	c.SetCookie(cookie)
 }
+
+// stepCookie is the name of the cookie of somebody between the password and the second factor. It opens nothing.
+const stepCookie = "__Host-lugsail-step"
+
+const stepLife = 10 * time.Minute
+
+// KeepStep lets the browser go on with the second step of signing in; "" ends it.
+func KeepStep(c echo.Context, secret string) {
+	cookie := &http.Cookie{
+		Name: stepCookie, Value: secret, Path: "/",
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		MaxAge: int(stepLife / time.Second),
+	}
+	if secret == "" {
+		cookie.MaxAge = -1
+	}
+	c.SetCookie(cookie)
+}
+
+// Step is the secret of the second step, when there is exactly one: another was planted by somebody.
+func Step(c echo.Context) string {
+	cookies := c.Request().CookiesNamed(stepCookie)
+	if len(cookies) != 1 {
+		return ""
+	}
+	return cookies[0].Value
+}
