@@ -86,6 +86,7 @@ func (m *Meter) note(at time.Time, samples []platform.Sample, seen bool, totals 
 	if m.since.IsZero() {
 		m.since, m.apps = at, map[string]*series{}
 	}
+	before := m.step
 	m.step = stepOf(at.Add(short/2), short) - 1
 	var uses map[string]usage
 	if seen {
@@ -110,6 +111,9 @@ func (m *Meter) note(at time.Time, samples []platform.Sample, seen bool, totals 
 		if answers != nil {
 			times = answers[id].into(&p)
 		}
+		for missed := before + 1; missed < m.step && m.step-before <= mostMissed; missed++ {
+			s.put(missed, p, nil)
+		}
 		s.put(m.step, p, times)
 	}
 	if m.told != nil {
@@ -117,6 +121,9 @@ func (m *Meter) note(at time.Time, samples []platform.Sample, seen bool, totals 
 		m.told = nil
 	}
 }
+
+// mostMissed is how many steps a late look may stand for: it tells the mean of the time since the one before.
+const mostMissed = 6
 
 // Measured is closed by the next look; of a nil Meter it never is.
 func (m *Meter) Measured() <-chan struct{} {

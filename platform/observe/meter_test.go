@@ -275,3 +275,22 @@ func (s still) Traffic(context.Context) (platform.TrafficTotals, error) { return
 type all []platform.App
 
 func (a all) Apps(context.Context) ([]platform.App, error) { return a, nil }
+
+func TestMeter_ALateLookStandsForAllItsTime(t *testing.T) {
+	b := newBench(t)
+	id := b.start("lshop")
+	b.engine.Use(id, time.Second, 1<<20)
+	b.look()
+	b.engine.Use(id, 7*time.Second, 1<<20)
+	b.visit("lshop", 2, 90, 40*time.Millisecond)
+	b.now = b.now.Add(20 * time.Second) // the machine was busy
+	b.look()
+	for _, p := range b.newest("lshop", 3) {
+		if !near(p.CPU, 0.2) || p.Requests != 30 || p.Replicas != 1 {
+			t.Errorf("%+v", p)
+		}
+	}
+	if r := b.meter.Recent("lshop"); r.Requests != 90 || r.Measured != 30*time.Second {
+		t.Errorf("%+v", r)
+	}
+}

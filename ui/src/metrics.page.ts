@@ -9,7 +9,7 @@ type Value = number | null;
 interface Answer { from: string; step: number; series: Record<string, Value[]>; deployments: { at: string; release: number }[] }
 interface Measured { at: number; values: Record<string, Value> }
 interface Line { key: string; name: string; colour: string; fill?: boolean; dash?: number[] }
-interface Kind { lines: Line[]; text: (v: number) => string; rate?: boolean; least: number }
+interface Kind { lines: Line[]; text: (v: number) => string; rate?: boolean; least: number; steps?: number[] }
 
 const bytes = (v: number): string => {
   const units = ["bytes", "KB", "MB", "GB", "TB"];
@@ -21,6 +21,9 @@ const time = (v: number): string => v >= 0.9995 ? `${v.toFixed(1)} s` : `${v < 0
 const percent = (v: number): string => `${Number((v * 100).toPrecision(3))} %`;
 const plain = (v: number): string => String(Number(v.toPrecision(3)));
 
+const powers = Array.from({ length: 41 }, (_, i) => 2 ** i); // so that bytes are told in round numbers
+const clock = (seconds: number, exact = false): string => new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: exact ? "2-digit" : undefined, hour12: false });
+
 const kinds: Record<string, Kind> = {
   requests: {
     lines: [{ key: "requests", name: "all", colour: "sea", fill: true }, { key: "refused", name: "4xx", colour: "warn" }, { key: "errors", name: "5xx", colour: "bad" }],
@@ -28,12 +31,12 @@ const kinds: Record<string, Kind> = {
   },
   times: { lines: [{ key: "median", name: "median", colour: "sea", fill: true }, { key: "p95", name: "p95", colour: "warn" }], text: time, least: 0.001 },
   cpu: { lines: [{ key: "cpu", name: "CPU", colour: "sea", fill: true }], text: percent, least: 0.01 },
-  memory: { lines: [{ key: "memory", name: "used", colour: "sea", fill: true }, { key: "memory_limit", name: "limit", colour: "ink-2", dash: [5, 4] }], text: bytes, least: 1 << 20 },
-  traffic: { lines: [{ key: "out", name: "to visitors", colour: "sea", fill: true }, { key: "in", name: "from visitors", colour: "warn" }], text: (v) => `${bytes(v)} / min`, rate: true, least: 1 },
-  replicas: { lines: [{ key: "replicas", name: "running", colour: "sea", fill: true }], text: plain, least: 1 },
+  memory: { lines: [{ key: "memory", name: "used", colour: "sea", fill: true }, { key: "memory_limit", name: "limit", colour: "ink-2", dash: [5, 4] }], text: bytes, least: 1 << 20, steps: powers },
+  traffic: { lines: [{ key: "out", name: "to visitors", colour: "sea", fill: true }, { key: "in", name: "from visitors", colour: "warn" }], text: (v) => `${bytes(v)} / min`, rate: true, least: 1, steps: powers },
+  replicas: { lines: [{ key: "replicas", name: "running", colour: "sea", fill: true }], text: plain, least: 1, steps: [1, 2, 5, 10, 20, 50, 100] },
 };
 
-const height = 190;
+const height = 176;
 
 const root = document.getElementById("charts");
 if (root) void begin(root);
@@ -124,7 +127,7 @@ class Chart {
       const v = at === null ? (row[row.length - 1] ?? row[row.length - 2]) : row[at];
       return v === null || v === undefined ? "–" : this.kind.text(v);
     });
-    const when = at === null ? "" : ` at ${new Date(rows[0][at]! * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: this.data().step < 60 ? "2-digit" : undefined })}`;
+    const when = at === null ? "" : ` at ${clock(rows[0][at]!, this.data().step < 60)}`;
     if (this.now) this.now.textContent = texts[0] + when;
     this.legend.forEach((b, i) => { b.textContent = texts[i] ?? "–"; });
   }
@@ -137,7 +140,7 @@ class Chart {
       padding: [12, 8, 0, 0],
       cursor: { sync: { key: "metrics" }, drag: { x: false, y: false }, points: { size: 6 }, y: false },
       scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, Math.max(max ?? 0, this.kind.least) * 1.05] } },
-      axes: [{ ...axis, grid: { show: false }, space: 70 }, { ...axis, size: 74, space: 36, values: (_u, ticks) => ticks.map((v) => v === 0 ? "0" : this.kind.text(v).replace(" / min", "")) }],
+      axes: [{ ...axis, grid: { show: false }, space: 70, size: 30, values: (_u, ticks) => ticks.map((t) => clock(t)) }, { ...axis, size: 74, space: 36, ...(this.kind.steps ? { incrs: this.kind.steps } : {}), values: (_u, ticks) => ticks.map((v) => v === 0 ? "0" : this.kind.text(v).replace(" / min", "")) }],
       series: [{}, ...this.kind.lines.map((l) => ({ label: l.name, stroke: colour(l.colour), fill: l.fill ? wash : undefined, width: 1.6, dash: l.dash, points: { size: 4 }, spanGaps: false }))],
       hooks: { setCursor: [(u) => this.say(u.cursor.idx ?? null)], draw: [(u) => this.mark(u, ink)] },
     };

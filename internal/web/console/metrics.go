@@ -43,11 +43,7 @@ func (c *Console) Metrics(e echo.Context) error {
 		return err
 	}
 	f.Stream, f.Events = url.Values{"measured": {"points"}}, "measured"
-	page := metricsPage{Range: span, Charts: allCharts(m), Table: table(m), None: m.Since.IsZero()}
-	if m.Since.After(m.From) {
-		page.Since = &m.Since
-	}
-	f.Data = page
+	f.Data = metricsPage{Range: span, Charts: allCharts(m), Table: table(m), None: m.Since.IsZero(), Since: since(m)}
 	return c.show(e, http.StatusOK, "metrics", f)
 }
 
@@ -77,11 +73,7 @@ func timesChart(m app.Metrics) chart {
 }
 
 func cpuChart(m app.Metrics) chart {
-	c := newChart(m, "cpu", "CPU", "cpu", "of one vCPU")
-	if p, err := plan.ByName(m.App.Plan); err == nil {
-		c.Sub = fmt.Sprintf("of one vCPU; a replica may use %g %%", 100*p.CPUBurst)
-	}
-	return drawChart(c, m.Points, 0.01, cpuText, row{"CPU", "l0", cpu, true})
+	return drawChart(newChart(m, "cpu", "CPU", "cpu", "of one vCPU"), m.Points, 0.01, cpuText, row{"CPU", "l0", cpu, true})
 }
 
 func memoryChart(m app.Metrics) chart {
@@ -107,7 +99,11 @@ func replicasChart(m app.Metrics) chart {
 }
 
 func allCharts(m app.Metrics) []chart {
-	return []chart{requestsChart(m), timesChart(m), cpuChart(m), memoryChart(m), trafficChart(m), replicasChart(m)}
+	processors := cpuChart(m)
+	if p, err := plan.ByName(m.App.Plan); err == nil {
+		processors.Sub = fmt.Sprintf("of one vCPU; a replica may use %g %%", 100*p.CPUBurst)
+	}
+	return []chart{requestsChart(m), timesChart(m), processors, memoryChart(m), trafficChart(m), replicasChart(m)}
 }
 
 // newChart is a chart without lines, with the deployments on its axis.
@@ -155,16 +151,31 @@ func said(v float32, text func(float32) string) string {
 	return text(v)
 }
 
-// lastHour is what an app's overview shows: four small charts.
-func (c *Console) lastHour(e echo.Context, f frame) ([]chart, error) {
+// lastHour is what an app's overview shows: a few small charts.
+type lastHour struct {
+	Charts []chart
+	Since  *time.Time // as in metricsPage
+}
+
+// lastHour is nil when nothing is measured.
+func (c *Console) lastHour(e echo.Context, f frame) (*lastHour, error) {
 	m, err := c.apps.Metrics(e.Request().Context(), f.Actor, f.App.App.Name, observe.LastHour)
-	if err != nil || m.Since.IsZero() {
+	if err != nil || m.Since.IsZero() || f.App.Release == nil {
 		return nil, err
 	}
+	hour := lastHour{Charts: []chart{requestsChart(m), timesChart(m), cpuChart(m), memoryChart(m)}, Since: since(m)}
 	if f.App.NoWeb {
-		return []chart{cpuChart(m), memoryChart(m)}, nil
+		hour.Charts = hour.Charts[2:]
 	}
-	return []chart{requestsChart(m), timesChart(m), cpuChart(m), memoryChart(m)}, nil
+	return &hour, nil
+}
+
+// since is when the measuring began, where the range goes back further.
+func since(m app.Metrics) *time.Time {
+	if !m.Since.After(m.From.Add(m.Step)) {
+		return nil
+	}
+	return &m.Since
 }
 
 // spark is a small drawing on a card.

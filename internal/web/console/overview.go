@@ -19,7 +19,7 @@ type overviewPage struct {
 	Replicas []replicaRow
 	Branch   string
 	Hints    []observe.Finding // what is wrong, and what to do
-	LastHour []chart           // empty when nothing is measured
+	LastHour *lastHour         // nil when nothing is measured
 }
 
 // moment is an entry of the timeline: a release, or a deployment that made none.
