@@ -1,23 +1,33 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/observe"
 )
 
 // measured is an engine and a proxy that tell what a test decides, and a clock that it moves.
 type measured struct {
+	mu      sync.Mutex
 	now     time.Time
 	samples []platform.Sample
 	totals  platform.TrafficTotals
 }
 
-func (m *measured) Samples(context.Context) ([]platform.Sample, error) { return m.samples, nil }
+func (m *measured) Samples(context.Context) ([]platform.Sample, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.samples), nil
+}
 
 func (m *measured) Traffic(context.Context) (platform.TrafficTotals, error) {
 	copied := platform.TrafficTotals{Since: m.totals.Since, Apps: map[string]platform.Traffic{}}
@@ -27,17 +37,30 @@ func (m *measured) Traffic(context.Context) (platform.TrafficTotals, error) {
 	return copied, nil
 }
 
+// pass lets ten seconds go by, in which the replica uses that much of a processor.
+func (m *measured) pass(cpu time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = m.now.Add(10 * time.Second)
+	m.samples[0].CPU += cpu
+}
+
+func (m *measured) clock() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now
+}
+
 // measure gives the rig a meter over an app with one replica that used 2 of 10 seconds, half of a
 // GiB, and answered 30 requests in 40 ms, 3 of them with errors, in each of the last steps.
 func (r *rig) measure(a platform.App, steps int) *measured {
 	r.t.Helper()
 	m := &measured{now: time.Now().Add(-time.Duration(steps) * 10 * time.Second), totals: platform.TrafficTotals{Since: time.Now(), Apps: map[string]platform.Traffic{}}}
-	r.apps.Meter = &observe.Meter{Engine: m, Proxy: m, Apps: r.store, Now: func() time.Time { return m.now }}
+	r.apps.Meter = &observe.Meter{Engine: m, Proxy: m, Apps: r.store, Now: m.clock}
 	m.samples = []platform.Sample{{ReplicaID: "one", AppID: a.ID, CreatedAt: m.now.Add(-time.Hour), CPU: time.Hour, Memory: 512 << 20, Limit: 1 << 30}}
 	r.apps.Meter.Look(r.t.Context())
 	for range steps {
-		m.now = m.now.Add(10 * time.Second)
-		m.samples[0].CPU += 2 * time.Second
+		m.pass(2 * time.Second)
 		t := m.totals.Apps[a.ID]
 		t.Classes[1] += 27
 		t.Classes[4] += 3
@@ -107,5 +130,81 @@ func TestAPI_MetricsAreSeriesWithGaps(t *testing.T) {
 	}
 	if got := r.do(ask{path: "/api/v1/apps/shop/metrics?range=9y", session: r.session}).want(t, http.StatusUnprocessableEntity); got.code() != "range_invalid" {
 		t.Error(got.body)
+	}
+}
+
+func TestPages_MetricsAreDrawnByTheServer(t *testing.T) {
+	r := newRig(t)
+	a := r.serving("shop")
+	get := func(path string) string { return r.do(ask{path: path, session: r.session}).want(t, http.StatusOK).body }
+	mustHave(t, get("/apps/shop/metrics"), "Nothing is measured yet")
+	for _, path := range []string{"/", "/apps/shop"} {
+		if page := get(path); strings.Contains(page, "last-hour") || strings.Contains(page, `class="spark"`) {
+			t.Errorf("%s draws what nobody has measured", path)
+		}
+	}
+	r.measure(a, 36)
+	hour := get("/apps/shop/metrics")
+	mustHave(t, hour, `data-chart="requests"`, "<b>180 / min</b>", "<b>20 %</b>", "<b>512 MB</b>", "of 1 GB", `<path class="mark"`, "v1 at ", "Measured since Lugsail started", "As a table", `data-events="measured"`)
+	mustHave(t, get("/apps/shop/metrics?range=24h"), "Last 24 hours", "<b>180 / min</b>", "range=24h")
+	overview := get("/apps/shop")
+	mustHave(t, overview, `id="last-hour" data-live`, "<b>180 / min</b>")
+	if _, sentence, _ := strings.Cut(overview, `id="app-state"`); !strings.Contains(sentence, "v1 serves: 1,080 requests in the last 6 minutes, 108 of them failed, answers in 37 ms.") {
+		t.Errorf("%.900s", sentence)
+	}
+	mustHave(t, get("/"), `class="spark"`, "Memory of the last hour, now 512 MB")
+	r.do(ask{path: "/apps/shop/metrics?range=9y", session: r.session}).want(t, http.StatusUnprocessableEntity)
+	for _, bad := range []string{"NaN", "+Inf", "-Inf"} {
+		if strings.Contains(hour, bad) {
+			t.Errorf("%s is on the page", bad)
+		}
+	}
+}
+
+func TestPages_EachNewPointComesByTheStream(t *testing.T) {
+	r := newRig(t)
+	m := r.measure(r.serving("shop"), 2)
+	client := r.listen()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+testHost+"/apps/shop/live?measured=points", nil)
+	must(t, err)
+	req.AddCookie(&http.Cookie{Name: request.SessionCookie, Value: r.session})
+	res, err := client.Do(req)
+	must(t, err)
+	defer func() { _ = res.Body.Close() }()
+	look := time.NewTicker(50 * time.Millisecond) // the stream may not listen yet at the first
+	defer look.Stop()
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case <-look.C:
+				m.pass(5 * time.Second)
+				r.apps.Meter.Look(t.Context())
+			}
+		}
+	}()
+	defer func() { close(done); <-ended }()
+	lines := bufio.NewScanner(res.Body)
+	for {
+		e, ok := nextEvent(lines)
+		if !ok {
+			t.Fatal("the stream ended")
+		}
+		if e.event == "measured" {
+			mustHave(t, e.data, `"cpu":0.5`, `"memory":536870912`, `"median":null`, `"requests":0`)
+			return
+		}
+	}
+}
+
+func mustHave(t *testing.T, page string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(page, part) {
+			t.Errorf("%q is not in\n%.3000s", part, page)
+		}
 	}
 }

@@ -82,7 +82,7 @@ func (c *Console) sendLines(ctx context.Context, s *request.Stream, actor platfo
 // measuredEvent is a point of the last hour under the names that the API has for its series; null is not known.
 type measuredEvent struct {
 	At     int64               `json:"at"` // seconds since 1970, when its step began
-	Values map[string]*float32 `json:"values"`
+	Values map[string]*float64 `json:"values"`
 }
 
 // looksAMinute is how many points are measured in a minute.
@@ -101,15 +101,16 @@ func (c *Console) sendMeasured(ctx context.Context, s *request.Stream, actor pla
 	})
 }
 
-func valuesOf(p observe.Point) map[string]*float32 {
-	all := map[string]*float32{}
+func valuesOf(p observe.Point) map[string]*float64 {
+	all := map[string]*float64{}
 	for name, v := range map[string]float32{
 		"cpu": p.CPU, "memory": p.Memory, "memory_limit": p.Limit, "replicas": p.Replicas, "requests": p.Requests, "refused": p.Refused,
 		"errors": p.Errors, "median": p.Median, "p95": p.P95, "in": p.In, "out": p.Out,
 	} {
 		all[name] = nil
 		if observe.Known(v) {
-			all[name] = &v
+			exact := float64(v)
+			all[name] = &exact
 		}
 	}
 	return all

@@ -108,6 +108,7 @@ func appPlaces(actor platform.Actor, a platform.App) []place {
 	all := []place{
 		{Icon: "rocket-launch", Label: "Deployments", To: base + "/deployments", words: "build log"},
 		{Icon: "document-text", Label: "Logs", To: base + "/logs", words: "output errors tail"},
+		{Icon: "chart-bar", Label: "Metrics", To: base + "/metrics", words: "cpu memory requests latency traffic charts"},
 		{Icon: "variable", Label: "Config vars", To: base + "/config", words: "environment env secrets settings"},
 		{Icon: "globe-alt", Label: "Domains", To: base + "/domains", words: "dns certificate https address"},
 		{Icon: "scale", Label: "Scaling", To: base + "/scaling", words: "plan replicas memory size"},
