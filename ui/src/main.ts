@@ -4,6 +4,7 @@ import "./copy";
 import "./confirm";
 import "./help";
 import "./palette";
+import "./tabs";
 import "./toast";
 import "./when";
 import { connect } from "./live";

@@ -142,7 +142,20 @@ func strokes(values []float32, most float32, width, height float64) (path, area 
 	return stroke.String(), fill.String()
 }
 
-func cpuText(v float32) string   { return fmt.Sprintf("%.3g %%", 100*v) }
+// cpuText writes a part of one core. What is hardly anything is not measured to the last digit.
+func cpuText(v float32) string {
+	switch percent := 100 * v; {
+	case percent == 0:
+		return "0 %"
+	case percent < 0.1:
+		return "< 0.1 %"
+	case percent < 10:
+		return fmt.Sprintf("%.1f %%", percent)
+	default:
+		return fmt.Sprintf("%.0f %%", percent)
+	}
+}
+
 func bytesText(v float32) string { return platform.Bytes(int64(v)) }
 func countText(v float32) string { return fmt.Sprintf("%.3g", v) }
 

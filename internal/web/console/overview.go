@@ -15,6 +15,7 @@ import (
 )
 
 type overviewPage struct {
+	Failed   *platform.Deployment // the newest, when it failed
 	Timeline []moment
 	Replicas []replicaRow
 	Branch   string
@@ -81,6 +82,9 @@ func (c *Console) overviewWith(e echo.Context, wrong error) error {
 	}
 	if replicas, err := c.apps.Replicas(ctx, actor, name); err == nil { // the state's sentence tells when the engine is away
 		page.Replicas = replicaRows(f.App.App, replicas)
+	}
+	if l := f.App.Latest; l != nil && l.State == platform.DeploymentFailed {
+		page.Failed = l
 	}
 	page.Hints = c.hints(e, f)
 	if page.LastHour, err = c.lastHour(e, f); err != nil {
