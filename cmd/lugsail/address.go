@@ -8,8 +8,12 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// answerFirst is how long the control plane goes on after it was told to start anew, so that the answer goes first.
-const answerFirst = 200 * time.Millisecond
+const (
+	// answerFirst is how long the control plane goes on after it was told to start anew, so that the answer goes first.
+	answerFirst = 200 * time.Millisecond
+	// endsWithin is how long it may take to end by itself. The proxy holds requests for 10 seconds in all.
+	endsWithin = 4 * time.Second
+)
 
 // serverSettings changes this server's settings, and lets the control plane start anew with them. It loses
 // nothing by that, and the proxy holds requests meanwhile.
@@ -36,5 +40,8 @@ func (s serverSettings) take(next config.Config, err error) (platform.ServerAddr
 		return platform.ServerAddress{}, err
 	}
 	time.AfterFunc(answerFirst, s.c.quit)
+	if s.c.kill != nil {
+		time.AfterFunc(answerFirst+endsWithin, s.c.kill) // nothing is lost by that; whatever hangs must not keep the console away
+	}
 	return next.Address(), nil
 }

@@ -105,7 +105,7 @@ func (c *control) appStates(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	replicas, err := c.engine.Replicas(ctx, "")
+	replicas, engineErr := c.engine.Replicas(ctx, "")
 	states := map[string]map[string]int{}
 	for _, r := range replicas {
 		if states[r.AppID] == nil {
@@ -117,7 +117,11 @@ func (c *control) appStates(ctx context.Context) (any, error) {
 	for _, a := range apps {
 		all = append(all, map[string]any{"id": a.ID, "state": a.State, "plan": a.Plan, "release": a.CurrentRelease, "replicas": states[a.ID]})
 	}
-	return all, err
+	told := map[string]any{"apps": all}
+	if engineErr != nil {
+		told["trouble"] = engineErr.Error()
+	}
+	return told, nil
 }
 
 // everySecret gives the config vars of all apps, and the password of the database.

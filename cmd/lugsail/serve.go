@@ -68,6 +68,7 @@ type control struct {
 	steps     steps
 	key       store.Sealer
 	quit      func() // ends this run; whoever started it starts it anew
+	kill      func() // likewise, at once
 
 	dockerfile *dockerfile.Builder
 }
@@ -90,7 +91,7 @@ func runServe(ctx context.Context, cfg config.Config, given []string, steady fun
 	defer func() { err = errors.Join(err, db.Close()) }()
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	c := &control{cfg: cfg, began: time.Now(), key: sc.Key, quit: quit, store: db, firewall: rules, proxy: proxy.NewClient(cfg.ControlSocket()), preparing: make(chan struct{}, 1)}
+	c := &control{cfg: cfg, began: time.Now(), key: sc.Key, quit: quit, kill: func() { _ = unix.Kill(os.Getpid(), unix.SIGKILL) }, store: db, firewall: rules, proxy: proxy.NewClient(cfg.ControlSocket()), preparing: make(chan struct{}, 1)}
 	if err := c.wire(); err != nil {
 		return err
 	}
