@@ -46,6 +46,9 @@ func furnish(t *testing.T, s *Store) platform.App {
 	_, err = s.UpdateDeployment(ctx, d.ID, func(d *platform.Deployment) error { d.State = platform.DeploymentFailed; return nil })
 	must(t, err)
 	must(t, s.CreateToken(ctx, &platform.Token{Hash: "h", AccountID: "a", Name: "ci", ExpiresAt: &app.CreatedAt}))
+	must(t, s.DraftSecondFactor(ctx, &platform.SecondFactor{AccountID: "a", Secret: "JBSWY3DPEHPK3PXP"}))
+	must(t, s.ConfirmSecondFactor(ctx, "a", 63_000_000, []string{"hash of a code", "hash of another"}))
+	must(t, s.CreatePasskey(ctx, &platform.Passkey{Credential: "c", AccountID: "a", Name: "phone", Host: "console.example.com", Data: "{}"}))
 	for range 450 { // more than a batch
 		must(t, s.AppendEvent(ctx, &platform.Event{AppID: app.ID, Action: "test", Text: "ünï ? $1 \\ \" '"}))
 	}
