@@ -57,7 +57,7 @@ func TestSchema_MigratedEqualsWhatTheNounsSay(t *testing.T) {
 		&platform.App{}, &configVar{}, &platform.Build{}, &platform.Release{}, &platform.Deployment{}, &platform.Step{}, &platform.Domain{},
 		&platform.Account{}, &platform.Session{}, &platform.Token{}, &platform.SetupLink{}, &platform.Event{}, &metaEntry{}, &onceRow{},
 		&platform.SSHKey{},
-		&platform.Remote{}, &webhook{}, &platform.Delivery{}, &deliveryMark{},
+		&platform.Remote{}, &webhook{}, &platform.Delivery{}, &deliveryMark{}, &platform.ConfigChange{},
 	))
 	want, got := schemaOf(t, fresh), schemaOf(t, s.reader)
 	if len(want) < 80 {

@@ -28,7 +28,8 @@ type Apps interface {
 	UpdateApp(ctx context.Context, id string, change func(*platform.App) error) (platform.App, error)
 	ConfigVars(ctx context.Context, appID string) (map[string]string, error)
 	ConfigNames(ctx context.Context, appID string) ([]string, error)
-	ReplaceConfigVars(ctx context.Context, appID string, change func(map[string]string) error) (changed []string, err error)
+	ReplaceConfigVars(ctx context.Context, by platform.ConfigChange, change func(map[string]string) error) (platform.ConfigChange, error)
+	ConfigChanges(ctx context.Context, appID string, before, limit int) ([]platform.ConfigChange, error)
 }
 
 // History keeps releases, deployments and events.
