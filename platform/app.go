@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -128,6 +129,23 @@ func ValidateAppName(name string) error {
 		return Errorf(Invalid, "app_name_reserved", "The name %q is reserved for Lugsail itself.", name).WithHint("Choose another name, for example my-%s.", name)
 	}
 	return nil
+}
+
+// AppNameOf makes of a text what could be an app's name: "My Shop!" → "my-shop"; "" when nothing is left of it.
+func AppNameOf(text string) string {
+	var b strings.Builder
+	for _, c := range strings.ToLower(text) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9' && b.Len() > 0:
+			b.WriteRune(c)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+		if b.Len() == 30 {
+			break
+		}
+	}
+	return strings.TrimRight(b.String(), "-")
 }
 
 func quoteShort(s string) string {

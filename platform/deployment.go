@@ -26,6 +26,12 @@ type Deployment struct {
 	Steps       []Step     `gorm:"-"`
 }
 
+// DeploymentFilter narrows a list of deployments; the zero value lets all through.
+type DeploymentFilter struct {
+	State DeploymentState
+	Kind  DeploymentKind
+}
+
 // DeploymentKind says where a deployment enters the line.
 type DeploymentKind string
 

@@ -41,6 +41,7 @@ type Release struct {
 	State        DeploymentState   `gorm:"-"` // of the deployment that made it; "" where nobody asked for it
 	Plan         string            `gorm:"not null"`
 	Health       Health            `gorm:"serializer:json"`
+	ConfigNumber int               `gorm:"not null;default:0"` // of the change that left its config vars as they are; 0 when none was recorded
 	Commit       string            // full id of the git commit; "" when there is none
 	CommitTitle  string            // the first line of its message, cut to 120 characters
 	CreatedAt    time.Time

@@ -31,7 +31,7 @@ func TestDiagnosis_HoldsNoSecretAndNoValueOfAConfigVar(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, value := range []string{older, canary} { // the first stays in the release that serves
-		if _, err := r.store.ReplaceConfigVars(t.Context(), a.ID, func(vars map[string]string) error { vars["SECRET_KEY"] = value; return nil }); err != nil {
+		if _, err := r.store.ReplaceConfigVars(t.Context(), platform.ConfigChange{AppID: a.ID}, func(vars map[string]string) error { vars["SECRET_KEY"] = value; return nil }); err != nil {
 			t.Fatal(err)
 		}
 		if value == older {

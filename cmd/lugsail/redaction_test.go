@@ -11,7 +11,7 @@ func TestA73_SecretsThatCannotBeReadAreNotTakenForNone(t *testing.T) {
 	c := wired(t, t.TempDir(), "")
 	a := platform.App{ID: platform.NewID(), Name: "shop", Plan: "nano", State: platform.AppActive}
 	must(t, c.store.CreateApp(t.Context(), &a))
-	_, err := c.store.ReplaceConfigVars(t.Context(), a.ID, func(vars map[string]string) error {
+	_, err := c.store.ReplaceConfigVars(t.Context(), platform.ConfigChange{AppID: a.ID}, func(vars map[string]string) error {
 		vars["KEY"] = "LGS-CANARY-next"
 		return nil
 	})

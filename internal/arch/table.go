@@ -57,8 +57,8 @@ var table = map[string][]string{
 	// Doors.
 	"internal/cli":         {"platform", "internal/flow"},
 	"internal/web":         {"platform", "platform/app", "platform/account", "internal/web/api", "internal/web/console", "internal/web/openapi", "internal/web/request", "ui"},
-	"internal/web/api":     {"platform", "internal/flow", "platform/app", "platform/hook", "platform/account", "platform/observe", "platform/plan", "internal/web/openapi", "internal/web/request"},
-	"internal/web/console": {"platform", "platform/app", "platform/account", "platform/observe", "platform/plan", "internal/web/openapi", "internal/web/request", "ui"},
+	"internal/web/api":     {"platform", "internal/flow", "platform/app", "platform/release", "platform/hook", "platform/account", "platform/observe", "platform/plan", "internal/web/openapi", "internal/web/request"},
+	"internal/web/console": {"platform", "platform/app", "platform/release", "platform/account", "platform/observe", "platform/plan", "internal/web/openapi", "internal/web/request", "ui"},
 	"internal/web/openapi": {},
 	"internal/web/request": {"platform"},
 	"ui":                   {},

@@ -42,16 +42,29 @@ func (s *Store) ConfigNames(ctx context.Context, appID string) ([]string, error)
 	return names, s.explain(ctx, "reading the names of the config vars", err)
 }
 
-// ReplaceConfigVars lets change edit the app's config vars and keeps the result, in one
-// transaction. It returns the names that were set, changed or removed, sorted. In the place of a value
-// that does not open, change finds a word that is no value; left alone, what is damaged stays as it is.
-func (s *Store) ReplaceConfigVars(ctx context.Context, appID string, change func(map[string]string) error) ([]string, error) {
-	var changed []string
-	err := s.write(ctx, "keeping the config vars", func(tx *gorm.DB) error {
-		if _, err := appIn(tx, appID); err != nil {
+// ConfigSet gives the same with the number of the change that left them so; 0 before the first.
+func (s *Store) ConfigSet(ctx context.Context, appID string) (vars map[string]string, number int, err error) {
+	err = s.snapshot(ctx, "reading the config vars", func(tx *gorm.DB) (err error) {
+		if number, err = highest(tx.Model(&platform.ConfigChange{}), appID); err != nil {
 			return err
 		}
-		old, err := s.openWhatOpens(tx, appID)
+		vars, err = s.openVars(tx, appID, 0)
+		return err
+	})
+	return vars, number, err
+}
+
+// ReplaceConfigVars lets change edit the app's config vars, keeps the result and records, in the
+// name of by, what was changed, in one transaction. Number 0 when nothing was. In the place of a value
+// that does not open, change finds a word that is no value; left alone, what is damaged stays as it is.
+func (s *Store) ReplaceConfigVars(ctx context.Context, by platform.ConfigChange, change func(map[string]string) error) (platform.ConfigChange, error) {
+	var done platform.ConfigChange
+	err := s.write(ctx, "keeping the config vars", func(tx *gorm.DB) error {
+		done = by
+		if _, err := appIn(tx, by.AppID); err != nil {
+			return err
+		}
+		old, err := s.openWhatOpens(tx, by.AppID)
 		if err != nil {
 			return err
 		}
@@ -59,31 +72,54 @@ func (s *Store) ReplaceConfigVars(ctx context.Context, appID string, change func
 		if err := change(vars); err != nil {
 			return err
 		}
-		changed = difference(old, vars)
-		return s.replaceVars(tx, appID, changed, vars)
+		diff := platform.DiffConfig(old, vars)
+		if diff.Nothing() {
+			return nil
+		}
+		done.Added, done.Changed, done.Removed = diff.Added, diff.Changed, diff.Removed
+		if err := s.recordChange(tx, &done); err != nil {
+			return err
+		}
+		return s.replaceVars(tx, by.AppID, diff.Names(), vars)
 	})
 	if err != nil {
-		return nil, err
+		return platform.ConfigChange{}, err
 	}
-	s.changed(appID, "")
-	return changed, nil
+	s.changed(by.AppID, "")
+	return done, nil
 }
 
-// difference names what differs between two sets, sorted.
-func difference(old, vars map[string]string) []string {
-	names := []string{}
-	for name, value := range vars {
-		if before, ok := old[name]; !ok || before != value {
-			names = append(names, name)
-		}
+func (s *Store) recordChange(tx *gorm.DB, c *platform.ConfigChange) error {
+	number, err := highest(tx.Model(&platform.ConfigChange{}), c.AppID)
+	if err != nil {
+		return err
 	}
-	for name := range old {
-		if _, ok := vars[name]; !ok {
-			names = append(names, name)
+	c.Number = number + 1
+	s.fresh(nil, &c.At)
+	return tx.Create(c).Error
+}
+
+// ConfigChanges lists the changes of an app's config vars, newest first, with the newest release that has each
+// set; before 0 means all numbers.
+func (s *Store) ConfigChanges(ctx context.Context, appID string, before, limit int) ([]platform.ConfigChange, error) {
+	var list []platform.ConfigChange
+	err := s.snapshot(ctx, "listing the changes of config vars", func(tx *gorm.DB) error {
+		if err := numbered(tx, appID, before, limit).Find(&list).Error; err != nil {
+			return err
 		}
-	}
-	slices.Sort(names)
-	return names
+		var kept []struct{ ConfigNumber, Release int }
+		err := tx.Model(&platform.Release{}).Where("app_id = ? AND config_number > 0", appID).
+			Select("config_number, MAX(number) AS release").Group("config_number").Scan(&kept).Error
+		of := map[int]int{}
+		for _, k := range kept {
+			of[k.ConfigNumber] = k.Release
+		}
+		for i := range list {
+			list[i].Release = of[list[i].Number]
+		}
+		return err
+	})
+	return list, err
 }
 
 func (s *Store) replaceVars(tx *gorm.DB, appID string, names []string, vars map[string]string) error {

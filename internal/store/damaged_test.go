@@ -13,9 +13,9 @@ func TestConfigVars_ADamagedOneIsNamedAndCanBeSetAgainOrRemoved(t *testing.T) {
 	app := newApp(t, s, "shop")
 	set := func(names []string, change func(map[string]string)) {
 		t.Helper()
-		got, err := s.ReplaceConfigVars(ctx, app.ID, func(v map[string]string) error { change(v); return nil })
+		got, err := s.ReplaceConfigVars(ctx, platform.ConfigChange{AppID: app.ID}, func(v map[string]string) error { change(v); return nil })
 		must(t, err)
-		if !slices.Equal(got, names) {
+		if !slices.Equal(got.Diff().Names(), names) {
 			t.Errorf("changed %v, want %v", got, names)
 		}
 	}

@@ -238,6 +238,20 @@ func (s *Store) DeploymentsBefore(ctx context.Context, appID string, before, lim
 	return s.listDeployments(ctx, func(tx *gorm.DB) *gorm.DB { return numbered(tx, appID, before, limit) })
 }
 
+// DeploymentsLike does so for those that a filter lets through.
+func (s *Store) DeploymentsLike(ctx context.Context, appID string, filter platform.DeploymentFilter, before, limit int) ([]platform.Deployment, error) {
+	return s.listDeployments(ctx, func(tx *gorm.DB) *gorm.DB {
+		tx = numbered(tx, appID, before, limit)
+		if filter.State != "" {
+			tx = tx.Where("state = ?", filter.State)
+		}
+		if filter.Kind != "" {
+			tx = tx.Where("kind = ?", filter.Kind)
+		}
+		return tx
+	})
+}
+
 // numbered chooses things of an app with a lower number, the highest first.
 func numbered(tx *gorm.DB, appID string, before, limit int) *gorm.DB {
 	tx = newest(tx, limit).Where("app_id = ?", appID).Order("number DESC")

@@ -20,9 +20,17 @@ func (s *Store) Events(ctx context.Context, appID string, before int64, limit in
 	if limit <= 0 {
 		limit = 100
 	}
+	return s.EventsLike(ctx, appID, "", before, limit)
+}
+
+// EventsLike does so for those of one topic: what stands before the point in their action, "config" of "config.changed".
+func (s *Store) EventsLike(ctx context.Context, appID, topic string, before int64, limit int) ([]platform.Event, error) {
 	query := s.read(ctx).Order("id DESC").Limit(limit)
 	if appID != "" {
 		query = query.Where("app_id = ?", appID)
+	}
+	if topic != "" {
+		query = query.Where("action LIKE ?", topic+".%")
 	}
 	if before > 0 {
 		query = query.Where("id < ?", before)

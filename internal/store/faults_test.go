@@ -343,7 +343,7 @@ func TestFiles_AreForTheOwnerOnlyAndHoldNoConfigValue(t *testing.T) {
 	dir := t.TempDir()
 	s := openTest(t, dir)
 	app := newApp(t, s, "shop")
-	_, err := s.ReplaceConfigVars(t.Context(), app.ID, func(v map[string]string) error { v["SECRET"] = canary; return nil })
+	_, err := s.ReplaceConfigVars(t.Context(), platform.ConfigChange{AppID: app.ID}, func(v map[string]string) error { v["SECRET"] = canary; return nil })
 	must(t, err)
 	must(t, s.AppendRelease(t.Context(), &platform.Release{AppID: app.ID, Image: "i", Plan: "micro", ConfigVars: map[string]string{"SECRET": canary}}))
 	must(t, s.Close())
@@ -377,7 +377,7 @@ func TestFiles_AreForTheOwnerOnlyAndHoldNoConfigValue(t *testing.T) {
 func TestConfigVars_AValueMovedToAnotherRowDoesNotOpen(t *testing.T) {
 	s := newTest(t)
 	mine, other := newApp(t, s, "mine"), newApp(t, s, "other")
-	_, err := s.ReplaceConfigVars(t.Context(), mine.ID, func(v map[string]string) error { v["SECRET"] = "a value"; return nil })
+	_, err := s.ReplaceConfigVars(t.Context(), platform.ConfigChange{AppID: mine.ID}, func(v map[string]string) error { v["SECRET"] = "a value"; return nil })
 	must(t, err)
 	must(t, s.writer.Exec("UPDATE config_vars SET app_id = ?", other.ID).Error)
 	_, err = s.ConfigVars(t.Context(), other.ID)

@@ -33,7 +33,7 @@ func furnish(t *testing.T, s *Store) platform.App {
 	t.Helper()
 	ctx := t.Context()
 	app := newApp(t, s, "shop")
-	_, err := s.ReplaceConfigVars(ctx, app.ID, func(v map[string]string) error {
+	_, err := s.ReplaceConfigVars(ctx, platform.ConfigChange{AppID: app.ID}, func(v map[string]string) error {
 		v["SECRET"], v["EMPTY"] = "a value\nwith 'quotes' and ✓", ""
 		return nil
 	})

@@ -9,7 +9,7 @@ import (
 )
 
 // How much history is kept: events of a year, the newest 100,000 of them, and the newest 500
-// deployments of each app. Releases stay, and what they came from.
+// deployments of each app, and as many changes of its config vars. Releases stay, and what they came from.
 const (
 	keptEvents      = 100_000
 	keptDeployments = 500
@@ -49,6 +49,13 @@ func (s *Store) prune(ctx context.Context, events, deployments int) (dropped int
 // those that releases name.
 func (s *Store) pruneApp(ctx context.Context, appID string, kept int) (dropped int64, err error) {
 	err = s.write(ctx, "dropping old deployments", func(tx *gorm.DB) error {
+		change, err := highest(tx.Model(&platform.ConfigChange{}), appID)
+		if err != nil {
+			return err
+		}
+		if err := tx.Where("app_id = ? AND number <= ?", appID, change-kept).Delete(&platform.ConfigChange{}).Error; err != nil {
+			return err
+		}
 		number, err := highest(tx.Model(&platform.Deployment{}), appID)
 		if err != nil {
 			return err

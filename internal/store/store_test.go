@@ -237,7 +237,7 @@ func TestConfigVars_ReportWhatChanged(t *testing.T) {
 	app := newApp(t, s, "shop")
 	set := func(vars map[string]string) []string {
 		t.Helper()
-		changed, err := s.ReplaceConfigVars(ctx, app.ID, func(v map[string]string) error {
+		changed, err := s.ReplaceConfigVars(ctx, platform.ConfigChange{AppID: app.ID}, func(v map[string]string) error {
 			clear(v)
 			for name, value := range vars {
 				v[name] = value
@@ -245,7 +245,7 @@ func TestConfigVars_ReportWhatChanged(t *testing.T) {
 			return nil
 		})
 		must(t, err)
-		return changed
+		return changed.Diff().Names()
 	}
 	if got := set(map[string]string{"A": "1", "B": "2", "C": "3"}); !slices.Equal(got, []string{"A", "B", "C"}) {
 		t.Fatalf("got %v", got)

@@ -89,6 +89,10 @@ var expected = map[string]row{
 	"GET /api/v1/apps/:app/replicas": apiRead, "GET /api/v1/apps/:app/logs": apiRead, "GET /api/v1/apps/:app/metrics": apiRead, "GET /api/v1/apps/:app/events": apiRead,
 	"GET /api/v1/apps/:app/domains": apiRead, "POST /api/v1/apps/:app/domains": apiManage, "DELETE /api/v1/apps/:app/domains/:host": apiManage,
 
+	"GET /api/v1/names/:name": apiServerDo, "GET /api/v1/apps/:app/preview/scale": apiRead, "GET /api/v1/apps/:app/preview/destroy": apiRead,
+	"GET /api/v1/apps/:app/preview/rollback": apiRead, "POST /api/v1/apps/:app/config/preview": apiManage, "GET /api/v1/apps/:app/config/history": apiRead,
+	"POST /api/v1/apps/:app/config/restore": apiManage, "POST /api/v1/apps/:app/config/apply": apiDeploy, "POST /api/v1/apps/:app/deployments/:number/retry": apiDeploy,
+
 	"GET /api/v1/apps/:app/source": apiRead, "PUT /api/v1/apps/:app/source": apiManage, "DELETE /api/v1/apps/:app/source": apiManage,
 	"POST /api/v1/apps/:app/source/pull": apiDeploy,
 	"GET /api/v1/apps/:app/webhook":      apiRead, "POST /api/v1/apps/:app/webhook": apiManage, "DELETE /api/v1/apps/:app/webhook": apiManage,

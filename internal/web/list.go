@@ -32,6 +32,7 @@ func (s *Server) list(a *api.API, p *console.Console, push http.Handler) []route
 	routes = append(routes, apiRoutes(a)...)
 	routes = append(routes, appRoutes(a)...)
 	routes = append(routes, commandRoutes(a)...)
+	routes = append(routes, previewRoutes(a)...)
 	routes = append(routes, sourceRoutes(a, p)...)
 	routes = append(routes, serverRoutes(a, p)...)
 	routes = append(routes, pageRoutes(p)...)

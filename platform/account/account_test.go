@@ -217,7 +217,7 @@ func TestSession_EndsIdleAfterADayAndAnywayAfterThirty(t *testing.T) {
 func TestSession_OneOutOfTheTimeToComeEnds(t *testing.T) {
 	f, _ := claimed(t)
 	f.pass(10 * 365 * 24 * time.Hour)
-	session, err := f.Login(t.Context(), ada, password, home, agent)
+	session, err := f.Login(t.Context(), ada, password, "", home, agent)
 	must(t, err)
 	f.pass(-time.Hour) // clocks are set by a little every day
 	_, _, err = f.Session(t.Context(), session, home)
@@ -225,7 +225,7 @@ func TestSession_OneOutOfTheTimeToComeEnds(t *testing.T) {
 	f.pass(-10 * 365 * 24 * time.Hour)
 	_, _, err = f.Session(t.Context(), session, home)
 	wantCode(t, err, platform.Unauthenticated, "not_signed_in")
-	_, err = f.Login(t.Context(), ada, password, home, agent)
+	_, err = f.Login(t.Context(), ada, password, "", home, agent)
 	must(t, err)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/lugsail/lugsail/platform"
@@ -176,60 +175,4 @@ func (s *Service) change(ctx context.Context, id string, change func(*platform.A
 		}
 		return capacity.Admit(was, wanted)
 	})
-}
-
-// ConfigVars gives names and values.
-func (s *Service) ConfigVars(ctx context.Context, actor platform.Actor, name string) (map[string]string, error) {
-	app, err := s.find(ctx, actor, name, platform.ActionSecrets)
-	if err != nil {
-		return nil, err
-	}
-	s.event(ctx, actor, app, "config.revealed", "the values of config vars were shown")
-	return s.Store.ConfigVars(ctx, app.ID)
-}
-
-// ConfigNames gives the sorted names alone.
-func (s *Service) ConfigNames(ctx context.Context, actor platform.Actor, name string) ([]string, error) {
-	app, err := s.find(ctx, actor, name, platform.ActionRead)
-	if err != nil {
-		return nil, err
-	}
-	return s.Store.ConfigNames(ctx, app.ID)
-}
-
-// SetConfigVars sets and removes config vars, also damaged ones. Number 0 when nothing runs yet or nothing changed.
-func (s *Service) SetConfigVars(ctx context.Context, actor platform.Actor, name string, set map[string]string, unset []string) (platform.Deployment, error) {
-	app, err := s.find(ctx, actor, name, platform.ActionManage)
-	if err != nil {
-		return platform.Deployment{}, err
-	}
-	changed, err := s.Store.ReplaceConfigVars(ctx, app.ID, func(vars map[string]string) error {
-		for _, n := range unset {
-			delete(vars, n)
-		}
-		maps.Copy(vars, set)
-		return platform.ValidateConfigVars(vars)
-	})
-	if err != nil {
-		return platform.Deployment{}, err
-	}
-	if len(changed) == 0 {
-		return s.mendVars(ctx, actor, app, set)
-	}
-	text := "config vars " + strings.Join(changed, ", ")
-	s.event(ctx, actor, app, "config.changed", text)
-	return s.reconfigure(ctx, actor, app, text)
-}
-
-// mendVars makes a release anew when somebody sets values that are there already, because the copy in the
-// release that serves is damaged.
-func (s *Service) mendVars(ctx context.Context, actor platform.Actor, app platform.App, set map[string]string) (platform.Deployment, error) {
-	if app.CurrentRelease == 0 || len(set) == 0 {
-		return platform.Deployment{}, nil
-	}
-	_, err := s.History.ReleaseByNumber(ctx, app.ID, app.CurrentRelease)
-	if !damagedVar(err) {
-		return platform.Deployment{}, err
-	}
-	return s.reconfigure(ctx, actor, app, "config vars "+strings.Join(slices.Sorted(maps.Keys(set)), ", ")+" set again")
 }

@@ -104,27 +104,8 @@ func (s *Service) Rollback(ctx context.Context, actor platform.Actor, name strin
 	if err != nil {
 		return platform.Deployment{}, err
 	}
-	if release == 0 {
-		if release, err = s.Conductor.Before(ctx, app); err != nil {
-			return platform.Deployment{}, err
-		}
-	}
-	if release == 0 {
-		return platform.Deployment{}, platform.Errorf(platform.Conflict, "nothing_before", "%s has no earlier release to go back to.", app.Name)
-	}
-	if release == app.CurrentRelease {
-		return platform.Deployment{}, platform.Errorf(platform.Conflict, "release_serves", "v%d is what serves now.", release).
-			WithHint("See the others with: lugsail releases")
-	}
-	old, err := s.History.ReleaseByNumber(ctx, app.ID, release)
-	if err != nil && !platform.IsKind(err, platform.NotFound) {
-		return platform.Deployment{}, err
-	}
+	old, err := s.returnable(ctx, app, release)
 	if err != nil {
-		return platform.Deployment{}, platform.Errorf(platform.NotFound, "release_not_found", "%s has no release v%d.", app.Name, release).
-			WithHint("See what there is with: lugsail releases").Because(err)
-	}
-	if err := s.wentLive(ctx, app, old); err != nil {
 		return platform.Deployment{}, err
 	}
 	if err := s.admit(ctx, app, old.Plan); err != nil {

@@ -98,7 +98,7 @@ func TestExamineApp_TellsOfVarsWithoutTheirValues(t *testing.T) {
 	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop", Plan: "nano"})
 	check(t, err)
 	live(t, db, "shop", 1)
-	_, err = db.ReplaceConfigVars(t.Context(), live(t, db, "shop", 1).ID, func(vars map[string]string) error {
+	_, err = db.ReplaceConfigVars(t.Context(), platform.ConfigChange{AppID: live(t, db, "shop", 1).ID}, func(vars map[string]string) error {
 		vars["SECRET"], vars["EMPTY"] = "LGS-CANARY-1", ""
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/observe"
@@ -146,6 +147,15 @@ func (s *Service) Deployments(ctx context.Context, actor platform.Actor, name st
 	return s.History.DeploymentsBefore(ctx, app.ID, before, limit)
 }
 
+// DeploymentsLike does so for those that a filter lets through.
+func (s *Service) DeploymentsLike(ctx context.Context, actor platform.Actor, name string, filter platform.DeploymentFilter, before, limit int) ([]platform.Deployment, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionRead)
+	if err != nil {
+		return nil, err
+	}
+	return s.History.DeploymentsLike(ctx, app.ID, filter, before, limit)
+}
+
 // Deployment gives one deployment with its steps.
 func (s *Service) Deployment(ctx context.Context, actor platform.Actor, name string, number int) (platform.Deployment, error) {
 	app, err := s.find(ctx, actor, name, platform.ActionRead)
@@ -262,6 +272,17 @@ func (s *Service) promised(ctx context.Context, app platform.App) (platform.App,
 
 // Events gives what happened, newest first; name "" means to all apps the actor sees.
 func (s *Service) Events(ctx context.Context, actor platform.Actor, name string, before int64, limit int) ([]platform.Event, error) {
+	return s.EventsLike(ctx, actor, name, "", before, limit)
+}
+
+// Topics are what events can be told apart by.
+var Topics = []string{"app", "deployment", "config", "domain", "source", "webhook", "run", "exec", "session", "account", "token", "key"}
+
+// EventsLike does so for those of one topic: "config" of "config.changed"; "" means all.
+func (s *Service) EventsLike(ctx context.Context, actor platform.Actor, name, topic string, before int64, limit int) ([]platform.Event, error) {
+	if topic != "" && !slices.Contains(Topics, topic) {
+		return nil, platform.Errorf(platform.Invalid, "topic_unknown", "There is no topic %.40q.", topic).WithHint("Choose one of %s.", strings.Join(Topics, ", "))
+	}
 	appID := actor.AppID
 	if name != "" {
 		app, err := s.find(ctx, actor, name, platform.ActionRead)
@@ -273,7 +294,7 @@ func (s *Service) Events(ctx context.Context, actor platform.Actor, name string,
 	if !platform.Can(actor, platform.ActionRead, appID) {
 		return nil, forbidden()
 	}
-	return s.History.Events(ctx, appID, before, limit)
+	return s.History.EventsLike(ctx, appID, topic, before, limit)
 }
 
 // find gives an app that the actor sees and may do that with. One in the trash can be looked at only.

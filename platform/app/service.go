@@ -28,7 +28,8 @@ type Apps interface {
 	UpdateApp(ctx context.Context, id string, change func(*platform.App) error) (platform.App, error)
 	ConfigVars(ctx context.Context, appID string) (map[string]string, error)
 	ConfigNames(ctx context.Context, appID string) ([]string, error)
-	ReplaceConfigVars(ctx context.Context, appID string, change func(map[string]string) error) (changed []string, err error)
+	ReplaceConfigVars(ctx context.Context, by platform.ConfigChange, change func(map[string]string) error) (platform.ConfigChange, error)
+	ConfigChanges(ctx context.Context, appID string, before, limit int) ([]platform.ConfigChange, error)
 }
 
 // History keeps releases, deployments and events.
@@ -41,8 +42,9 @@ type History interface {
 	DeploymentByNumber(ctx context.Context, appID string, number int) (platform.Deployment, error)
 	DeploymentsOf(ctx context.Context, appID string, limit int) ([]platform.Deployment, error)
 	DeploymentsBefore(ctx context.Context, appID string, before, limit int) ([]platform.Deployment, error)
+	DeploymentsLike(ctx context.Context, appID string, filter platform.DeploymentFilter, before, limit int) ([]platform.Deployment, error)
 	AppendEvent(ctx context.Context, e *platform.Event) error
-	Events(ctx context.Context, appID string, before int64, limit int) ([]platform.Event, error)
+	EventsLike(ctx context.Context, appID, topic string, before int64, limit int) ([]platform.Event, error)
 }
 
 // Domains keeps the host names that people added.

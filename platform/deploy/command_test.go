@@ -34,7 +34,7 @@ func (r *rig) noRuns(app platform.App) {
 func TestReleaseCommand_RunsBeforeTheSwitchWithTheNewRelease(t *testing.T) {
 	r := newRig(t)
 	app := r.app("shop")
-	_, err := r.store.ReplaceConfigVars(t.Context(), app.ID, func(vars map[string]string) error { vars["COLOUR"] = "blue"; return nil })
+	_, err := r.store.ReplaceConfigVars(t.Context(), platform.ConfigChange{AppID: app.ID}, func(vars map[string]string) error { vars["COLOUR"] = "blue"; return nil })
 	r.check(err)
 	r.ended(r.push(app, "v1"), platform.DeploymentLive)
 	r.converged(app, 1)

@@ -26,7 +26,7 @@ func TestConfig_ADamagedVarThatIsSetAgainIsDeployed(t *testing.T) {
 	r := newRig(t)
 	app := r.app("shop")
 	set := func() {
-		_, err := r.store.ReplaceConfigVars(t.Context(), app.ID, func(v map[string]string) error { v["KEY"] = "value"; return nil })
+		_, err := r.store.ReplaceConfigVars(t.Context(), platform.ConfigChange{AppID: app.ID}, func(v map[string]string) error { v["KEY"] = "value"; return nil })
 		r.check(err)
 	}
 	set()

@@ -90,12 +90,7 @@ func (c Capacity) Admit(was, wanted platform.App) error {
 }
 
 func (c Capacity) advice(room int64, n int) string {
-	var fits string
-	for _, p := range Catalogue() {
-		if p.Memory*int64(n) <= room {
-			fits = p.Name
-		}
-	}
+	fits := c.largest(room, n)
 	if fits == "" {
 		return "Make room first: scale another app down, choose a smaller plan for it, or destroy one that is not needed."
 	}

@@ -16,7 +16,7 @@ type Store interface {
 	AppendRelease(ctx context.Context, r *platform.Release) error
 	ReleaseByNumber(ctx context.Context, appID string, number int) (platform.Release, error)
 	ReleaseWithoutVars(ctx context.Context, appID string, number int) (platform.Release, error)
-	ConfigVars(ctx context.Context, appID string) (map[string]string, error)
+	ConfigSet(ctx context.Context, appID string) (vars map[string]string, number int, err error)
 }
 
 // Service makes releases.
@@ -30,12 +30,12 @@ func New(store Store) *Service { return &Service{Store: store, Now: time.Now} }
 
 // FromBuild makes the next release of a fresh build.
 func (s *Service) FromBuild(ctx context.Context, app platform.App, d platform.Deployment, b platform.Build) (platform.Release, error) {
-	vars, err := s.Store.ConfigVars(ctx, app.ID)
+	vars, number, err := s.Store.ConfigSet(ctx, app.ID)
 	if err != nil {
 		return platform.Release{}, fmt.Errorf("reading config vars: %w", err)
 	}
 	return s.append(ctx, platform.Release{
-		Image: b.Image, Processes: b.Processes, ConfigVars: vars, Plan: app.Plan, Health: app.Health,
+		Image: b.Image, Processes: b.Processes, ConfigVars: vars, ConfigNumber: number, Plan: app.Plan, Health: app.Health,
 		Commit: d.Source.Commit, CommitTitle: d.Source.Title,
 	}, d)
 }
@@ -46,7 +46,7 @@ func (s *Service) FromConfig(ctx context.Context, app platform.App, d platform.D
 	if err != nil {
 		return platform.Release{}, fmt.Errorf("reading release %d: %w", app.CurrentRelease, err)
 	}
-	if now.ConfigVars, err = s.Store.ConfigVars(ctx, app.ID); err != nil {
+	if now.ConfigVars, now.ConfigNumber, err = s.Store.ConfigSet(ctx, app.ID); err != nil {
 		return platform.Release{}, fmt.Errorf("reading config vars: %w", err)
 	}
 	now.Plan, now.Health = app.Plan, app.Health

@@ -17,7 +17,7 @@ func Operations() []openapi.Operation {
 		releaseOperations, replicaOperations, metricOperations, domainOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
 		sourceOperations, webhookOperations,
 		commandOperations,
-		trashOperations, addressOperations, machineOperations,
+		trashOperations, previewOperations, addressOperations, machineOperations,
 	)
 }
 

@@ -2,7 +2,9 @@ package api
 
 import (
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
 	"github.com/lugsail/lugsail/platform/plan"
+	"github.com/lugsail/lugsail/platform/release"
 )
 
 // The bodies of answers. A list that can grow has next, the cursor of its next page; null means that
@@ -27,7 +29,31 @@ type (
 		App App `json:"app"`
 	}
 	ConfigNamesAnswer struct {
-		Names []string `json:"names"`
+		Names   []string            `json:"names"`
+		Waiting platform.ConfigDiff `json:"waiting" doc:"what the next deployment changes of the config vars that run"`
+	}
+	ConfigHistoryAnswer struct {
+		Changes []ConfigChange `json:"changes"`
+		Next    *string        `json:"next"`
+	}
+	ConfigPreviewAnswer struct {
+		Config platform.ConfigDiff `json:"config"`
+		Effect app.Effect          `json:"effect" doc:"of deploying it at once"`
+	}
+	EffectAnswer struct {
+		Effect app.Effect `json:"effect"`
+	}
+	RollbackPreviewAnswer struct {
+		Release    Release            `json:"release" doc:"the one that returns"`
+		Difference release.Difference `json:"difference" doc:"from what serves to what returns"`
+		Effect     app.Effect         `json:"effect"`
+		Stays      []string           `json:"stays" doc:"what a roll back does not bring back, in sentences"`
+	}
+	NameAnswer struct {
+		Name    string   `json:"name"`
+		Free    bool     `json:"free"`
+		Refused *Failure `json:"refused" doc:"why an app cannot be called so; null when it can"`
+		Instead string   `json:"instead" doc:"a name near it that is free; empty when it is free itself"`
 	}
 	ConfigAnswer struct {
 		Config map[string]string `json:"config"`

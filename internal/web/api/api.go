@@ -91,5 +91,5 @@ var serverOperations = []openapi.Operation{
 		Route: "GET /api/v1/openapi.json", Group: "Server", Summary: "Describe the API", Notes: "This document. Needs no token.",
 		Status: http.StatusOK, Answer: map[string]any{}, Tagged: true, Errors: openapi.Codes{404: "not_set_up"},
 	},
-	{Route: "GET /api/v1/plans", Group: "Server", Summary: "List the plans, and what still fits", Status: http.StatusOK, Answer: PlansAnswer{}},
+	{Route: "GET /api/v1/plans", Group: "Server", Summary: "List the plans, and what still fits", Query: []openapi.Param{{Name: "replicas", Type: "integer", Min: 1, Max: platform.MaxAppReplicas, Means: "how often so many of each fit; 1 when nothing is said"}}, Status: http.StatusOK, Answer: PlansAnswer{}},
 }

@@ -75,7 +75,8 @@ func (a *API) DeploymentsList(c echo.Context) error {
 		return err
 	}
 	ctx, actor, name := actorAnd(c)
-	all, err := a.Apps.Deployments(ctx, actor, name, before, page.Limit+1)
+	filter := platform.DeploymentFilter{State: platform.DeploymentState(c.QueryParam("state")), Kind: platform.DeploymentKind(c.QueryParam("kind"))}
+	all, err := a.Apps.DeploymentsLike(ctx, actor, name, filter, before, page.Limit+1)
 	if err != nil {
 		return err
 	}
@@ -120,6 +121,20 @@ func (a *API) DeploymentCancel(c echo.Context) error {
 	return started(c, d, err)
 }
 
+// DeploymentRetry answers POST /apps/:app/deployments/:number/retry.
+func (a *API) DeploymentRetry(c echo.Context) error {
+	if err := request.Decode(c, &struct{}{}); err != nil {
+		return err
+	}
+	ctx, actor, name := actorAnd(c)
+	number, err := request.Number(c, "number")
+	if err != nil {
+		return err
+	}
+	d, err := a.Apps.Retry(ctx, actor, name, number)
+	return started(c, d, err)
+}
+
 // logEvent is the data of an event "log". Its id is the place behind the line, where a
 // reader that lost the connection goes on.
 type logEvent struct {
@@ -155,7 +170,8 @@ func sendProgress(s *request.Stream, p app.Progress) error {
 var deploymentOperations = []openapi.Operation{
 	{
 		Route: "GET /api/v1/apps/:app/deployments", Group: "Deployments", Summary: "List deployments, the newest first",
-		Query: pageParams, Status: http.StatusOK, Answer: DeploymentsAnswer{},
+		Query:  append([]openapi.Param{{Name: "state", Type: "string", Means: "only those that are live, failed …"}, {Name: "kind", Type: "string", Means: "only those of a kind: push, rollback, config, scale …"}}, pageParams...),
+		Status: http.StatusOK, Answer: DeploymentsAnswer{},
 	},
 	begins(openapi.Operation{
 		Route: "POST /api/v1/apps/:app/deployments", Group: "Deployments", Summary: "Deploy the newest commit again", Body: struct{}{},
@@ -172,5 +188,10 @@ var deploymentOperations = []openapi.Operation{
 	begins(openapi.Operation{
 		Route: "POST /api/v1/apps/:app/deployments/:number/cancel", Group: "Deployments", Summary: "Cancel a deployment", Body: struct{}{},
 		Errors: openapi.Codes{409: "deployment_ended deployment_not_running"},
+	}),
+	begins(openapi.Operation{
+		Route: "POST /api/v1/apps/:app/deployments/:number/retry", Group: "Deployments", Summary: "Retry a deployment that failed or was cancelled", Body: struct{}{},
+		Notes:  "The same image, branch, older release or settings. What was pushed or uploaded is not kept after a failure, unless the commit is on the deploy branch.",
+		Errors: openapi.Codes{403: "image_here", 404: "source_gone release_not_found", 409: "nothing_to_retry source_gone source_not_bound nothing_pushed push_under_way release_serves release_never_live does_not_fit", 422: "image_invalid remote_not_allowed", 503: "no_way_out"},
 	}),
 }

@@ -35,7 +35,7 @@ func (a *API) EventsList(c echo.Context) error {
 		return err
 	}
 	ctx, actor, name := actorAnd(c)
-	all, err := a.Apps.Events(ctx, actor, name, before, page.Limit+1)
+	all, err := a.Apps.EventsLike(ctx, actor, name, c.QueryParam("topic"), before, page.Limit+1)
 	if err != nil {
 		return err
 	}
@@ -45,13 +45,15 @@ func (a *API) EventsList(c echo.Context) error {
 	}), next})
 }
 
+var topicParams = append([]openapi.Param{{Name: "topic", Type: "string", Means: "only what begins so: app, deployment, config, domain …"}}, pageParams...)
+
 var eventOperations = []openapi.Operation{
 	{
 		Route: "GET /api/v1/events", Group: "Events", Summary: "List what happened, the newest first",
-		Query: pageParams, Status: http.StatusOK, Answer: EventsAnswer{},
+		Query: topicParams, Status: http.StatusOK, Answer: EventsAnswer{}, Errors: openapi.Codes{422: "topic_unknown"},
 	},
 	{
 		Route: "GET /api/v1/apps/:app/events", Group: "Events", Summary: "List what happened to an app, the newest first",
-		Query: pageParams, Status: http.StatusOK, Answer: EventsAnswer{},
+		Query: topicParams, Status: http.StatusOK, Answer: EventsAnswer{}, Errors: openapi.Codes{422: "topic_unknown"},
 	},
 }

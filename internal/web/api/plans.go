@@ -19,10 +19,15 @@ type Plan struct {
 
 // PlansList answers GET /plans.
 func (a *API) PlansList(c echo.Context) error {
+	replicas, err := request.Int(c, "replicas", 1, 1, platform.MaxAppReplicas)
+	if err != nil {
+		return err
+	}
 	offers, capacity, err := a.Apps.Plans(c.Request().Context(), request.Actor(c))
 	if err != nil {
 		return err
 	}
+	offers = capacity.OffersOf(int(replicas))
 	return c.JSON(http.StatusOK, PlansAnswer{
 		Plans:    list(offers, func(o plan.Offer) Plan { return Plan{Plan: o.Plan, Fits: o.Fits, Limited: o.Limited} }),
 		Capacity: capacity,
