@@ -105,8 +105,10 @@ func TestClean_TellsFirstAndRemovesWhatIsLugsailsAlone(t *testing.T) {
 	})
 	must(t, err)
 	m.left = []app.Leftover{
-		{Kind: app.LeftoverCache, AppID: shop.ID, Bytes: 300 << 20}, {Kind: app.LeftoverImages, AppID: shop.ID, Bytes: 0},
-		{Kind: app.LeftoverCache, AppID: "lost123", Bytes: 700 << 20}, {Kind: app.LeftoverCache, AppID: gone.ID, Bytes: 5 << 20},
+		{Kind: app.LeftoverCache, AppID: shop.ID, Bytes: 300 << 20},
+		{Kind: app.LeftoverImages, AppID: shop.ID, Bytes: 0},
+		{Kind: app.LeftoverCache, AppID: "lost123", Bytes: 700 << 20},
+		{Kind: app.LeftoverCache, AppID: gone.ID, Bytes: 5 << 20},
 	}
 	m.busy = gone.ID
 

@@ -62,6 +62,7 @@ func (c *Console) functions() template.FuncMap {
 		"machine":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"bytes":    plan.Bytes,
 		"storage":  storage,
+		"amount":   platform.Bytes,
 		"bytes64":  func(n uint64) string { return plan.Bytes(int64(min(n, math.MaxInt64))) },
 		"day":      func(t time.Time) string { return t.UTC().Format("2 January 2006") },
 		"copyFrom": copyFrom,
