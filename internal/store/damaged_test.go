@@ -69,7 +69,7 @@ func TestMoveTo_AnAnswerThatDoesNotOpenDoesNotStopIt(t *testing.T) {
 	}
 	must(t, s.writer.Exec("UPDATE onces SET sealed = 'AAAA' WHERE key = 'damaged'").Error)
 	move, err := s.MoveTo(t.Context(), newDatabase(t), nothing, quiet)
-	if err != nil || move.Values != 4 { // three config vars and one answer
+	if err != nil || move.Values != 5 { // three config vars, a second factor and one answer
 		t.Errorf("%+v, %v", move, err)
 	}
 }

@@ -62,7 +62,7 @@ func TestMoveTo_ThereAndBackKeepsEveryRowAndSeal(t *testing.T) {
 	before := contents(t, s)
 	there, err := s.MoveTo(ctx, address, nothing, quiet)
 	must(t, err)
-	if there.Rows < 450 || there.Values != 3 || there.Paused <= 0 || there.Kept == "" || strings.Contains(there.To, "s3cret-canary") {
+	if there.Rows < 450 || there.Values != 4 || there.Paused <= 0 || there.Kept == "" || strings.Contains(there.To, "s3cret-canary") {
 		t.Fatalf("got %+v", there)
 	}
 	wantKind(t, s.AppendEvent(ctx, &platform.Event{}), platform.Unavailable, "database_moving")
@@ -205,7 +205,7 @@ func TestCopyAndRestore_ComeBackOnEitherKind(t *testing.T) {
 			must(t, s.Close())
 			found, err := StageRestore(ctx, cfg, path)
 			must(t, err)
-			if found.Apps != 1 || found.Values != 3 || found.Events < 450 {
+			if found.Apps != 1 || found.Values != 4 || found.Events < 450 {
 				t.Fatalf("got %+v", found)
 			}
 			s, err = Open(ctx, cfg)
