@@ -54,9 +54,13 @@ func Start(t testing.TB, artifacts string, flags ...string) *Browser {
 		}
 	}
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {})) // of events that this version does not know
-	t.Cleanup(cancel)
+	t.Cleanup(func() {
+		_ = chromedp.Cancel(ctx) // asks it to end; whoever does not is killed
+		cancel()
+		stop()
+		chromedp.FromContext(ctx).Allocator.Wait() // it writes into its profile until then
+	})
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("chromium does not start: %v", err)
 	}

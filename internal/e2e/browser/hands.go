@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -74,6 +75,13 @@ func (p *Page) ClickIn(where, name string) {
 	p.do("click "+name, chromedp.MouseClickXY(at.X, at.Y))
 }
 
+// Agree waits for a question in a dialog, and clicks its last button, which goes on.
+func (p *Page) Agree() {
+	p.t.Helper()
+	at := p.find("question to agree to", "agree")
+	p.do("agree", chromedp.MouseClickXY(at.X, at.Y))
+}
+
 // Choose clicks the radio button or checkbox with this label.
 func (p *Page) Choose(label string) {
 	p.t.Helper()
@@ -118,26 +126,29 @@ func (p *Page) Press(key string, held ...input.Modifier) {
 // Attach puts files into the file control with this label.
 func (p *Page) Attach(label string, paths ...string) {
 	p.t.Helper()
-	p.do("attach", chromedp.ActionFunc(func(ctx context.Context) error {
-		found, _, err := runtime.Evaluate(call("control", label)).Do(ctx)
-		if err != nil {
-			return err
-		}
-		if found.ObjectID == "" {
-			return fmt.Errorf("there is no %q", label)
-		}
-		return dom.SetFileInputFiles(paths).WithObjectID(found.ObjectID).Do(ctx)
-	}))
+	p.until(limit, func() (bool, string) {
+		err := p.try(chromedp.ActionFunc(func(ctx context.Context) error {
+			found, _, err := runtime.Evaluate(call("control", label)).Do(ctx)
+			if err != nil {
+				return err
+			}
+			if found.ObjectID == "" {
+				return errors.New("it is not there")
+			}
+			return dom.SetFileInputFiles(paths).WithObjectID(found.ObjectID).Do(ctx)
+		}))
+		return err == nil, fmt.Sprintf("%q to put files into: %v", label, err)
+	})
 }
 
 // Value is what the control with this label holds.
 func (p *Page) Value(label string) string {
 	p.t.Helper()
 	var value *string
-	p.do("value of "+label, chromedp.Evaluate(call("value", label, ""), &value))
-	if value == nil {
-		p.fail("there is no control %q", label)
-	}
+	p.until(limit, func() (bool, string) {
+		err := p.try(chromedp.Evaluate(call("value", label, ""), &value))
+		return err == nil && value != nil, fmt.Sprintf("there is no control %q", label)
+	})
 	return *value
 }
 

@@ -24,12 +24,12 @@
     }
     return found;
   };
-  // The smallest thing of a list, a table or a card that has the text.
+  // The smallest thing of a list, a table or a card that has the text, or all of them.
   const scope = (text) => {
     if (!text) return document;
     let smallest = null;
     for (const e of document.querySelectorAll("li, tr, dialog[open], form, article, section, fieldset")) {
-      if (shown(e) && fits(tidy(e.innerText), text) >= 0 && (!smallest || smallest.contains(e))) smallest = e;
+      if (shown(e) && [].concat(text).every((one) => fits(tidy(e.innerText), one) >= 0) && (!smallest || smallest.contains(e))) smallest = e;
     }
     return smallest;
   };
@@ -59,6 +59,7 @@
 
   switch (verb) {
     case "click": return at(best(inside(args[1])(clickable), args[0], (e) => [name(e)]));
+    case "agree": return at([...document.querySelectorAll("dialog[open] button")].filter(shown).at(-1));
     case "choose": return at(choice(args[0], args[1]));
     case "focus": {
       const e = control(args[0], args[1]);

@@ -56,15 +56,20 @@ func (p *Page) WaitGone(text string) {
 	})
 }
 
-// In is what can be read in the smallest row, card or dialog that has the text.
-func (p *Page) In(text string) string {
+// In is what can be read in the smallest row, card or dialog that has all these texts.
+func (p *Page) In(texts ...string) string {
 	p.t.Helper()
 	var all *string
-	p.do("read", chromedp.Evaluate(call("in", text), &all))
-	if all == nil {
-		p.fail("nothing on the page says %q", text)
-	}
+	p.until(limit, func() (bool, string) {
+		err := p.try(chromedp.Evaluate(call("in", texts), &all))
+		return err == nil && all != nil, fmt.Sprintf("nothing on the page says %q together", texts)
+	})
 	return *all
+}
+
+// Offers reports whether something with this name can be clicked, in the smallest row, card or dialog with the text where.
+func (p *Page) Offers(where, name string) bool {
+	return p.look("click", name, where) != nil
 }
 
 // Ask evaluates an expression of JavaScript in the page; a promise is waited for.

@@ -143,17 +143,26 @@ func (p *Page) Scripts(on bool) {
 // Open goes to an address, and gives the status of the answer.
 func (p *Page) Open(address string) int64 {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 2*limit)
-	defer cancel()
-	response, err := chromedp.RunResponse(ctx, chromedp.Navigate(address))
-	if err != nil {
-		p.fail("open %s: %v", address, err)
-	}
+	var response *network.Response
+	p.until(2*limit, func() (bool, string) {
+		ctx, cancel := context.WithTimeout(p.ctx, 2*limit)
+		defer cancel()
+		var err error
+		response, err = chromedp.RunResponse(ctx, chromedp.Navigate(address))
+		if err != nil && !strings.Contains(err.Error(), networkChanged) {
+			p.fail("open %s: %v", address, err)
+		}
+		return err == nil, networkChanged
+	})
 	if response == nil {
 		return 0 // the same document
 	}
 	return response.Status
 }
+
+// networkChanged is how Chromium gives up a page when the machine gets another address meanwhile, as it does with
+// each network of an app. A person would reload.
+const networkChanged = "ERR_NETWORK_CHANGED"
 
 // Reload loads the page anew.
 func (p *Page) Reload() {
@@ -174,12 +183,12 @@ func (p *Page) Path() string {
 	return u.Path
 }
 
-// WaitPath waits until the tab is at a path that begins so.
+// WaitPath waits until the tab is at a path that begins so; at / itself for /.
 func (p *Page) WaitPath(prefix string) {
 	p.t.Helper()
 	p.until(limit, func() (bool, string) {
 		at := p.Path()
-		return strings.HasPrefix(at, prefix), fmt.Sprintf("the tab is at %s, not at %s", at, prefix)
+		return at == prefix || prefix != "/" && strings.HasPrefix(at, prefix), fmt.Sprintf("the tab is at %s, not at %s", at, prefix)
 	})
 }
 
@@ -191,9 +200,18 @@ func (p *Page) until(limit time.Duration, look func() (ok bool, otherwise string
 		if ok {
 			return
 		}
+		p.reloadLost()
 		if time.Now().After(end) {
 			p.fail("%s", otherwise)
 		}
+	}
+}
+
+// reloadLost loads a page anew that Chromium has given up.
+func (p *Page) reloadLost() {
+	var address string
+	if err := p.try(chromedp.Location(&address)); err == nil && strings.HasPrefix(address, "chrome-error:") {
+		_ = p.try(chromedp.Reload()) // else the next look finds it lost again
 	}
 }
 
