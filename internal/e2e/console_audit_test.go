@@ -55,7 +55,7 @@ func (c *console) withoutScripts(t *testing.T) {
 	p.Fill("Type plain to confirm", "plain")
 	p.Click("Destroy the app")
 	p.WaitPath("/")
-	c.at(t, p, "/account")
+	c.at(t, p, "/account/password")
 	p.Fill("Password now", "wrong "+c.pass)
 	p.Fill("New password", "another good password")
 	p.Fill("New password again", "another good password")
@@ -158,6 +158,12 @@ func (c *console) everyPage(t *testing.T) {
 			for _, dark := range []bool{false, true} {
 				p.Dark(dark)
 				c.axe(t, p, path, dark)
+			}
+			if path == "/" {
+				p.Click("Go to")
+				p.AskUntil(20*time.Second, `document.querySelector("dialog[open] [role=option]")`, "the palette finds nothing")
+				c.axe(t, p, "the palette", true)
+				p.Press(kb.Escape)
 			}
 			for _, size := range []browser.Size{browser.Phone, browser.Tablet, browser.Desk} {
 				p.Resize(size)

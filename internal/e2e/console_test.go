@@ -1,6 +1,10 @@
 package e2e
 
 import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"os"
@@ -55,6 +59,7 @@ func (c *console) walkAll(t *testing.T) {
 		{"domain", c.domain},
 		{"scale", c.scale},
 		{"another browser", c.anotherBrowser},
+		{"second factor", c.secondFactor},
 		{"wrong password", c.wrongPassword},
 	}
 	audits := []struct {
@@ -123,6 +128,12 @@ func (c *console) firstRun(t *testing.T) {
 	p.Fill("Password", c.pass)
 	p.Fill("The password again", c.pass)
 	p.Click("Create the owner's account")
+	p.Wait("Where is this server found?")
+	p.Click("Keep console.localhost")
+	p.Wait("Your server is ready")
+	p.Click("Create your first app")
+	p.WaitPath("/create")
+	c.at(t, p, "/")
 	p.Wait("Create your first app")
 	stranger.Open(c.console + "/setup/" + c.setup)
 	stranger.Wait("sign in")
@@ -340,10 +351,12 @@ func (c *console) anotherBrowser(t *testing.T, size browser.Size) {
 	other.Wait("Create")
 	p := c.tab(t, size)
 	c.at(t, p, "/account")
-	for p.Offers("Browsers that are signed in", "Sign out") {
-		p.ClickIn("Browsers that are signed in", "Sign out")
-		p.Wait("signed out")
-		c.at(t, p, "/account")
+	p.Click("Show the browsers")
+	p.Wait("this one", "Sign out")
+	for p.Offers("", "Sign out Chrome") {
+		p.Click("Sign out Chrome")
+		p.Wait("is signed out")
+		c.at(t, p, "/account/browsers")
 	}
 	other.Open(c.console + "/")
 	other.WaitPath("/login")
@@ -353,6 +366,61 @@ func (c *console) signIn(p *browser.Page, email, password string) {
 	p.Fill("E-mail address", email)
 	p.Fill("Password", password)
 	p.Click("Sign in")
+}
+
+// secondFactor is switched on with the secret that the page shows, asked for at the door, and switched off again.
+func (c *console) secondFactor(t *testing.T, size browser.Size) {
+	p := c.tab(t, size)
+	c.at(t, p, "/account/second-factor")
+	p.Fill("Your password, once more", c.pass)
+	p.Click("Show the QR code")
+	p.Wait("Set up the second factor")
+	p.Click("No camera?")
+	var secret, codes string
+	p.Ask(`document.getElementById("secret").textContent`, &secret)
+	p.Fill("Code of six digits", "000000")
+	p.Click("Switch it on")
+	p.Wait("Try the next code")
+	p.Fill("Code of six digits", totp(t, secret, time.Now()))
+	p.Click("Switch it on")
+	p.Wait("The second factor is on")
+	p.Ask(`document.getElementById("codes").textContent`, &codes)
+	recovery := strings.Fields(codes)
+	if len(recovery) != 10 {
+		t.Fatalf("the recovery codes are %q", codes)
+	}
+	other := c.browser.Person(t).Tab(t, size)
+	other.Open(c.console + "/account")
+	other.WaitPath("/login")
+	c.signIn(other, c.email, c.pass)
+	other.Wait("Enter the code")
+	if other.Fill("Code", "123456"); other.Has("Tokens") {
+		t.Error("one is in without the code")
+	}
+	other.Fill("Code", totp(t, secret, time.Now().Add(30*time.Second))) // each works once, so the phone's next one
+	other.Click("Sign in")
+	other.WaitPath("/account")
+	other.Wait("How you sign in")
+	c.at(t, p, "/account/second-factor")
+	p.Click("Switch the second factor off")
+	p.FillIn("Switch it off", "Your password", c.pass)
+	p.FillIn("Switch it off", "Code from the phone", recovery[0])
+	p.ClickIn("Code from the phone", "Switch it off")
+	p.WaitPath("/account")
+	other.Open(c.console + "/account")
+	other.WaitPath("/login")
+}
+
+// totp is what an app on a phone shows (RFC 6238: HMAC-SHA-1, 30 seconds, six digits).
+func totp(t *testing.T, secret string, at time.Time) string {
+	t.Helper()
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ToUpper(strings.Join(strings.Fields(secret), "")))
+	check(t, err)
+	mac := hmac.New(sha1.New, key)
+	check(t, binary.Write(mac, binary.BigEndian, at.Unix()/30))
+	sum := mac.Sum(nil)
+	from := sum[len(sum)-1] & 0xf
+	return fmt.Sprintf("%06d", (binary.BigEndian.Uint32(sum[from:])&0x7fffffff)%1_000_000)
 }
 
 // wrongPassword is answered kindly, and slower and slower: after ten tries with a wait.
