@@ -35,13 +35,13 @@ func (c *console) withoutScripts(t *testing.T) {
 	p.Attach("Archive", file)
 	p.Click("Upload and deploy")
 	p.WaitPath("/apps/plain/deployments/1")
-	p.WaitLong(2*time.Minute, "Live") // the page asks for itself again
+	p.WaitLong(patience, "Live") // the page asks for itself again
 	c.shows(t, "plain", "Hello from a plain form")
 	c.at(t, p, "/apps/plain/config")
 	p.Fill("Name", "COLOUR")
 	p.Fill("Value", "sea")
 	p.Click("Save")
-	p.WaitLong(time.Minute, "COLOUR")
+	p.WaitLong(patience, "COLOUR")
 	c.at(t, p, "/apps/plain/domains")
 	p.Fill("Add a domain", "plain.example.test")
 	p.Click("Add the domain")
@@ -50,7 +50,7 @@ func (c *console) withoutScripts(t *testing.T) {
 	p.Fill("web", "2")
 	p.Click("Set the replicas")
 	p.WaitPath("/apps/plain/deployments/")
-	p.WaitLong(time.Minute, "Live")
+	p.WaitLong(patience, "Live")
 	c.at(t, p, "/apps/plain/settings")
 	p.Fill("Type plain to confirm", "plain")
 	p.Click("Destroy the app")
@@ -86,7 +86,7 @@ func (c *console) byKeyboard(t *testing.T) {
 		p.TabTo("Upload and deploy")
 		p.Press(kb.Enter)
 		p.WaitPath("/apps/keys/deployments/")
-		p.WaitLong(2*time.Minute, "Live")
+		p.WaitLong(patience, "Live")
 		c.shows(t, "keys", text)
 	}
 	p.TabTo("keys")
@@ -95,7 +95,7 @@ func (c *console) byKeyboard(t *testing.T) {
 	p.TabTo("Roll back to v1")
 	p.Press(kb.Enter)
 	p.WaitPath("/apps/keys/deployments/")
-	p.WaitLong(time.Minute, "Live")
+	p.WaitLong(patience, "Live")
 	c.shows(t, "keys", "Hello one")
 }
 
@@ -309,12 +309,12 @@ func (c *console) hostile(t *testing.T) {
 	title := "Fix " + evilHTML + " " + evilBidi
 	c.at(t, p, "/apps/evil/deployments")
 	ended := c.pushing(t, r, title)
-	p.WaitLong(time.Minute, evilHTML)
+	p.WaitLong(patience, evilHTML)
 	p.Click("Fix")
 	p.WaitPath("/apps/evil/deployments/1")
-	p.WaitLong(time.Minute, "html "+evilHTML) // as it comes
+	p.WaitLong(patience, "html "+evilHTML) // as it comes
 	c.harmless(t, p, "the log of a deployment, live")
-	p.WaitLong(time.Minute, "Live")
+	p.WaitLong(patience, "Live")
 	if got := <-ended; got.code != 0 {
 		t.Fatalf("push: exit code %d\n%s", got.code, got.out)
 	}

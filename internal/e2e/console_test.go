@@ -42,6 +42,9 @@ func TestConsole(t *testing.T) {
 	c.walkAll(t)
 }
 
+// patience is for deployments, on a machine that does other things too.
+const patience = 3 * time.Minute
+
 // step is one part of the first hour.
 type step struct {
 	name string
@@ -159,7 +162,7 @@ func (c *console) shows(t *testing.T, app, text string) {
 	t.Helper()
 	p := c.owner.Tab(t, browser.Desk)
 	var status int64
-	eventually(t, 20*time.Second, func() bool {
+	eventually(t, time.Minute, func() bool {
 		status = p.Open(c.url(app) + "/")
 		return status == http.StatusOK && p.Has(text)
 	}, func() string {
@@ -179,7 +182,7 @@ func (c *console) upload(t *testing.T, size browser.Size) {
 	p.Attach("Archive", file)
 	p.Click("Upload and deploy")
 	p.WaitPath("/apps/" + app + "/deployments/")
-	p.WaitLong(2*time.Minute, "Live")
+	p.WaitLong(patience, "Live")
 	c.shows(t, app, "Hello from "+app)
 	c.at(t, p, "/")
 	if card := p.In(app, "v1"); !strings.Contains(card, "serves") {
@@ -223,8 +226,8 @@ func (c *console) push(t *testing.T, size browser.Size) {
 	var marked bool
 	p.Ask("window.stays = true", &marked)
 	ended := c.pushing(t, r, "Say hello")
-	p.WaitLong(time.Minute, "Say hello")
-	p.WaitLong(2*time.Minute, "v1 serves")
+	p.WaitLong(patience, "Say hello")
+	p.WaitLong(patience, "v1 serves")
 	p.AskUntil(time.Second, "window.stays", "the page was loaded anew while it was watched")
 	if got := <-ended; got.code != 0 {
 		t.Fatalf("push: exit code %d\n%s", got.code, got.out)
@@ -235,14 +238,14 @@ func (c *console) push(t *testing.T, size browser.Size) {
 	r.write(t, "package.json", `{"name": "x", "private": true, "scripts": {"start": "node server.js", "build": "echo the build speaks; sleep 3; echo the build ends"}}`)
 	c.at(t, p, "/apps/"+app+"/deployments")
 	ended = c.pushing(t, r, "Say hello twice")
-	p.WaitLong(time.Minute, "Say hello twice")
+	p.WaitLong(patience, "Say hello twice")
 	p.Click("Say hello twice")
 	p.WaitPath("/apps/" + app + "/deployments/2")
 	p.Wait("Say hello twice")
 	p.Ask("window.stays = true", &marked)
-	p.WaitLong(time.Minute, "the build speaks")
-	p.WaitLong(time.Minute, "the build ends")
-	p.WaitLong(time.Minute, "Live")
+	p.WaitLong(patience, "the build speaks")
+	p.WaitLong(patience, "the build ends")
+	p.WaitLong(patience, "Live")
 	p.AskUntil(time.Second, "window.stays", "the page was loaded anew while it was watched")
 	if got := <-ended; got.code != 0 {
 		t.Fatalf("push: exit code %d\n%s", got.code, got.out)
@@ -284,7 +287,7 @@ func (c *console) rollBack(t *testing.T, size browser.Size) {
 	c.at(t, p, "/apps/"+app)
 	p.Click("Roll back to v1")
 	p.WaitPath("/apps/" + app + "/deployments/")
-	p.WaitLong(time.Minute, "Live")
+	p.WaitLong(patience, "Live")
 	c.shows(t, app, "Hello one")
 }
 
@@ -333,13 +336,13 @@ func (c *console) scale(t *testing.T, size browser.Size) {
 	p.WaitPath("/apps/" + app + "/scaling")
 	p.Fill("web", "2")
 	p.Click("Set the replicas")
-	p.WaitLong(time.Minute, "Live")
+	p.WaitLong(patience, "Live")
 	c.at(t, p, "/apps/"+app)
-	p.WaitLong(time.Minute, "web.1", "web.2")
+	p.WaitLong(patience, "web.1", "web.2")
 	c.at(t, p, "/apps/"+app+"/scaling")
 	p.Fill("web", "1")
 	p.Click("Set the replicas")
-	p.WaitLong(time.Minute, "Live")
+	p.WaitLong(patience, "Live")
 }
 
 // anotherBrowser signs in, is seen in the first one, and is ended from there.
@@ -423,11 +426,11 @@ func totp(t *testing.T, secret string, at time.Time) string {
 	return fmt.Sprintf("%06d", (binary.BigEndian.Uint32(sum[from:])&0x7fffffff)%1_000_000)
 }
 
-// wrongPassword is answered kindly, and slower and slower: after ten tries with a wait.
+// wrongPassword is answered kindly, and slower and slower: after some tries with a wait.
 func (c *console) wrongPassword(t *testing.T, size browser.Size) {
 	p := c.browser.Person(t).Tab(t, size)
 	p.Open(c.console + "/login")
-	for try := range 12 {
+	for try := range 16 {
 		c.signIn(p, "eve-"+size.String()+"@example.com", fmt.Sprintf("guess number %d", try))
 		p.Wait("Sign in")
 		if try == 0 {
@@ -438,7 +441,7 @@ func (c *console) wrongPassword(t *testing.T, size browser.Size) {
 		}
 		p.Wait("password")
 	}
-	t.Errorf("twelve wrong passwords are not throttled: %s", p.Text())
+	t.Errorf("sixteen wrong passwords are not throttled: %s", p.Text())
 }
 
 // deleteAndUndo asks for the name, and brings everything back.
@@ -454,6 +457,6 @@ func (c *console) deleteAndUndo(t *testing.T, size browser.Size) {
 	p.WaitPath("/")
 	c.at(t, p, "/trash")
 	p.ClickIn(app, "Bring it back")
-	p.WaitLong(time.Minute, app)
+	p.WaitLong(patience, app)
 	c.shows(t, app, "Hello from "+app)
 }

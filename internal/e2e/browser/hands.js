@@ -27,9 +27,11 @@
   // The smallest thing of a list, a table or a card that has the text, or all of them.
   const scope = (text) => {
     if (!text) return document;
-    let smallest = null;
+    const want = [].concat(text);
+    let smallest = null, length = Infinity;
     for (const e of document.querySelectorAll("li, tr, dialog[open], form, article, section, fieldset")) {
-      if (shown(e) && [].concat(text).every((one) => fits(tidy(e.innerText), one) >= 0) && (!smallest || smallest.contains(e))) smallest = e;
+      const all = tidy(e.innerText);
+      if (all.length < length && shown(e) && want.every((one) => fits(all, one) >= 0)) { smallest = e; length = all.length; }
     }
     return smallest;
   };

@@ -19,7 +19,7 @@ import (
 )
 
 // limit is how long a verb waits for what it needs.
-const limit = 20 * time.Second
+const limit = 30 * time.Second
 
 // Page is a tab, in the hands of one test.
 type Page struct {
