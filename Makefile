@@ -1,4 +1,5 @@
-# Targets for people: build, test, check, e2e, bench-deploy, bench-idle, soak, dist, fuzz, clean.
+# Targets for people: build, test, test-ui, check, e2e, screens, lighthouse, bench-deploy, bench-idle, bench-pages,
+# soak, dist, fuzz, clean.
 
 GO      ?= go
 VERSION ?= $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -43,7 +44,7 @@ test: ## every test, and each fuzz test for FUZZTIME, on a private Docker Engine
 	sh internal/testenv/run $(MAKE) --no-print-directory test-all
 
 .PHONY: test-all
-test-all: build
+test-all: build audit
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/testenv/summary sh internal/testenv/tests '$(GO)' '$(FUZZTIME)' $(PACKAGES)
 
 .PHONY: check
@@ -51,7 +52,7 @@ check: ## formatting, vet, linters, the race detector, the import table
 	sh internal/testenv/run $(MAKE) --no-print-directory check-all
 
 .PHONY: check-all
-check-all: build lint
+check-all: build audit lint
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -race -timeout 60m -p 2 -skip '^TestEngineDisk$$' $(PACKAGES)
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -race -timeout 15m -run '^TestEngineDisk$$' ./internal/e2e
 
@@ -68,8 +69,36 @@ e2e: ## the scripts against the installed binary, with real git, Docker and curl
 	sh internal/testenv/run $(MAKE) --no-print-directory e2e-all
 
 .PHONY: e2e-all
-e2e-all: build
+e2e-all: build audit
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -v -count=1 -timeout 50m ./internal/e2e/...
+
+.PHONY: test-ui
+test-ui: ## the console in a real browser; what fails leaves a picture and the page in .artifacts
+	sh internal/testenv/run $(MAKE) --no-print-directory test-ui-all
+
+.PHONY: screens
+screens: ## pictures of every page, in both themes and three widths: .artifacts/screens
+	CONSOLE=screens sh internal/testenv/run $(MAKE) --no-print-directory test-ui-all
+
+.PHONY: lighthouse
+lighthouse: ## Lighthouse's scores of the three main pages, 95 at least
+	CONSOLE=lighthouse sh internal/testenv/run $(MAKE) --no-print-directory test-ui-all
+
+.PHONY: test-ui-all
+test-ui-all: build audit
+	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -v -count=1 -timeout 30m -run '^TestConsole$$' ./internal/e2e
+
+# What looks the pages over: axe-core and Lighthouse.
+.PHONY: audit
+audit: internal/e2e/audit/node_modules/.package-lock.json
+
+internal/e2e/audit/node_modules/.package-lock.json: internal/e2e/audit/package.json internal/e2e/audit/package-lock.json
+	cd internal/e2e/audit && npm ci --no-audit --no-fund --no-progress
+	@touch $@
+
+.PHONY: bench-pages
+bench-pages: ui ## what each page of a large installation costs the server
+	$(GO) test ./internal/web -run '^$$' -bench '^BenchmarkPages$$' -benchtime 50x -timeout 30m
 
 .PHONY: bench-deploy
 bench-deploy: ## how long a push takes, beside docker build and docker run

@@ -68,6 +68,7 @@ var table = map[string][]string{
 	"internal/arch":            {},
 	"internal/e2e":             {"platform"},
 	"internal/e2e/bench":       {"platform"},
+	"internal/e2e/browser":     {},
 	"internal/testenv/summary": {},
 
 	// Wiring by hand may know everything; a buildpack runs inside the build.
@@ -118,6 +119,7 @@ var homes = map[string][]string{
 	"github.com/coder/websocket":                 {"internal/proxy", "internal/web", "internal/cli"},
 	"github.com/labstack/echo/":                  {"internal/web"},
 	"github.com/santhosh-tekuri/jsonschema/":     {"internal/web"},
+	"github.com/chromedp/":                       {"internal/e2e/browser"},
 	"github.com/spf13/":                          {"internal/cli", "cmd/lugsail"},
 	"github.com/rogpeppe/go-internal/testscript": {"internal/e2e", "internal/cli"},
 	"gopkg.in/yaml.v3":                           {"internal/config"},

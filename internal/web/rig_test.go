@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -55,6 +56,7 @@ type rig struct {
 type engine struct {
 	replicas []platform.Replica
 	lines    []platform.LogLine
+	memory   int64 // of the machine; 4 GB when zero
 }
 
 func (e *engine) Replicas(_ context.Context, appID string) ([]platform.Replica, error) {
@@ -79,7 +81,9 @@ func (e *engine) Logs(ctx context.Context, _ string, _ int, follow bool, fn func
 	return nil
 }
 
-func (e *engine) Capacity(context.Context) (int64, int, error) { return 4 << 30, 2, nil }
+func (e *engine) Capacity(context.Context) (int64, int, error) {
+	return cmp.Or(e.memory, 4<<30), 2, nil
+}
 
 func newRig(t testing.TB) *rig {
 	t.Helper()

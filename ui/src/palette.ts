@@ -33,7 +33,10 @@ document.addEventListener("click", (event) => {
 
 if (dialog && field && list) {
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
-  list.addEventListener("htmx:afterSwap", () => choose(items()[0]));
+  list.addEventListener("htmx:afterSwap", () => {
+    for (const item of items()) item.role = "option"; // on the page they are links
+    choose(items()[0]);
+  });
   field.addEventListener("keydown", (event) => {
     const all = items(), at = all.findIndex((item) => item.hasAttribute("aria-selected"));
     if (event.key === "ArrowDown") choose(all[Math.min(all.length - 1, at + 1)]);
