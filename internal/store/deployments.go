@@ -252,6 +252,14 @@ func (s *Store) DeploymentsLike(ctx context.Context, appID string, filter platfo
 	})
 }
 
+// NewestDeployments gives the newest deployment of each app that has one, with its steps.
+func (s *Store) NewestDeployments(ctx context.Context) ([]platform.Deployment, error) {
+	return s.listDeployments(ctx, func(tx *gorm.DB) *gorm.DB {
+		const newest = "(SELECT id FROM deployments AS other WHERE other.app_id = apps.id ORDER BY number DESC LIMIT 1)"
+		return tx.Where("id IN (?)", tx.Session(&gorm.Session{NewDB: true}).Table("apps").Select(newest))
+	})
+}
+
 // numbered chooses things of an app with a lower number, the highest first.
 func numbered(tx *gorm.DB, appID string, before, limit int) *gorm.DB {
 	tx = newest(tx, limit).Where("app_id = ?", appID).Order("number DESC")

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -294,5 +295,37 @@ func TestUpdateApp_ContentionLosesNothing(t *testing.T) {
 	must(t, err)
 	if got.CurrentRelease != writers*rounds {
 		t.Fatalf("got %d of %d", got.CurrentRelease, writers*rounds)
+	}
+}
+
+func TestNewestDeploymentsAndServingReleases_OneOfEachApp(t *testing.T) {
+	s := newTest(t)
+	ctx := t.Context()
+	shop, blog := newApp(t, s, "shop"), newApp(t, s, "blog")
+	newApp(t, s, "empty")
+	newDeployment(t, s, shop, platform.DeployPush)
+	newest := map[string]int{shop.ID: newDeployment(t, s, shop, platform.DeployScale).Number, blog.ID: newDeployment(t, s, blog, platform.DeployPush).Number}
+	for range 2 {
+		must(t, s.AppendRelease(ctx, &platform.Release{AppID: shop.ID, Image: "x", Plan: "nano", CreatedAt: time.Now()}))
+	}
+	must(t, s.AppendRelease(ctx, &platform.Release{AppID: blog.ID, Image: "x", Plan: "nano", CreatedAt: time.Now()}))
+	_, err := s.UpdateApp(ctx, shop.ID, func(a *platform.App) error { a.CurrentRelease = 1; return nil })
+	must(t, err)
+	deployments, err := s.NewestDeployments(ctx)
+	must(t, err)
+	got := map[string]int{}
+	for _, d := range deployments {
+		got[d.AppID] = d.Number
+		if len(d.Steps) != 2 {
+			t.Errorf("deployment %d has %d steps", d.Number, len(d.Steps))
+		}
+	}
+	if len(deployments) != 2 || !maps.Equal(got, newest) {
+		t.Errorf("newest deployments %v, want %v", got, newest)
+	}
+	releases, err := s.ServingReleases(ctx)
+	must(t, err)
+	if len(releases) != 1 || releases[0].AppID != shop.ID || releases[0].Number != 1 {
+		t.Errorf("releases that serve: %+v", releases)
 	}
 }

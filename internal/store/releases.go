@@ -55,6 +55,13 @@ func (s *Store) ReleaseWithoutVars(ctx context.Context, appID string, number int
 	return release, s.explain(ctx, "finding the release", err)
 }
 
+// ServingReleases gives the release that serves of each app that has one, without config vars.
+func (s *Store) ServingReleases(ctx context.Context) ([]platform.Release, error) {
+	var list []platform.Release
+	err := s.read(ctx).Joins("JOIN apps ON apps.id = releases.app_id AND apps.current_release = releases.number").Find(&list).Error
+	return list, s.explain(ctx, "listing the releases that serve", err)
+}
+
 func releaseIn(tx *gorm.DB, appID string, number int) (platform.Release, error) {
 	var release platform.Release
 	err := tx.Where("app_id = ? AND number = ?", appID, number).Take(&release).Error

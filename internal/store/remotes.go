@@ -24,6 +24,13 @@ func (s *Store) SetRemote(ctx context.Context, remote *platform.Remote) error {
 	return err
 }
 
+// Remotes lists what all apps are bound to.
+func (s *Store) Remotes(ctx context.Context) ([]platform.Remote, error) {
+	var list []platform.Remote
+	err := s.read(ctx).Find(&list).Error
+	return list, s.explain(ctx, "listing the repositories", err)
+}
+
 // RemoteOf finds what an app is bound to; NotFound, code remote_not_found, when it is not.
 func (s *Store) RemoteOf(ctx context.Context, appID string) (platform.Remote, error) {
 	var remote platform.Remote

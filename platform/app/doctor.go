@@ -82,23 +82,22 @@ func (s *Service) ExamineApp(ctx context.Context, actor platform.Actor, name str
 	}
 	ctx, cancel := context.WithTimeout(ctx, examineTime)
 	defer cancel()
-	o := Overview{App: app}
-	if err := s.latest(ctx, &o); err != nil {
+	known, err := s.factsOf(ctx, app)
+	if err != nil {
 		return nil, err
 	}
-	c := observe.Checkup{Now: s.Now(), App: app, Release: o.Release, Latest: o.Latest, PortWanted: run.DefaultPort}
-	domains, err := s.Names.DomainsOf(ctx, app.ID)
-	if err != nil {
-		return nil, fmt.Errorf("reading domains: %w", err)
+	if known.release != nil {
+		known.release.State = platform.DeploymentLive
 	}
-	s.askNow(ctx, domains)
-	for _, d := range domains {
+	c := observe.Checkup{Now: s.Now(), App: app, Release: known.release, Latest: known.latest, PortWanted: run.DefaultPort}
+	s.askNow(ctx, known.domains)
+	for _, d := range known.domains {
 		c.Domains = append(c.Domains, s.nameOf(d))
 	}
 	if err := s.examineVars(ctx, &c); err != nil {
 		return nil, err
 	}
-	s.lookInside(ctx, &c, domains)
+	s.lookInside(ctx, &c, known.domains)
 	return observe.ExamineApp(c), nil
 }
 

@@ -37,6 +37,10 @@ func (s *Service) AppsAfter(ctx context.Context, actor platform.Actor, after str
 	if err != nil {
 		return nil, fmt.Errorf("reading apps: %w", err)
 	}
+	known, err := s.factsOfAll(ctx)
+	if err != nil {
+		return nil, err
+	}
 	replicas, engineErr := s.Engine.Replicas(ctx, "")
 	list := []Overview{}
 	for _, app := range apps {
@@ -46,11 +50,7 @@ func (s *Service) AppsAfter(ctx context.Context, actor platform.Actor, after str
 		if len(list) == limit {
 			break
 		}
-		o, err := s.overview(ctx, actor, app, of(replicas, app.ID), engineErr)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, o)
+		list = append(list, s.overview(actor, app, known[app.ID], of(replicas, app.ID), engineErr))
 	}
 	return list, nil
 }
@@ -76,56 +76,36 @@ func (s *Service) App(ctx context.Context, actor platform.Actor, name string) (O
 }
 
 func (s *Service) show(ctx context.Context, actor platform.Actor, app platform.App) (Overview, error) {
+	known, err := s.factsOf(ctx, app)
+	if err != nil {
+		return Overview{}, err
+	}
 	replicas, engineErr := s.Engine.Replicas(ctx, app.ID)
-	return s.overview(ctx, actor, app, replicas, engineErr)
+	return s.overview(actor, app, known, replicas, engineErr), nil
 }
 
-func (s *Service) overview(ctx context.Context, actor platform.Actor, app platform.App, replicas []platform.Replica, engineErr error) (Overview, error) {
-	domains, err := s.Names.DomainsOf(ctx, app.ID)
-	if err != nil {
-		return Overview{}, fmt.Errorf("reading domains: %w", err)
+func (s *Service) overview(actor platform.Actor, app platform.App, known facts, replicas []platform.Replica, engineErr error) Overview {
+	o := Overview{
+		App: app, Release: known.release, Latest: known.latest, Remote: known.remote,
+		GitURL: s.Addresses.GitURL(app.Name, actor.Console), SSHURL: s.Addresses.SSHURL(app.Name, actor.Console),
 	}
-	o := Overview{App: app, GitURL: s.Addresses.GitURL(app.Name, actor.Console), SSHURL: s.Addresses.SSHURL(app.Name, actor.Console)}
-	for _, d := range domains {
+	for _, d := range known.domains {
 		if s.leadsHere(d.Host) {
 			o.Hosts = append(o.Hosts, d.Host)
 		}
 	}
 	o.Hosts = append(o.Hosts, s.Addresses.hostsOf(app.Name, actor.Console)...)
 	o.URL = s.Addresses.URL(o.Hosts[0])
-	if err := s.latest(ctx, &o); err != nil {
-		return Overview{}, err
-	}
-	if o.Remote, err = s.remoteOf(ctx, app); err != nil {
-		return Overview{}, err
+	if r := o.Release; r != nil {
+		o.NoWeb = !r.HasWeb()
+		r.ConfigVars, r.State = nil, platform.DeploymentLive
 	}
 	if engineErr != nil {
 		o.Health = observe.Word{Colour: "warn", Word: "Unknown", Sentence: "Docker is not answering, so the replicas cannot be seen. What runs goes on running."}
-		return o, nil //nolint:nilerr // the rest is true, and the sentence says what is not known
+		return o
 	}
 	o.Health = observe.Judge(observe.Look{App: app, Release: o.Release, Latest: o.Latest, Replicas: replicas, Recent: s.Meter.Recent(app.ID)})
-	return o, nil
-}
-
-func (s *Service) latest(ctx context.Context, o *Overview) error {
-	deployments, err := s.History.DeploymentsOf(ctx, o.App.ID, 1)
-	if err != nil {
-		return fmt.Errorf("reading deployments: %w", err)
-	}
-	if len(deployments) > 0 {
-		o.Latest = &deployments[0]
-	}
-	if o.App.CurrentRelease == 0 {
-		return nil
-	}
-	r, err := s.History.ReleaseWithoutVars(ctx, o.App.ID, o.App.CurrentRelease)
-	if err != nil {
-		return fmt.Errorf("reading release %d: %w", o.App.CurrentRelease, err)
-	}
-	o.NoWeb = !r.HasWeb()
-	r.ConfigVars, r.State = nil, platform.DeploymentLive
-	o.Release = &r
-	return nil
+	return o
 }
 
 func of(replicas []platform.Replica, appID string) []platform.Replica {

@@ -13,6 +13,7 @@ import (
 // Remotes keeps which public repositories apps are bound to.
 type Remotes interface {
 	SetRemote(ctx context.Context, remote *platform.Remote) error
+	Remotes(ctx context.Context) ([]platform.Remote, error)
 	RemoteOf(ctx context.Context, appID string) (platform.Remote, error)
 	RemoveRemote(ctx context.Context, appID string) error
 }

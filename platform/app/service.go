@@ -38,6 +38,8 @@ type History interface {
 	ReleaseWithoutVars(ctx context.Context, appID string, number int) (platform.Release, error)
 	ReleasesOf(ctx context.Context, appID string, limit int) ([]platform.Release, error)
 	ReleasesBefore(ctx context.Context, appID string, before, limit int) ([]platform.Release, error)
+	ServingReleases(ctx context.Context) ([]platform.Release, error)
+	NewestDeployments(ctx context.Context) ([]platform.Deployment, error)
 	DeploymentByID(ctx context.Context, id string) (platform.Deployment, error)
 	DeploymentByNumber(ctx context.Context, appID string, number int) (platform.Deployment, error)
 	DeploymentsOf(ctx context.Context, appID string, limit int) ([]platform.Deployment, error)
