@@ -112,6 +112,7 @@ var expected = map[string]row{
 	"GET /apps/:app/deployments/:number": pageRead, "POST /apps/:app/deployments/:number/cancel": pageDo,
 	"POST /apps/:app/rollback": pageDo, "GET /apps/:app/logs": pageRead, "GET /apps/:app/metrics": pageRead,
 	"GET /apps/:app/config": pageRead, "POST /apps/:app/config": pageDo, "POST /apps/:app/config/remove": pageDo, "POST /apps/:app/config/reveal": pageDo,
+	"GET /apps/:app/rollback": pageRead, "POST /apps/:app/deployments/:number/retry": pageDo, "POST /apps/:app/config/restore": pageDo, "POST /apps/:app/config/apply": pageDo,
 	"GET /apps/:app/domains": pageRead, "POST /apps/:app/domains": pageDo, "POST /apps/:app/domains/remove": pageDo,
 	"GET /apps/:app/scaling": pageRead, "POST /apps/:app/scaling/plan": pageDo, "POST /apps/:app/scaling/replicas": pageDo,
 	"GET /apps/:app/settings": pageRead, "POST /apps/:app/settings": pageDo, "POST /apps/:app/destroy": pageDo,

@@ -1,10 +1,25 @@
 package app
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/lugsail/lugsail/platform"
 )
+
+// LastBuild tells what the newest build that succeeded had found and chosen, as "Node 24.1, npm, start script"; ""
+// when none is known.
+func (s *Service) LastBuild(ctx context.Context, actor platform.Actor, name string) (string, error) {
+	recent, err := s.Deployments(ctx, actor, name, 0, 20)
+	for _, d := range recent {
+		for _, step := range d.Steps {
+			if step.Name == platform.StepBuild && step.State == platform.StepDone && d.Source.Image == "" {
+				return step.Detail, nil
+			}
+		}
+	}
+	return "", err
+}
 
 func validateBuilder(set Settings) error {
 	if set.Builder != nil {

@@ -9,11 +9,15 @@ import (
 
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
 )
 
 type activityPage struct {
 	Events []platform.Event
-	Older  int64 // where the next page begins; 0 when there is none
+	Older  int64  // where the next page begins; 0 when there is none
+	Of     string // the only app that is told of; "" means all
+	Topic  string // the only topic; "" means all
+	Topics []string
 }
 
 // actions are what happened, in words; what is not here says it by itself: "domain.added".
@@ -56,11 +60,12 @@ func (c *Console) Activity(e echo.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := c.apps.Events(e.Request().Context(), request.Actor(e), "", before, eventsShown)
+	page := activityPage{Of: e.QueryParam("app"), Topic: e.QueryParam("topic"), Topics: app.Topics}
+	all, err := c.apps.EventsLike(e.Request().Context(), request.Actor(e), page.Of, page.Topic, before, eventsShown)
 	if err != nil {
 		return err
 	}
-	page := activityPage{Events: all}
+	page.Events = all
 	if len(all) == eventsShown {
 		page.Older = all[len(all)-1].ID
 	}

@@ -157,6 +157,8 @@ func troubleTitle(status int, wrong *platform.Error) string {
 var notices = map[string]string{
 	"saved":      "Saved.",
 	"renamed":    "The app has its new name, and its new address. Computers that push to it need the new git address below.",
+	"next":       "Saved for the next deployment. What runs keeps its values until then.",
+	"created":    "The app is there.",
 	"later":      "Saved. It takes effect with the first deployment.",
 	"unchanged":  "Nothing changed, so nothing was deployed.",
 	"added":      "The domain is added.",

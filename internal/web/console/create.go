@@ -1,7 +1,10 @@
 package console
 
 import (
+	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -13,8 +16,14 @@ import (
 )
 
 type createPage struct {
-	Name  string
-	Plans []planCard
+	Name   app.NameAnswer
+	Asked  bool // the name was looked at
+	Plans  []planCard
+	Start  string // how its code comes: "git", "upload", "remote" or "image"
+	URL    string
+	Branch string
+	Image  string
+	Owner  bool // may name an image that is on the server
 }
 
 // planCard is a plan that can be chosen.
@@ -27,38 +36,110 @@ type planCard struct {
 	Limit    string // of what this machine has less than the plan; "" when nothing
 }
 
-// Create answers GET /create.
+// Create answers GET /create. It does not read the body: the form's file comes with it.
 func (c *Console) Create(e echo.Context) error {
-	page, err := c.createPage(e, "", "")
+	page, err := c.createPage(e, url.Values{"name": {e.QueryParam("name")}, "start": {e.QueryParam("start")}})
 	if err != nil {
 		return err
 	}
 	return c.show(e, http.StatusOK, "create", frame{Title: "Create an app", Nav: "apps", Data: page})
 }
 
-// CreateApp answers POST /create.
+// CreateApp answers POST /create: it makes the app and, where its code is told, begins to deploy it.
 func (c *Console) CreateApp(e echo.Context) error {
-	ask := app.CreateRequest{Name: strings.TrimSpace(e.FormValue("name")), Plan: e.FormValue("plan")}
-	o, err := c.apps.Create(e.Request().Context(), request.Actor(e), ask)
-	if err == nil {
-		return e.Redirect(http.StatusSeeOther, "/apps/"+o.App.Name)
+	form, file, fileName, err := request.FormBeforeFile(e, "file")
+	if err != nil {
+		return err
 	}
-	page, pageErr := c.createPage(e, ask.Name, ask.Plan)
+	var o app.Overview
+	if err = missingSource(form, file); err == nil {
+		o, err = c.apps.Create(e.Request().Context(), request.Actor(e), app.CreateRequest{Name: strings.TrimSpace(form.Get("name")), Plan: form.Get("plan")})
+	}
+	if err == nil {
+		e.SetParamNames("app")
+		e.SetParamValues(o.App.Name)
+		return c.startApp(e, form, file, fileName)
+	}
+	page, pageErr := c.createPage(e, form)
 	if pageErr != nil {
 		return pageErr
 	}
 	return c.refuse(e, err, "create", frame{Title: "Create an app", Nav: "apps", Data: page})
 }
 
-func (c *Console) createPage(e echo.Context, name, chosen string) (createPage, error) {
-	offers, capacity, err := c.apps.Plans(e.Request().Context(), request.Actor(e))
+// missingSource asks for what the chosen way needs, before the app is made.
+func missingSource(form url.Values, file io.Reader) error {
+	switch form.Get("start") {
+	case "upload":
+		if file == nil {
+			return platform.Errorf(platform.Invalid, "file_missing", "No archive was chosen.").WithHint("Choose a zip or tar of your app's folder, or another way to begin.")
+		}
+	case "remote":
+		if _, err := platform.ValidateRemote(strings.TrimSpace(form.Get("url"))); err != nil {
+			return err
+		}
+	case "image":
+		if strings.TrimSpace(form.Get("image")) == "" {
+			return platform.Errorf(platform.Invalid, "image_missing", "No image was named.").WithHint("For example ghcr.io/you/app:v2.")
+		}
+	}
+	return nil
+}
+
+// startApp deploys what came with the form. The app is there already, so what goes wrong is said on its pages.
+func (c *Console) startApp(e echo.Context, form url.Values, file io.Reader, fileName string) error {
+	ctx, actor, name := e.Request().Context(), request.Actor(e), e.Param("app")
+	switch form.Get("start") {
+	case "upload":
+		d, err := c.apps.Upload(ctx, actor, name, app.Upload{Body: file, Size: -1, Name: fileName})
+		if err != nil {
+			return c.uploadWith(e, "", err)
+		}
+		return afterwards(e, d, appPath(e, ""), "created")
+	case "image":
+		image := strings.TrimSpace(form.Get("image"))
+		d, err := c.apps.DeployImage(ctx, actor, name, image)
+		if err != nil {
+			return c.uploadWith(e, image, err)
+		}
+		return afterwards(e, d, appPath(e, ""), "created")
+	case "remote":
+		page := sourcePage{URL: strings.TrimSpace(form.Get("url")), Branch: strings.TrimSpace(form.Get("branch"))}
+		_, err := c.apps.Bind(ctx, actor, name, page.URL, page.Branch)
+		var d platform.Deployment
+		if err == nil {
+			d, err = c.apps.Pull(ctx, actor, name, true)
+		}
+		if err != nil {
+			return c.sourceWith(e, page, err)
+		}
+		return afterwards(e, d, appPath(e, ""), "created")
+	}
+	return e.Redirect(http.StatusSeeOther, appPath(e, ""))
+}
+
+func (c *Console) createPage(e echo.Context, form url.Values) (createPage, error) {
+	ctx, actor := e.Request().Context(), request.Actor(e)
+	offers, capacity, err := c.apps.Plans(ctx, actor)
 	if err != nil {
 		return createPage{}, err
 	}
+	chosen := form.Get("plan")
 	if chosen == "" {
 		chosen = capacity.Largest(plan.Default).Name
 	}
-	page := createPage{Name: name}
+	page := createPage{
+		Name: app.NameAnswer{Name: strings.TrimSpace(form.Get("name"))}, Start: form.Get("start"),
+		URL: form.Get("url"), Branch: form.Get("branch"), Image: form.Get("image"), Owner: platform.Can(actor, platform.ActionServer, ""),
+	}
+	if !slices.Contains([]string{"git", "upload", "remote", "image"}, page.Start) {
+		page.Start = "git"
+	}
+	if page.Asked = page.Name.Name != ""; page.Asked {
+		if page.Name, err = c.apps.NameFree(ctx, actor, page.Name.Name); err != nil {
+			return createPage{}, err
+		}
+	}
 	for _, o := range offers {
 		card := planCard{Plan: o.Plan, Fits: o.Fits, Disabled: o.Fits == 0, Chosen: o.Plan.Name == chosen && o.Fits > 0}
 		card.Note = "Fits " + times(o.Fits)

@@ -17,7 +17,11 @@ import (
 
 type deploymentsPage struct {
 	Deployments []platform.Deployment
+	State       string // the only one that is shown; "" means all
+	Older       int    // where the next page begins; 0 when there is none
 }
+
+const deploymentsShown = 30
 
 // Deployments answers GET /apps/:app/deployments.
 func (c *Console) Deployments(e echo.Context) error {
@@ -25,11 +29,20 @@ func (c *Console) Deployments(e echo.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := c.apps.Deployments(e.Request().Context(), f.Actor, f.App.App.Name, 0, 100)
+	before, err := request.Int(e, "before", 0, 0, 1<<31-1)
 	if err != nil {
 		return err
 	}
-	f.Data = deploymentsPage{Deployments: all}
+	page := deploymentsPage{State: e.QueryParam("state")}
+	filter := platform.DeploymentFilter{State: platform.DeploymentState(page.State)}
+	page.Deployments, err = c.apps.DeploymentsLike(e.Request().Context(), f.Actor, f.App.App.Name, filter, int(before), deploymentsShown)
+	if err != nil {
+		return err
+	}
+	if len(page.Deployments) == deploymentsShown {
+		page.Older = page.Deployments[deploymentsShown-1].Number
+	}
+	f.Data = page
 	return c.show(e, http.StatusOK, "deployments", f)
 }
 

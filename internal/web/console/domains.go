@@ -19,7 +19,34 @@ type domainsPage struct {
 
 type domainRow struct {
 	platform.Domain
-	Advice app.DomainAdvice
+	Advice      app.DomainAdvice
+	Certificate app.Certificate
+}
+
+// Colour is the state of its certificate.
+func (r domainRow) Colour() string {
+	switch {
+	case !r.Advice.Here, r.Certificate.State == app.CertificateFailed:
+		return "warn"
+	case r.Certificate.State == app.CertificateIssued:
+		return "ok"
+	}
+	return "pending"
+}
+
+// Word is the same in a word.
+func (r domainRow) Word() string {
+	switch {
+	case !r.Advice.Here:
+		return "Waiting for the DNS"
+	case r.Certificate.State == app.CertificateIssued:
+		return "Ready"
+	case r.Certificate.State == app.CertificateFailed:
+		return "No certificate"
+	case r.Certificate.State == app.CertificateOwn:
+		return "Browsers warn"
+	}
+	return "Certificate on its way"
 }
 
 // Domains answers GET /apps/:app/domains.
@@ -36,8 +63,9 @@ func (c *Console) domainsWith(e echo.Context, host string, wrong error) error {
 	}
 	page := domainsPage{Host: host}
 	mine := map[string]bool{}
+	certificates := c.apps.DomainCertificates(e.Request().Context(), added)
 	for _, d := range added {
-		page.Domains = append(page.Domains, domainRow{Domain: d, Advice: c.apps.Advice(d.Host)})
+		page.Domains = append(page.Domains, domainRow{Domain: d, Advice: c.apps.Advice(d.Host), Certificate: certificates[d.Host]})
 		mine[d.Host] = true
 	}
 	for _, h := range f.App.Hosts {

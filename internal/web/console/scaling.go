@@ -20,6 +20,7 @@ type scalingPage struct {
 	Max       int
 	MaxAll    int
 	Free      int64
+	Effect    *app.Effect // of the numbers that were looked at; nil when none were
 }
 
 type processRow struct {
@@ -29,9 +30,9 @@ type processRow struct {
 }
 
 // Scaling answers GET /apps/:app/scaling.
-func (c *Console) Scaling(e echo.Context) error { return c.scalingWith(e, nil) }
+func (c *Console) Scaling(e echo.Context) error { return c.scalingWith(e, nil, nil) }
 
-func (c *Console) scalingWith(e echo.Context, wrong error) error {
+func (c *Console) scalingWith(e echo.Context, looked platform.Scale, wrong error) error {
 	f, err := c.inApp(e, "scaling", "Scaling")
 	if err != nil {
 		return err
@@ -41,30 +42,39 @@ func (c *Console) scalingWith(e echo.Context, wrong error) error {
 		return err
 	}
 	a := f.App.App
-	f.Data = scalingPage{
-		Plans: planCards(a, offers, capacity), Processes: processRows(f.App.Overview),
+	effects, err := c.apps.PlanEffects(e.Request().Context(), f.Actor, a.Name)
+	if err != nil {
+		return err
+	}
+	page := scalingPage{
+		Plans: planCards(a, offers, capacity, effects), Processes: processRows(f.App.Overview),
 		Release: releaseCommand(f.App.Overview), NoWeb: f.App.NoWeb,
 		Max: platform.MaxReplicas, MaxAll: platform.MaxAppReplicas, Free: capacity.Free,
 	}
+	if looked != nil {
+		effect, lookErr := c.apps.ScaleEffect(e.Request().Context(), f.Actor, a.Name, "", looked)
+		if page.Effect, wrong = &effect, lookErr; lookErr != nil {
+			page.Effect = nil
+		}
+		for i, p := range page.Processes {
+			page.Processes[i].Count = looked.Of(p.Type)
+		}
+	}
+	f.Data = page
 	if wrong != nil {
 		return c.refuse(e, wrong, "scaling", f)
 	}
 	return c.show(e, http.StatusOK, "scaling", f)
 }
 
-// planCards says of each plan whether the app could change to it: its own memory counts as free.
-func planCards(a platform.App, offers []plan.Offer, capacity plan.Capacity) []planCard {
+// planCards says of each plan what a change to it does.
+func planCards(a platform.App, offers []plan.Offer, capacity plan.Capacity, effects map[string]app.Effect) []planCard {
 	var cards []planCard
 	for _, o := range offers {
-		wanted := a
-		wanted.Plan = o.Plan.Name
-		short := plan.Promise(wanted) - plan.Promise(a) - capacity.Free
-		card := planCard{Plan: o.Plan, Chosen: o.Plan.Name == a.Plan, Note: "Fits", Limit: limit(o, capacity)}
-		switch {
-		case card.Chosen:
-			card.Note = "The plan now"
-		case short > 0:
-			card.Disabled, card.Note = true, "Needs "+plan.Bytes(short)+" more than is free"
+		e := effects[o.Plan.Name]
+		card := planCard{Plan: o.Plan, Chosen: o.Plan.Name == a.Plan, Note: e.Sentence, Limit: limit(o, capacity), Disabled: !e.Memory.Fits}
+		if card.Chosen {
+			card.Note, card.Disabled = "The plan now", false
 		}
 		cards = append(cards, card)
 	}
@@ -99,7 +109,7 @@ func (c *Console) PlanSet(e echo.Context) error {
 	name := e.FormValue("plan")
 	d, err := c.apps.Configure(e.Request().Context(), request.Actor(e), e.Param("app"), app.Settings{Plan: &name})
 	if err != nil {
-		return c.scalingWith(e, err)
+		return c.scalingWith(e, nil, err)
 	}
 	return afterwards(e, d, appPath(e, "/scaling"), "saved")
 }
@@ -107,16 +117,22 @@ func (c *Console) PlanSet(e echo.Context) error {
 // ScaleSet answers POST /apps/:app/scaling/replicas: a number for each process type.
 func (c *Console) ScaleSet(e echo.Context) error {
 	scale := platform.Scale{}
-	for process, values := range e.Request().PostForm {
+	form := e.Request().PostForm
+	looks := form.Get("-look") != "" // no process type is called so
+	form.Del("-look")
+	for process, values := range form {
 		n, err := strconv.Atoi(values[0])
 		if err != nil {
-			return c.scalingWith(e, platform.Errorf(platform.Invalid, "scale_invalid", "The number of replicas must be a whole number."))
+			return c.scalingWith(e, nil, platform.Errorf(platform.Invalid, "scale_invalid", "The number of replicas must be a whole number."))
 		}
 		scale[process] = n
 	}
+	if looks {
+		return c.scalingWith(e, scale, nil)
+	}
 	d, err := c.apps.Scale(e.Request().Context(), request.Actor(e), e.Param("app"), scale)
 	if err != nil {
-		return c.scalingWith(e, err)
+		return c.scalingWith(e, nil, err)
 	}
 	return afterwards(e, d, appPath(e, "/scaling"), "saved")
 }

@@ -12,6 +12,12 @@ import (
 	"github.com/lugsail/lugsail/platform/app"
 )
 
+type settingsPage struct {
+	Restart app.Effect // of a changed health check
+	Stop    app.Effect
+	Built   string // what the last build found and chose; "" before the first
+}
+
 // Settings answers GET /apps/:app/settings.
 func (c *Console) Settings(e echo.Context) error { return c.settingsWith(e, nil) }
 
@@ -20,6 +26,17 @@ func (c *Console) settingsWith(e echo.Context, wrong error) error {
 	if err != nil {
 		return err
 	}
+	page := settingsPage{}
+	if page.Restart, err = c.apps.RestartEffect(e.Request().Context(), f.Actor, f.App.App.Name); err != nil {
+		return err
+	}
+	if page.Stop, err = c.apps.StopEffect(e.Request().Context(), f.Actor, f.App.App.Name); err != nil {
+		return err
+	}
+	if page.Built, err = c.apps.LastBuild(e.Request().Context(), f.Actor, f.App.App.Name); err != nil {
+		return err
+	}
+	f.Data = page
 	if wrong != nil {
 		return c.refuse(e, wrong, "settings", f)
 	}

@@ -20,6 +20,11 @@ func (c *Console) trashWith(e echo.Context, wrong error) error {
 		return err
 	}
 	f := frame{Title: "Trash", Nav: "apps", Data: apps}
+	for _, a := range apps {
+		if a.Name == e.QueryParam("undo") {
+			f.Undo = &undo{Action: "/apps/" + a.Name + "/restore", Label: "Undo"}
+		}
+	}
 	if wrong != nil {
 		return c.refuse(e, wrong, "trash", f)
 	}
@@ -39,7 +44,7 @@ func (c *Console) Destroy(e echo.Context) error {
 	case now:
 		return e.Redirect(http.StatusSeeOther, "/?done=destroyed")
 	}
-	return e.Redirect(http.StatusSeeOther, "/trash?done=trashed")
+	return e.Redirect(http.StatusSeeOther, "/trash?done=trashed&undo="+name)
 }
 
 // Restore answers POST /apps/:app/restore.

@@ -2,9 +2,11 @@ package request
 
 import (
 	"context"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -58,6 +60,54 @@ func FormFile(c echo.Context, field string) (body io.Reader, name string, err er
 	}
 	return nil, "", WithStatus(http.StatusBadRequest,
 		platform.Errorf(platform.Invalid, "file_missing", "No file was chosen.").WithHint("Choose an archive and send the form again.").Because(err))
+}
+
+// What fields of a form may hold, one and all together.
+const (
+	maxField  = 64 << 10
+	maxFields = 1 << 20
+)
+
+// FormBeforeFile reads the fields of a form up to its file, which is given as it comes; nil when none
+// was chosen. What stands behind the file is not read.
+func FormBeforeFile(c echo.Context, field string) (values url.Values, body io.Reader, name string, err error) {
+	r := c.Request()
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); kind == echo.MIMEApplicationForm {
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxFields)
+		if err := r.ParseForm(); err != nil {
+			return nil, nil, "", formBroken(err)
+		}
+		return r.PostForm, nil, "", nil
+	}
+	r.Body = http.MaxBytesReader(c.Response(), io.NopCloser(slowly(c)), maxUpload)
+	values = url.Values{}
+	parts, err := r.MultipartReader()
+	for range 20 {
+		if err != nil {
+			break
+		}
+		part, partErr := parts.NextPart()
+		if errors.Is(partErr, io.EOF) {
+			return values, nil, "", nil
+		}
+		if err = partErr; err != nil {
+			break
+		}
+		if part.FormName() == field {
+			if part.FileName() == "" {
+				return values, nil, "", nil
+			}
+			return values, part, part.FileName(), nil
+		}
+		var text []byte
+		text, err = io.ReadAll(io.LimitReader(part, maxField))
+		values.Add(part.FormName(), string(text))
+	}
+	return nil, nil, "", formBroken(err)
+}
+
+func formBroken(err error) error {
+	return WithStatus(http.StatusBadRequest, platform.Errorf(platform.Invalid, "form_invalid", "The form did not arrive whole.").WithHint("Send it again.").Because(err))
 }
 
 // slowly lifts the deadlines that short requests have.
