@@ -54,7 +54,7 @@ func (c *console) withoutScripts(t *testing.T) {
 	c.at(t, p, "/apps/plain/settings")
 	p.Fill("Type plain to confirm", "plain")
 	p.Click("Destroy the app")
-	p.WaitPath("/")
+	p.WaitPath("/trash")
 	c.at(t, p, "/account/password")
 	p.Fill("Password now", "wrong "+c.pass)
 	p.Fill("New password", "another good password")

@@ -454,7 +454,7 @@ func (c *console) deleteAndUndo(t *testing.T, size browser.Size) {
 	p.Wait("Destroy " + app)
 	p.Fill("Type "+app+" to confirm", app)
 	p.Click("Destroy the app")
-	p.WaitPath("/")
+	p.WaitPath("/trash")
 	c.at(t, p, "/trash")
 	p.ClickIn(app, "Bring it back")
 	p.WaitLong(patience, app)
