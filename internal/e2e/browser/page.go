@@ -149,10 +149,10 @@ func (p *Page) Open(address string) int64 {
 		defer cancel()
 		var err error
 		response, err = chromedp.RunResponse(ctx, chromedp.Navigate(address))
-		if err != nil && !strings.Contains(err.Error(), networkChanged) {
+		if err != nil && !strings.Contains(err.Error(), networkChanged) && !strings.Contains(err.Error(), aborted) {
 			p.fail("open %s: %v", address, err)
 		}
-		return err == nil, networkChanged
+		return err == nil, fmt.Sprintf("open %s: %v", address, err)
 	})
 	if response == nil {
 		return 0 // the same document
@@ -163,6 +163,9 @@ func (p *Page) Open(address string) int64 {
 // networkChanged is how Chromium gives up a page when the machine gets another address meanwhile, as it does with
 // each network of an app. A person would reload.
 const networkChanged = "ERR_NETWORK_CHANGED"
+
+// aborted is what comes of it when the page before was just going elsewhere.
+const aborted = "ERR_ABORTED"
 
 // Reload loads the page anew.
 func (p *Page) Reload() {
@@ -183,12 +186,13 @@ func (p *Page) Path() string {
 	return u.Path
 }
 
-// WaitPath waits until the tab is at a path that begins so; at / itself for /.
-func (p *Page) WaitPath(prefix string) {
+// WaitPath waits until the tab is at a path, or below one that ends with a slash.
+func (p *Page) WaitPath(path string) {
 	p.t.Helper()
 	p.until(limit, func() (bool, string) {
 		at := p.Path()
-		return at == prefix || prefix != "/" && strings.HasPrefix(at, prefix), fmt.Sprintf("the tab is at %s, not at %s", at, prefix)
+		below := path != "/" && strings.HasSuffix(path, "/") && strings.HasPrefix(at, path)
+		return at == path || below, fmt.Sprintf("the tab is at %s, not at %s", at, path)
 	})
 }
 
