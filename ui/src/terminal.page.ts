@@ -14,8 +14,8 @@ const shells: Record<string, string> = { auto: "if command -v bash >/dev/null 2>
 // kinds: sheets, which are adopted by the document here, and style attributes, which are set one by one.
 const create = document.createElement.bind(document);
 document.createElement = ((name: string, options?: ElementCreationOptions) => {
-  const made = create(name, options);
-  if (name.toLowerCase() !== "style") return made;
+  if (name.toLowerCase() !== "style") return create(name, options);
+  const made = create("template"); // stands where the style would
   const sheet = new CSSStyleSheet();
   document.adoptedStyleSheets.push(sheet);
   Object.defineProperty(made, "textContent", { set: (text: string) => sheet.replaceSync(text) });
