@@ -14,8 +14,7 @@ import (
 )
 
 func (p *program) logs() *cobra.Command {
-	var tail int
-	var process string
+	var f logFilter
 	var follow bool
 	c := &cobra.Command{
 		Use: "logs [APP]", Short: "Show what an app writes", Args: p.appArg, ValidArgsFunction: p.completeApp,
@@ -24,10 +23,7 @@ func (p *program) logs() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			query := url.Values{"tail": {strconv.Itoa(tail)}}
-			if process != "" {
-				query.Set("process", process)
-			}
+			query := f.query()
 			if !follow {
 				var answer struct{ Lines []logLine }
 				var failed int
@@ -53,7 +49,7 @@ func (p *program) logs() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes")
-	p.logFlags(c, &tail, &process)
+	p.logFlags(c, &f)
 	return c
 }
 
@@ -77,8 +73,7 @@ func (p *program) mentionFailed(number int, name string) {
 
 // tail is logs --follow, for those who know it by that name.
 func (p *program) tail() *cobra.Command {
-	var tail int
-	var process string
+	var f logFilter
 	c := &cobra.Command{
 		Use: "tail [APP]", Short: "Follow what an app writes (logs --follow)", Args: p.appArg, ValidArgsFunction: p.completeApp,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -86,20 +81,36 @@ func (p *program) tail() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			query := url.Values{"tail": {strconv.Itoa(tail)}}
-			if process != "" {
-				query.Set("process", process)
-			}
+			query := f.query()
 			return p.followLogs(cmd, c, name, query)
 		},
 	}
-	p.logFlags(c, &tail, &process)
+	p.logFlags(c, &f)
 	return c
 }
 
-func (p *program) logFlags(c *cobra.Command, tail *int, process *string) {
-	c.Flags().IntVarP(tail, "tail", "n", 100, "how many of the newest lines")
-	c.Flags().StringVarP(process, "process", "p", "", "only this process type")
+// logFilter is which lines are wanted.
+type logFilter struct {
+	tail    int
+	process string
+	grep    string
+}
+
+func (f logFilter) query() url.Values {
+	query := url.Values{"tail": {strconv.Itoa(f.tail)}}
+	if f.process != "" {
+		query.Set("process", f.process)
+	}
+	if f.grep != "" {
+		query.Set("q", f.grep)
+	}
+	return query
+}
+
+func (p *program) logFlags(c *cobra.Command, f *logFilter) {
+	c.Flags().IntVarP(&f.tail, "tail", "n", 100, "how many of the newest lines")
+	c.Flags().StringVarP(&f.process, "process", "p", "", "only this process type")
+	c.Flags().StringVarP(&f.grep, "grep", "g", "", "only lines with this text in them, in whatever case")
 	complete(c, "process", p.completeProcess)
 }
 

@@ -110,7 +110,7 @@ var expected = map[string]row{
 	"POST /account/sessions/:id/end": pageRead,
 	"GET /apps/:app":                 pageRead, "GET /apps/:app/deployments": pageRead, "POST /apps/:app/deployments": pageDo,
 	"GET /apps/:app/deployments/:number": pageRead, "POST /apps/:app/deployments/:number/cancel": pageDo,
-	"POST /apps/:app/rollback": pageDo, "GET /apps/:app/logs": pageRead, "GET /apps/:app/metrics": pageRead,
+	"POST /apps/:app/rollback": pageDo, "GET /apps/:app/logs": pageRead, "GET /apps/:app/logs.txt": pageRead, "GET /apps/:app/deployments/:number/log.txt": pageRead, "GET /apps/:app/terminal": pageDo, "GET /apps/:app/metrics": pageRead,
 	"GET /apps/:app/config": pageRead, "POST /apps/:app/config": pageDo, "POST /apps/:app/config/remove": pageDo, "POST /apps/:app/config/reveal": pageDo,
 	"GET /apps/:app/rollback": pageRead, "POST /apps/:app/deployments/:number/retry": pageDo, "POST /apps/:app/config/restore": pageDo, "POST /apps/:app/config/apply": pageDo,
 	"GET /apps/:app/domains": pageRead, "POST /apps/:app/domains": pageDo, "POST /apps/:app/domains/remove": pageDo,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +26,15 @@ func (s *Service) FollowDeployment(ctx context.Context, actor platform.Actor, na
 		return d, err
 	}
 	return s.follow(ctx, d, from, fn)
+}
+
+// DeploymentLog gives what a deployment has written so far.
+func (s *Service) DeploymentLog(ctx context.Context, actor platform.Actor, name string, number int, fn func(line string) error) error {
+	d, err := s.Deployment(ctx, actor, name, number)
+	if err != nil {
+		return err
+	}
+	return s.Progress.Follow(ctx, d.ID, 0, func(_ int64, line string) error { return fn(line) }, func() bool { return true })
 }
 
 // follow reads the log while another goroutine watches the state. When that one is through it
@@ -98,10 +108,15 @@ func stepStates(d platform.Deployment) []platform.StepState {
 
 // LogOptions choose what of an app's output is wanted.
 type LogOptions struct {
-	Process string // "" means all; "web", "web.1", "run" or "lugsail" narrows
-	Tail    int    // lines of each replica to begin with
-	Follow  bool
+	Process  string // "" means all; "web", "web.1", "run" or "lugsail" narrows
+	Release  int    // 0 means all
+	Contains string // only lines with this in them, in whatever case; looked for in the newest lines
+	Tail     int    // lines of each replica to begin with
+	Follow   bool
 }
+
+// searched is how many lines of each writer are looked through for what they shall contain.
+const searched = 10_000
 
 // Logs gives what the app's replicas write, without the values of its config vars: who may read
 // logs may not see those. Following goes on with new replicas until ctx ends.
@@ -115,10 +130,7 @@ func (s *Service) Logs(ctx context.Context, actor platform.Actor, name string, o
 		if err != nil {
 			return err
 		}
-		_, err = s.readLogs(ctx, app, o, func(l platform.LogLine) error {
-			l.Text = hide(l.Text)
-			return fn(l)
-		})
+		_, err = s.readLogs(ctx, app, o, hide, fn)
 		return err
 	}
 	f := &logFollower{service: s, options: o, fn: fn, followed: map[string]bool{}}
@@ -139,15 +151,26 @@ func (s *Service) hider(ctx context.Context, appID string) (func(string) string,
 }
 
 // readLogs gives the newest lines of all replicas in the order of time, and for each replica that
-// has written the time of its last line.
-func (s *Service) readLogs(ctx context.Context, app platform.App, o LogOptions, fn func(platform.LogLine) error) (map[string]time.Time, error) {
+// has written the time of its last line. What lines contain is looked for in what is shown of them:
+// nobody learns of a secret value by searching for it.
+func (s *Service) readLogs(ctx context.Context, app platform.App, o LogOptions, hide func(string) string, fn func(platform.LogLine) error) (map[string]time.Time, error) {
 	writers, err := s.writers(ctx, app.ID)
 	if err != nil {
 		return nil, err
 	}
-	held, last := newest{most: o.Tail}, map[string]time.Time{}
+	held, last, tail := newest{most: o.Tail}, map[string]time.Time{}, o.Tail
+	add := held.add
+	if o.Contains != "" {
+		tail = searched
+		add = func(l platform.LogLine) error {
+			if l.Text = hide(l.Text); !o.found(l.Text) {
+				return nil
+			}
+			return held.add(l)
+		}
+	}
 	if o.wantsOwn() {
-		if _, err := s.readNotes(ctx, app.ID, 0, held.add); err != nil {
+		if _, err := s.readNotes(ctx, app.ID, 0, add); err != nil {
 			return nil, err
 		}
 	}
@@ -155,9 +178,9 @@ func (s *Service) readLogs(ctx context.Context, app platform.App, o LogOptions, 
 		if !o.wants(r) {
 			continue
 		}
-		err := s.Engine.Logs(ctx, r.id, o.Tail, false, func(l platform.LogLine) error {
+		err := s.Engine.Logs(ctx, r.id, tail, false, func(l platform.LogLine) error {
 			last[r.id] = l.At
-			return held.add(l)
+			return add(l)
 		})
 		if err != nil && !platform.IsKind(err, platform.NotFound) {
 			return nil, err
@@ -165,6 +188,7 @@ func (s *Service) readLogs(ctx context.Context, app platform.App, o LogOptions, 
 	}
 	held.cut()
 	for _, l := range held.lines {
+		l.Text = hide(l.Text)
 		if err := fn(l); err != nil {
 			return nil, err
 		}
@@ -202,5 +226,10 @@ func (n *newest) cut() {
 }
 
 func (o LogOptions) wants(w writer) bool {
-	return o.Process == "" || o.Process == w.process || o.Process == w.name
+	return (o.Process == "" || o.Process == w.process || o.Process == w.name) && (o.Release == 0 || o.Release == w.release)
+}
+
+// found tells whether a line contains what is looked for.
+func (o LogOptions) found(text string) bool {
+	return o.Contains == "" || strings.Contains(strings.ToLower(text), strings.ToLower(o.Contains))
 }

@@ -42,7 +42,7 @@ func (f *logFollower) run(ctx context.Context, app platform.App) error {
 	}
 	f.followNotes(ctx, cancel, app.ID, from)
 	if f.options.Tail > 0 {
-		if f.last, err = f.service.readLogs(ctx, app, f.options, f.tell); err != nil {
+		if f.last, err = f.service.readLogs(ctx, app, f.options, f.hidden, f.tell); err != nil {
 			return unlessGone(ctx, err)
 		}
 		tail = follows
@@ -132,9 +132,19 @@ func (f *logFollower) since(id string) func(platform.LogLine) error {
 func (f *logFollower) tell(line platform.LogLine) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.failed == nil {
-		line.Text = f.hide(line.Text)
+	if f.failed != nil {
+		return f.failed
+	}
+	if line.Text = f.hide(line.Text); f.options.found(line.Text) {
 		f.failed = f.fn(line)
 	}
 	return f.failed
+}
+
+// hidden hides by what is known at this moment.
+func (f *logFollower) hidden(text string) string {
+	f.mu.Lock()
+	hide := f.hide
+	f.mu.Unlock()
+	return hide(text)
 }

@@ -21,9 +21,10 @@ type writer struct {
 	id      string // the engine's
 	process string // "web", "run"
 	name    string // "web.1", "run.k3f9"
+	release int    // 0 for a run
 }
 
-func (o LogOptions) wantsOwn() bool { return o.Process == "" || o.Process == own }
+func (o LogOptions) wantsOwn() bool { return (o.Process == "" || o.Process == own) && o.Release == 0 }
 
 // writers gives those whose output the engine has.
 func (s *Service) writers(ctx context.Context, appID string) ([]writer, error) {
@@ -33,7 +34,7 @@ func (s *Service) writers(ctx context.Context, appID string) ([]writer, error) {
 	}
 	var found []writer
 	for _, r := range replicas {
-		found = append(found, writer{r.ID, r.Process, fmt.Sprintf("%s.%d", r.Process, r.Index)})
+		found = append(found, writer{r.ID, r.Process, fmt.Sprintf("%s.%d", r.Process, r.Index), r.Release})
 	}
 	if s.Conductor.Replicas == nil || s.Conductor.Replicas.Commands == nil {
 		return found, nil
@@ -41,7 +42,7 @@ func (s *Service) writers(ctx context.Context, appID string) ([]writer, error) {
 	runs, err := s.Conductor.Replicas.Commands.Runs(ctx, appID)
 	for _, r := range runs {
 		if r.Kind == platform.RunCommand && !r.Attached { // what is attached is told to its person alone
-			found = append(found, writer{r.ID, string(r.Kind), r.Name})
+			found = append(found, writer{r.ID, string(r.Kind), r.Name, 0})
 		}
 	}
 	return found, err

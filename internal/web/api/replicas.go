@@ -62,7 +62,11 @@ func (a *API) LogsList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	o := app.LogOptions{Process: c.QueryParam("process"), Tail: int(tail), Follow: c.QueryParam("follow") == "true"}
+	release, err := request.Int(c, "release", 0, 0, 1<<31-1)
+	if err != nil {
+		return err
+	}
+	o := app.LogOptions{Process: c.QueryParam("process"), Release: int(release), Contains: c.QueryParam("q"), Tail: int(tail), Follow: c.QueryParam("follow") == "true"}
 	if o.Follow {
 		return request.Serve(c, func(ctx context.Context, s *request.Stream) error {
 			return a.Apps.Logs(ctx, actor, name, o, func(l platform.LogLine) error { return s.Send("log", 0, l) })
@@ -87,6 +91,8 @@ var replicaOperations = []openapi.Operation{
 		Query: []openapi.Param{
 			{Name: "tail", Type: "integer", Max: 10000, Means: "how many of the newest lines; 100 when left out"},
 			{Name: "process", Type: "string", Means: "only this process type, web for example"},
+			{Name: "release", Type: "integer", Means: "only what replicas of the release with this number write"},
+			{Name: "q", Type: "string", Means: "only lines with this in them, in whatever case; looked for in the newest 10000 lines of each replica"},
 			{Name: "follow", Type: "boolean", Means: "true keeps the answer open"},
 		},
 		Status: http.StatusOK, Answer: LogsAnswer{}, Events: map[string]any{"log": platform.LogLine{}, "error": Problem},

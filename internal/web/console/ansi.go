@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,6 +25,19 @@ type logLine struct {
 // control matches every terminal sequence and control character but the tab. Colours are
 // kept; what could move the cursor, set titles or make links is dropped.
 var control = regexp.MustCompile("\x1b\\[([0-9;:]*)([@-~])|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[PX^_][^\x1b]*\x1b\\\\|\x1b.?|[\x00-\x08\x0a-\x1f\x7f-\u009f]")
+
+// turning matches what changes the direction of text, with which a line could show what it is not.
+var turning = regexp.MustCompile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+// told makes what changes the direction visible: <U+202E>.
+func told(text string) string {
+	return turning.ReplaceAllStringFunc(text, func(c string) string { return fmt.Sprintf("<U+%04X>", []rune(c)[0]) })
+}
+
+// plain is a line without its sequences.
+func plain(text string) string {
+	return told(control.ReplaceAllString(strings.ToValidUTF8(text, "\uFFFD"), ""))
+}
 
 const maxLine = 16 << 10
 
@@ -52,7 +66,7 @@ func (s style) add(runs []run, text string) []run {
 	if text == "" {
 		return runs
 	}
-	return append(runs, run{Class: strings.TrimSpace(s.colour + " " + s.weight), Text: text})
+	return append(runs, run{Class: strings.TrimSpace(s.colour + " " + s.weight), Text: told(text)})
 }
 
 // change follows one SGR sequence (ECMA-48); colours out of the 16 are left plain.

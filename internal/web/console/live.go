@@ -38,7 +38,7 @@ func (c *Console) Live(e echo.Context) error {
 			g.Go(func() error { return c.sendDeployment(ctx, s, actor, name, number, from) })
 		}
 		if name != "" && e.QueryParam("logs") != "" {
-			g.Go(func() error { return c.sendLines(ctx, s, actor, name, e.QueryParam("process")) })
+			g.Go(func() error { return c.sendLines(ctx, s, actor, name, logOptions(e)) })
 		}
 		if of := e.QueryParam("measured"); name != "" && of != "" {
 			g.Go(func() error { return c.sendMeasured(ctx, s, actor, name, of == "points") })
@@ -72,8 +72,8 @@ type lineEvent struct {
 	Text    string `json:"text"`
 }
 
-func (c *Console) sendLines(ctx context.Context, s *request.Stream, actor platform.Actor, name, process string) error {
-	o := app.LogOptions{Process: process, Tail: tailLines, Follow: true}
+func (c *Console) sendLines(ctx context.Context, s *request.Stream, actor platform.Actor, name string, o app.LogOptions) error {
+	o.Tail, o.Follow = streamLines, true
 	return c.apps.Logs(ctx, actor, name, o, func(l platform.LogLine) error {
 		return s.Send("line", 0, lineEvent{At: l.At.UTC().Format(lineTime), Replica: l.Replica, Stream: l.Stream, Text: l.Text})
 	})

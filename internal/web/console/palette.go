@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -115,6 +116,7 @@ func appPlaces(actor platform.Actor, a platform.App) []place {
 		{Icon: "code-bracket", Label: "Source", To: base + "/source", words: "git repository webhook branch"},
 		{Icon: "arrow-up-tray", Label: "Upload", To: base + "/upload", words: "deploy folder archive zip image"},
 		{Icon: "arrow-uturn-left", Label: "Roll back", To: base + "#releases", words: "release undo older"},
+		{Icon: "command-line", Label: "Terminal", To: base + "/terminal", words: "shell console bash exec run ssh"},
 		{Icon: "cog-6-tooth", Label: "Settings", To: base + "/settings", words: "rename builder destroy delete"},
 		{Icon: "lifebuoy", Label: "Check-up", To: base + "/checkup", words: "doctor health why"},
 	}
@@ -122,7 +124,10 @@ func appPlaces(actor platform.Actor, a platform.App) []place {
 		all[i].Of = a.Name
 	}
 	if !platform.Can(actor, platform.ActionDeploy, a.ID) {
-		all = append(all[:6], all[8:]...)
+		all = slices.DeleteFunc(all, func(p place) bool { return p.Label == "Upload" || p.Label == "Roll back" })
+	}
+	if !platform.Can(actor, platform.ActionRun, a.ID) {
+		all = slices.DeleteFunc(all, func(p place) bool { return p.Label == "Terminal" })
 	}
 	return all
 }
