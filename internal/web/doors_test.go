@@ -48,7 +48,8 @@ func TestA15_TextThatWantsToBeSQLIsAName(t *testing.T) {
 			if len(o.PathParams()) > 0 && o.Events == nil {
 				r.server.limits = newLimits(time.Now)
 				got := r.do(ask{method: o.Method(), path: path, session: r.session, json: bodyFor(o.Method())})
-				if got.StatusCode < 400 || got.StatusCode >= 500 {
+				asksOfNames := o.Route == "GET /api/v1/names/:name" && got.StatusCode == http.StatusOK // which tells whether a name can be had
+				if !asksOfNames && (got.StatusCode < 400 || got.StatusCode >= 500) {
 					t.Errorf("%s with %q: %d %s", o.Route, sql, got.StatusCode, got.body)
 				}
 			}

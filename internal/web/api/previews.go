@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -15,7 +16,11 @@ import (
 
 // NameGet answers GET /names/:name: whether a new app could be called so.
 func (a *API) NameGet(c echo.Context) error {
-	answer, err := a.Apps.NameFree(c.Request().Context(), request.Actor(c), c.Param("name"))
+	name := c.Param("name")
+	if plain, err := url.PathUnescape(name); err == nil { // what the router left as it came
+		name = plain
+	}
+	answer, err := a.Apps.NameFree(c.Request().Context(), request.Actor(c), name)
 	if err != nil {
 		return err
 	}
