@@ -285,6 +285,9 @@ func (c *console) rollBack(t *testing.T, size browser.Size) {
 	app := "push-" + size.String()
 	p := c.tab(t, size)
 	c.at(t, p, "/apps/"+app)
+	p.Click("Roll back to v1…")
+	p.WaitPath("/apps/" + app + "/rollback")
+	p.Wait("What changes", "Nothing is built")
 	p.Click("Roll back to v1")
 	p.WaitPath("/apps/" + app + "/deployments/")
 	p.WaitLong(patience, "Live")
@@ -300,14 +303,16 @@ func (c *console) configVar(t *testing.T, size browser.Size) {
 	p.WaitPath("/apps/" + app + "/config")
 	p.Fill("Name", "GREETING")
 	p.Fill("Value", "from LGS-CANARY")
-	p.Click("Save")
+	p.Click("See what changes")
+	p.Wait("What saving changes", "GREETING")
+	p.Click("Save and restart now")
 	c.shows(t, app, "from LGS-CANARY")
 	c.at(t, p, "/apps/"+app+"/config")
 	p.Wait("GREETING")
 	if p.Has("LGS-CANARY") {
 		t.Error("A73: the value is shown unasked")
 	}
-	p.ClickIn("GREETING", "Show")
+	p.Click("Show GREETING")
 	p.Wait("from LGS-CANARY")
 }
 
