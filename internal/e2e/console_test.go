@@ -61,6 +61,7 @@ func (c *console) walkAll(t *testing.T) {
 		{"config var", c.configVar},
 		{"domain", c.domain},
 		{"scale", c.scale},
+		{"terminal", c.terminal},
 		{"another browser", c.anotherBrowser},
 		{"second factor", c.secondFactor},
 		{"wrong password", c.wrongPassword},
@@ -330,6 +331,19 @@ func (c *console) domain(t *testing.T, size browser.Size) {
 	p.Agree()
 	p.WaitPath("/apps/" + app + "/domains")
 	p.WaitGone(host)
+}
+
+// terminal is a shell in a replica: what is typed there runs there.
+func (c *console) terminal(t *testing.T, size browser.Size) {
+	app := "push-" + size.String()
+	p := c.tab(t, size)
+	c.at(t, p, "/apps/"+app+"/terminal")
+	p.Click("Connect")
+	p.Wait("In web.1")
+	p.Type("echo LGS-$((40+2)); hostname\r")
+	p.Wait("LGS-42")
+	p.Click("End the session")
+	p.Wait("Not connected")
 }
 
 // scale starts a second replica, which the overview shows.
