@@ -470,7 +470,7 @@ func (c *console) deleteAndUndo(t *testing.T, size browser.Size) {
 	c.at(t, p, "/apps/"+app+"/settings")
 	p.Fill("Type "+app+" to confirm", "wrong")
 	p.Click("Destroy the app")
-	p.Wait("Destroy " + app)
+	p.Wait("its name must be given once more")
 	p.Fill("Type "+app+" to confirm", app)
 	p.Click("Destroy the app")
 	p.WaitPath("/trash")
