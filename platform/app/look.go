@@ -224,9 +224,17 @@ func (s *Service) capacity(ctx context.Context) (plan.Capacity, error) {
 	if err != nil {
 		return plan.Capacity{}, fmt.Errorf("reading apps: %w", err)
 	}
-	for i := range apps {
-		if apps[i], err = s.promised(ctx, apps[i]); err != nil {
-			return plan.Capacity{}, err
+	releases, err := s.History.ServingReleases(ctx)
+	if err != nil {
+		return plan.Capacity{}, fmt.Errorf("reading releases: %w", err)
+	}
+	serving := map[string]platform.Release{}
+	for _, r := range releases {
+		serving[r.AppID] = r
+	}
+	for i, app := range apps {
+		if r, ok := serving[app.ID]; ok {
+			apps[i] = promisedWith(app, r)
 		}
 	}
 	return plan.Measure(memory, cpus, apps), nil
@@ -245,9 +253,13 @@ func (s *Service) promised(ctx context.Context, app platform.App) (platform.App,
 	if err != nil {
 		return app, fmt.Errorf("reading release %d: %w", app.CurrentRelease, err)
 	}
-	app.Plan = plan.Larger(app.Plan, r.Plan)
-	app.Scale = counted(app.Scale, r)
-	return app, nil
+	return promisedWith(app, r), nil
+}
+
+func promisedWith(app platform.App, serving platform.Release) platform.App {
+	app.Plan = plan.Larger(app.Plan, serving.Plan)
+	app.Scale = counted(app.Scale, serving)
+	return app
 }
 
 // Events gives what happened, newest first; name "" means to all apps the actor sees.

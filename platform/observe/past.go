@@ -45,20 +45,22 @@ func (m *Meter) Series(appID string, r Range) Series {
 		step, count = long, longs
 	}
 	out := Series{Range: r, Step: step}
-	now := time.Now
-	if m != nil {
-		now = m.Now
-		m.mu.RLock()
-		defer m.mu.RUnlock()
-		out.Since = m.since
-	}
-	to := stepOf(now(), step) - 1
-	if m != nil {
-		to = m.newest(step, to)
-	}
+	var to int64
+	out.Points, to, out.Since = m.last(appID, step, count)
 	out.From = stepStart(to-int64(count)+1, step)
-	out.Points = m.points(appID, step, to, count)
 	return out
+}
+
+// last reads the newest points that there are, up to the step that it gives, and tells since when there are any.
+func (m *Meter) last(appID string, step time.Duration, count int) (points []Point, to int64, since time.Time) {
+	if m == nil {
+		to = stepOf(time.Now(), step) - 1
+		return m.points(appID, step, to, count), to, since
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	to = m.newest(step, stepOf(m.Now(), step)-1)
+	return m.points(appID, step, to, count), to, m.since
 }
 
 // newest is the last step that was measured, unless that is long ago: a look may be under way, or have come a moment early.
@@ -86,8 +88,8 @@ func (m *Meter) points(appID string, step time.Duration, to int64, count int) []
 
 // Minutes gives the last hour of an app in steps of a minute, for small drawings.
 func (m *Meter) Minutes(appID string) []Point {
-	all := m.Series(appID, LastDay).Points
-	return all[len(all)-60:]
+	points, _, _ := m.last(appID, long, 60)
+	return points
 }
 
 // Recent is the last hour of an app in a few numbers.
