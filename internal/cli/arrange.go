@@ -10,7 +10,7 @@ import (
 // nowhere keeps the group that its maker gave it.
 var groups = []struct{ id, title, commands string }{
 	{"apps", "Apps:", "create apps info open rename remote destroy restore trash plans"},
-	{"deploy", "Deploy:", "deploy deployments cancel releases rollback source webhooks branch"},
+	{"deploy", "Deploy:", "deploy deployments cancel retry releases rollback source webhooks branch"},
 	{"run", "Run and look:", "ps scale restart logs tail metrics run exec doctor disk address certificates diagnostics"},
 	{"settings", "Settings:", "config domains builder"},
 	{"account", "Account:", "login logout tokens keys second-factor passkeys sessions"},
@@ -21,7 +21,7 @@ var groups = []struct{ id, title, commands string }{
 var examples = map[string]string{
 	"apps": "lugsail apps\nlugsail apps --json | jq -r '.apps[].name'", "info": "lugsail info my-shop", "open": "lugsail open my-shop",
 	"plans": "lugsail plans", "destroy": "lugsail destroy my-shop\nlugsail destroy my-shop --confirm my-shop", "rename": "lugsail rename our-shop --app my-shop",
-	"deploy": "lugsail deploy\nlugsail deploy --detach", "deployments": "lugsail deployments\nlugsail deployments 7", "cancel": "lugsail cancel\nlugsail cancel 7",
+	"deploy": "lugsail deploy\nlugsail deploy --detach", "deployments": "lugsail deployments\nlugsail deployments 7", "cancel": "lugsail cancel\nlugsail cancel 7", "retry": "lugsail retry\nlugsail retry 7",
 	"releases": "lugsail releases", "rollback": "lugsail rollback\nlugsail rollback v7",
 	"ps": "lugsail ps", "metrics": "lugsail metrics\nlugsail metrics my-shop --range 24h", "restart": "lugsail restart", "logs": "lugsail logs --tail 500\nlugsail logs --follow --process worker", "tail": "lugsail tail\nlugsail tail my-shop --process worker",
 	"config": "lugsail config\nlugsail config --show >.env", "config get": "lugsail config get SECRET", "config unset": "lugsail config unset OLD_NAME",
