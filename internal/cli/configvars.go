@@ -27,7 +27,7 @@ func (p *program) config() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&show, "show", false, "show the values, as lines of an .env file")
-	c.AddCommand(p.configSet(), p.configUnset(), p.configGet())
+	c.AddCommand(p.configSet(), p.configUnset(), p.configGet(), p.configHistory(), p.configRestore(), p.configApply())
 	return c
 }
 
@@ -48,7 +48,10 @@ func (p *program) listConfig(cmd *cobra.Command, show bool) error {
 			}
 		})
 	}
-	var answer struct{ Names []string }
+	var answer struct {
+		Names   []string
+		Waiting platform.ConfigDiff
+	}
 	raw, err := c.call(cmd.Context(), http.MethodGet, path(name, "config"), nil, &answer)
 	if err != nil {
 		return err
@@ -60,15 +63,19 @@ func (p *program) listConfig(cmd *cobra.Command, show bool) error {
 		for _, n := range answer.Names {
 			p.printf("%s\n", n)
 		}
+		if !answer.Waiting.Nothing() {
+			p.note("\nWhat runs has older values. The next deployment changes: %s\nDeploy them now: lugsail config apply%s\n", changesText(answer.Waiting), p.named())
+		}
 	})
 }
 
 func (p *program) configSet() *cobra.Command {
 	var file string
-	var detach bool
+	var how configManner
 	c := &cobra.Command{
 		Use: "set [NAME=value...]", Short: "Set config vars and deploy", Args: args(0, -1),
-		Example: "  lugsail config set SECRET=xyz MODE=live\n  lugsail config set --env-file .env\n  lugsail config set --env-file - <secrets",
+		Long:    "Set config vars, and deploy once for all of them. With --later they are saved, and the next deployment has them,\nwhatever brings it; with --preview nothing is saved.",
+		Example: "  lugsail config set SECRET=xyz MODE=live\n  lugsail config set MODE=live --later\n  lugsail config set --env-file .env --preview\n  lugsail config set --env-file - <secrets",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set := map[string]string{}
 			if file != "" {
@@ -87,15 +94,31 @@ func (p *program) configSet() *cobra.Command {
 			if len(set) == 0 {
 				return usagef("Give at least one NAME=value, or --env-file")
 			}
-			return p.changeConfig(cmd, set, nil, detach)
+			return p.changeConfig(cmd, set, nil, how)
 		},
 	}
 	c.Flags().StringVar(&file, "env-file", "", `file of NAME=value lines; "-" is standard input`)
-	detachFlag(c, &detach)
+	how.flags(c)
 	return c
 }
 
-func (p *program) changeConfig(cmd *cobra.Command, set map[string]string, unset []string, detach bool) error {
+// configManner is how a change of config vars is made.
+type configManner struct{ detach, later, preview bool }
+
+func (m *configManner) flags(c *cobra.Command) {
+	detachFlag(c, &m.detach)
+	laterFlag(c, &m.later)
+	c.Flags().BoolVar(&m.preview, "preview", false, "say what that would change, and save nothing")
+}
+
+func laterFlag(c *cobra.Command, later *bool) {
+	c.Flags().BoolVar(later, "later", false, "save it for the next deployment, and deploy nothing now")
+}
+
+func (p *program) changeConfig(cmd *cobra.Command, set map[string]string, unset []string, how configManner) error {
+	if how.later && (how.detach || how.preview) || how.detach && how.preview {
+		return usagef("Give one of --detach, --later and --preview")
+	}
 	if err := platform.ValidateConfigVars(set); err != nil {
 		return err
 	}
@@ -104,21 +127,28 @@ func (p *program) changeConfig(cmd *cobra.Command, set map[string]string, unset 
 		return err
 	}
 	body := map[string]any{"set": set, "unset": unset}
-	return p.start(cmd.Context(), c, name, http.MethodPatch, path(name, "config"), body, detach)
+	switch {
+	case how.preview:
+		return p.previewConfig(cmd.Context(), c, name, body)
+	case how.later:
+		body["later"] = true
+		return p.saveConfig(cmd.Context(), c, name, http.MethodPatch, path(name, "config"), body)
+	}
+	return p.start(cmd.Context(), c, name, http.MethodPatch, path(name, "config"), body, how.detach)
 }
 
 func (p *program) configUnset() *cobra.Command {
-	var detach bool
+	var how configManner
 	c := &cobra.Command{
 		Use: "unset NAME...", Short: "Remove config vars and deploy", Args: args(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := p.areThere(cmd.Context(), args); err != nil {
 				return err
 			}
-			return p.changeConfig(cmd, map[string]string{}, args, detach)
+			return p.changeConfig(cmd, map[string]string{}, args, how)
 		},
 	}
-	detachFlag(c, &detach)
+	how.flags(c)
 	return c
 }
 
