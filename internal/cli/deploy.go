@@ -281,27 +281,3 @@ func commitText(commit, title string) string {
 	}
 	return strings.TrimSpace(short(commit) + " " + title)
 }
-
-func (p *program) rollback() *cobra.Command {
-	var detach bool
-	c := &cobra.Command{
-		Use: "rollback [vNUMBER]", Short: "Return to an earlier release", Args: args(0, 1),
-		Long:              "Return to the contents of an earlier release, by default the one before. That makes a new release; nothing is built.",
-		ValidArgsFunction: p.completeRelease,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, name, err := p.target(cmd.Context())
-			if err != nil {
-				return err
-			}
-			to := 0
-			if len(args) == 1 {
-				if to, err = number(args[0], "v"); err != nil {
-					return err
-				}
-			}
-			return p.start(cmd.Context(), c, name, http.MethodPost, path(name, "rollback"), map[string]int{"release": to}, detach)
-		},
-	}
-	detachFlag(c, &detach)
-	return c
-}

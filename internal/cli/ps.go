@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -96,12 +99,12 @@ func (r replica) row() []string {
 func (p *program) scale() *cobra.Command {
 	var size string
 	var grace int
-	var detach bool
+	var detach, preview bool
 	c := &cobra.Command{
 		Use: "scale [TYPE=COUNT...]", Short: "Set how many replicas run, and how large", Args: args(0, -1),
 		Long: "Set how many replicas of each process type run, how large each is, and how long one may take to end.\n\n" +
 			"Process types are the lines of the Procfile. web gets the visitors; others, such as worker, run beside it. A new one starts with 1 replica.",
-		Example:           "  lugsail scale web=3 worker=1\n  lugsail scale --plan small\n  lugsail scale --stop-grace 60",
+		Example:           "  lugsail scale web=3 worker=1\n  lugsail scale --plan small\n  lugsail scale --stop-grace 60\n  lugsail scale web=3 --preview",
 		ValidArgsFunction: p.completeScale,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, name, err := p.target(cmd.Context())
@@ -111,6 +114,9 @@ func (p *program) scale() *cobra.Command {
 			change, err := counts(args)
 			if err != nil {
 				return err
+			}
+			if preview {
+				return p.previewScale(cmd, c, name, size, change)
 			}
 			if cmd.Flags().Changed("stop-grace") {
 				raw, err := c.call(cmd.Context(), http.MethodPatch, path(name), map[string]int{"stop_grace": grace}, nil)
@@ -142,9 +148,34 @@ func (p *program) scale() *cobra.Command {
 	}
 	c.Flags().StringVar(&size, "plan", "", "plan of each replica (see lugsail plans)")
 	c.Flags().IntVar(&grace, "stop-grace", 30, "seconds that a replica has to end after SIGTERM, before it is killed")
+	c.Flags().BoolVar(&preview, "preview", false, "say what that would do, and change nothing")
 	complete(c, "plan", p.completePlan)
 	detachFlag(c, &detach)
 	return c
+}
+
+// previewScale says what another plan or other replicas would do.
+func (p *program) previewScale(cmd *cobra.Command, c *client, name, size string, change map[string]int) error {
+	if size == "" && len(change) == 0 || cmd.Flags().Changed("stop-grace") {
+		return usagef("Give --preview with --plan or a number of replicas, such as web=3")
+	}
+	var scale []string
+	for _, t := range slices.Sorted(maps.Keys(change)) {
+		scale = append(scale, fmt.Sprintf("%s=%d", t, change[t]))
+	}
+	query := url.Values{}
+	if size != "" {
+		query.Set("plan", size)
+	}
+	if len(scale) > 0 {
+		query.Set("scale", strings.Join(scale, ","))
+	}
+	var answer struct{ Effect effect }
+	raw, err := c.call(cmd.Context(), http.MethodGet, path(name, "preview", "scale")+"?"+query.Encode(), nil, &answer)
+	if err != nil {
+		return err
+	}
+	return p.answer(raw, func() { p.printf("%s\nNothing was changed.\n", answer.Effect.Sentence) })
 }
 
 func (p *program) restart() *cobra.Command {
