@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -134,46 +136,92 @@ func detachFlag(c *cobra.Command, detach *bool) {
 	c.Flags().BoolVarP(detach, "detach", "d", false, "do not wait for the deployment to end")
 }
 
+// deploymentStates and deploymentKinds are what deployments are told apart by.
+var (
+	deploymentStates = []string{"waiting", "running", "live", "failed", "cancelled", "replaced"}
+	deploymentKinds  = []string{"push", "rollback", "config", "scale", "restart", "trash", "restore"}
+)
+
 func (p *program) deployments() *cobra.Command {
-	return &cobra.Command{
+	var state, kind string
+	c := &cobra.Command{
 		Use: "deployments [NUMBER]", Short: "List deployments, or show one with its log", Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
 				return err
 			}
-			if len(args) == 1 {
-				n, err := number(args[0], "#")
-				if err != nil {
-					return err
-				}
-				if p.json {
-					return p.showDeployment(cmd, c, name, n)
-				}
-				return p.watch(cmd.Context(), c, name, n)
+			if len(args) == 0 {
+				return p.listDeployments(cmd.Context(), c, name, state, kind)
 			}
-			var answer struct{ Deployments []deployment }
-			raw, err := c.call(cmd.Context(), http.MethodGet, path(name, "deployments"), nil, &answer)
+			n, err := number(args[0], "#")
 			if err != nil {
 				return err
 			}
-			return p.answer(raw, func() {
-				if len(answer.Deployments) == 0 {
-					p.printf("%s has no deployments yet. The first push makes one: git push lugsail main\n", name)
-					return
-				}
-				rows := [][]string{{"NUMBER", "STATE", "RELEASE", "TOOK", "WHEN", "WHY", "COMMIT"}}
-				for _, d := range answer.Deployments {
-					made := "-"
-					if d.Release > 0 {
-						made = fmt.Sprintf("v%d", d.Release)
-					}
-					rows = append(rows, []string{"#" + strconv.Itoa(d.Number), d.State, made, d.took(), ago(d.CreatedAt), d.Cause, commitText(d.Commit, d.CommitTitle)})
-				}
-				p.table(rows)
-			})
+			if p.json {
+				return p.showDeployment(cmd, c, name, n)
+			}
+			return p.watch(cmd.Context(), c, name, n)
 		},
 	}
+	c.Flags().StringVar(&state, "state", "", "only those that are "+orText(deploymentStates))
+	c.Flags().StringVar(&kind, "kind", "", "only those of a kind: "+orText(deploymentKinds))
+	complete(c, "state", cobra.FixedCompletions(deploymentStates, cobra.ShellCompDirectiveNoFileComp))
+	complete(c, "kind", cobra.FixedCompletions(deploymentKinds, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// orText lists words: "a, b or c".
+func orText(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+func (p *program) listDeployments(ctx context.Context, c *client, name, state, kind string) error {
+	at, query := path(name, "deployments"), url.Values{}
+	for _, filter := range []struct {
+		name, value string
+		all         []string
+	}{{"state", state, deploymentStates}, {"kind", kind, deploymentKinds}} {
+		if filter.value == "" {
+			continue
+		}
+		if !slices.Contains(filter.all, filter.value) {
+			return usagef("There is no %s %q. Choose %s", filter.name, filter.value, orText(filter.all))
+		}
+		query.Set(filter.name, filter.value)
+	}
+	if len(query) > 0 {
+		at += "?" + query.Encode()
+	}
+	var answer struct{ Deployments []deployment }
+	raw, err := c.call(ctx, http.MethodGet, at, nil, &answer)
+	if err != nil {
+		return err
+	}
+	return p.answer(raw, func() {
+		if len(answer.Deployments) == 0 && len(query) > 0 {
+			p.printf("%s has no such deployments.\n", name)
+			return
+		}
+		p.showDeployments(name, answer.Deployments)
+	})
+}
+
+func (p *program) showDeployments(name string, all []deployment) {
+	if len(all) == 0 {
+		p.printf("%s has no deployments yet. The first push makes one: git push lugsail main\n", name)
+		return
+	}
+	rows := [][]string{{"NUMBER", "STATE", "RELEASE", "TOOK", "WHEN", "WHY", "COMMIT"}}
+	for _, d := range all {
+		made := "-"
+		if d.Release > 0 {
+			made = fmt.Sprintf("v%d", d.Release)
+		}
+		rows = append(rows, []string{"#" + strconv.Itoa(d.Number), d.State, made, d.took(), ago(d.CreatedAt), d.Cause, commitText(d.Commit, d.CommitTitle)})
+	}
+	p.table(rows)
 }
 
 // showDeployment prints one deployment as it is now.
