@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lugsail/lugsail/internal/command"
+	"github.com/lugsail/lugsail/platform"
 )
 
 func path(name string, more ...any) string {
@@ -36,7 +38,7 @@ func (p *program) create() *cobra.Command {
 			var answer struct{ App app }
 			raw, err := c.call(cmd.Context(), http.MethodPost, "/api/v1/apps", map[string]string{"name": args[0], "plan": size}, &answer)
 			if err != nil {
-				return err
+				return c.instead(cmd.Context(), args[0], "lugsail create", err)
 			}
 			address, err := c.remoteOf(answer.App, ssh)
 			if err != nil {
@@ -54,6 +56,23 @@ func (p *program) create() *cobra.Command {
 	c.Flags().BoolVar(&ssh, "ssh", false, "let the git remote lead there by SSH, with your key (see lugsail keys)")
 	complete(c, "plan", p.completePlan)
 	return c
+}
+
+// instead adds to an error that a name is taken one near it that is free.
+func (c *client) instead(ctx context.Context, name, command string, err error) error {
+	known := platform.AsError(err)
+	if known.Code != "app_exists" {
+		return err
+	}
+	var answer struct{ Instead string }
+	if _, askErr := c.call(ctx, http.MethodGet, "/api/v1/names/"+url.PathEscape(name), nil, &answer); askErr != nil || platform.ValidateAppName(answer.Instead) != nil {
+		return err // what went wrong first counts
+	}
+	hint := sentence(known.Hint)
+	if strings.HasPrefix(hint, "Choose another name") { // its example may be taken too
+		hint = "Choose another name."
+	}
+	return known.WithHint("%s", strings.TrimSpace(fmt.Sprintf("%s This one is free: %s %s", hint, command, answer.Instead)))
 }
 
 func (p *program) created(ctx context.Context, a app, added, worktree bool) {

@@ -23,7 +23,7 @@ func (p *program) rename() *cobra.Command {
 			var answer struct{ App app }
 			raw, err := c.call(cmd.Context(), http.MethodPost, path(name, "rename"), map[string]string{"name": args[0]}, &answer)
 			if err != nil {
-				return err
+				return c.instead(cmd.Context(), args[0], "lugsail rename --app "+name, err)
 			}
 			moved, err := p.moveRemotes(cmd.Context(), name, answer.App.Name)
 			if err != nil {
