@@ -11,7 +11,7 @@ import (
 var groups = []struct{ id, title, commands string }{
 	{"apps", "Apps:", "create apps info open rename remote destroy restore trash plans"},
 	{"deploy", "Deploy:", "deploy deployments cancel retry releases rollback source webhooks branch"},
-	{"run", "Run and look:", "ps scale restart logs tail metrics run exec doctor disk address certificates diagnostics"},
+	{"run", "Run and look:", "ps scale restart logs tail metrics activity run exec doctor disk address certificates diagnostics"},
 	{"settings", "Settings:", "config domains builder"},
 	{"account", "Account:", "login logout tokens keys second-factor passkeys sessions"},
 	{"server", "On the server, as root:", ""},
@@ -21,9 +21,9 @@ var groups = []struct{ id, title, commands string }{
 var examples = map[string]string{
 	"apps": "lugsail apps\nlugsail apps --json | jq -r '.apps[].name'", "info": "lugsail info my-shop", "open": "lugsail open my-shop",
 	"plans": "lugsail plans", "destroy": "lugsail destroy my-shop\nlugsail destroy my-shop --confirm my-shop", "rename": "lugsail rename our-shop --app my-shop",
-	"deploy": "lugsail deploy\nlugsail deploy --detach", "deployments": "lugsail deployments\nlugsail deployments 7", "cancel": "lugsail cancel\nlugsail cancel 7", "retry": "lugsail retry\nlugsail retry 7",
+	"deploy": "lugsail deploy\nlugsail deploy --detach", "deployments": "lugsail deployments\nlugsail deployments 7\nlugsail deployments --state failed", "cancel": "lugsail cancel\nlugsail cancel 7", "retry": "lugsail retry\nlugsail retry 7",
 	"releases": "lugsail releases", "rollback": "lugsail rollback\nlugsail rollback v7\nlugsail rollback v7 --preview",
-	"ps": "lugsail ps", "metrics": "lugsail metrics\nlugsail metrics my-shop --range 24h", "restart": "lugsail restart", "logs": "lugsail logs --tail 500\nlugsail logs --follow --process worker", "tail": "lugsail tail\nlugsail tail my-shop --process worker",
+	"ps": "lugsail ps", "metrics": "lugsail metrics\nlugsail metrics my-shop --range 24h", "restart": "lugsail restart", "activity": "lugsail activity\nlugsail activity my-shop --topic config", "logs": "lugsail logs --tail 500\nlugsail logs --follow --process worker", "tail": "lugsail tail\nlugsail tail my-shop --process worker",
 	"config": "lugsail config\nlugsail config --show >.env", "config get": "lugsail config get SECRET", "config unset": "lugsail config unset OLD_NAME",
 	"config history": "lugsail config history", "config restore": "lugsail config restore v12\nlugsail config restore v12 --later", "config apply": "lugsail config apply",
 	"domains": "lugsail domains", "domains add": "lugsail domains add shop.example.com", "domains remove": "lugsail domains remove shop.example.com",

@@ -17,7 +17,7 @@ var habits = map[string]string{
 	"env": "lugsail config", "vars": "lugsail config", "secrets": "lugsail config", "certs": "lugsail domains", "build": "lugsail deploy",
 	"upgrade": "./install.sh of the newer version, on the server", "update": "./install.sh of the newer version, on the server",
 	"git:remote": "lugsail remote APP", "run:detached": "lugsail run --detach -- COMMAND", "maintenance:on": "lugsail scale web=0",
-	"ps:restart": "lugsail restart",
+	"ps:restart": "lugsail restart", "events": "lugsail activity", "audit": "lugsail activity", "redeploy": "lugsail deploy",
 }
 
 // habitual finds what a person who knows another platform means; "" when that is not known. Elsewhere
