@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -204,11 +205,14 @@ func validateCommand(words []string) error {
 	return nil
 }
 
+// shellWords begin lines that are no program with arguments, such as the one that looks for bash.
+var shellWords = []string{"if", "for", "while", "until", "case", "exec", "cd", "set", "{", "("}
+
 // program names what is run without its arguments, which may be secrets; and so may what a line
 // for the shell sets before its program.
 func program(words []string) string {
 	line := strings.Fields(words[0])
-	if len(line) == 0 || strings.Contains(line[0], "=") {
+	if len(line) == 0 || strings.Contains(line[0], "=") || slices.Contains(shellWords, line[0]) {
 		return "a line for the shell"
 	}
 	return fmt.Sprintf("%.60q", line[0])

@@ -13,6 +13,9 @@ func TestA73_EventsNameProgramsAndNoneOfTheirValues(t *testing.T) {
 			t.Errorf("%q: %s, want %s", words, got, want)
 		}
 	}
+	if got := program([]string{"if command -v bash; then exec bash; else exec sh; fi"}); got != "a line for the shell" {
+		t.Errorf("a condition: %s", got)
+	}
 	if got := program([]string{" "}); got != "a line for the shell" {
 		t.Errorf("nothing: %s", got)
 	}

@@ -1,12 +1,23 @@
 package console
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // term is a word that a person may not know yet: a sentence, and what AWS calls it.
 type term struct {
 	Word string // "A release"
 	Text string
 	AWS  string // "" where there is nothing alike
+}
+
+// Within is the word in the middle of a sentence: "a release", and "CPU" as it is.
+func (t term) Within() string {
+	if len(t.Word) > 1 && 'A' <= t.Word[1] && t.Word[1] <= 'Z' {
+		return t.Word
+	}
+	return strings.ToLower(t.Word[:1]) + t.Word[1:]
 }
 
 // glossary explains the console's words in place. The keys stand in the templates: {{help "release"}}.

@@ -40,38 +40,53 @@ func (c *Console) Palette(e echo.Context) error {
 	return c.show(e, http.StatusOK, "palette", frame{Title: "Go to", Nav: "", Data: page})
 }
 
-// find gives the best places first: those whose label begins with the words, then the others.
+// find gives the best places first: those with words that begin as the query's do, and of these the
+// ones that say so in their label.
 func find(actor platform.Actor, apps []platform.App, query string) []place {
+	all := make([]place, 0, len(apps))
+	for _, a := range apps {
+		all = append(all, place{Icon: "cube", Label: a.Name, To: "/apps/" + a.Name, words: "app overview"})
+	}
+	all = append(all, serverPlaces(actor)...)
 	words := strings.Fields(strings.ToLower(query))
-	var first, second []place
-	try := func(p place) {
-		hay := strings.ToLower(p.Label + " " + p.Of + " " + p.words)
-		for _, word := range words {
-			if !strings.Contains(hay, word) {
-				return
-			}
-		}
-		if len(words) > 0 && (strings.HasPrefix(strings.ToLower(p.Label), words[0]) || p.Of == words[0]) {
-			first = append(first, p)
-			return
-		}
-		second = append(second, p)
+	if len(words) == 0 {
+		return all[:min(len(all), maxFound)]
 	}
 	for _, a := range apps {
-		try(place{Icon: "cube", Label: a.Name, To: "/apps/" + a.Name, words: "app overview"})
+		all = append(all, appPlaces(actor, a)...)
 	}
-	for _, p := range serverPlaces(actor) {
-		try(p)
-	}
-	if len(words) > 0 {
-		for _, a := range apps {
-			for _, p := range appPlaces(actor, a) {
-				try(p)
-			}
+	all = slices.DeleteFunc(all, func(p place) bool { return p.fits(words) == 0 })
+	slices.SortStableFunc(all, func(a, b place) int { return b.fits(words) - a.fits(words) })
+	return all[:min(len(all), maxFound)]
+}
+
+// fits is 0 where a word is missing, and more the better the place answers to them.
+func (p place) fits(words []string) int {
+	label := strings.ToLower(p.Label)
+	hay := label + " " + p.Of + " " + p.words
+	fit, begun := 1, true
+	for _, word := range words {
+		switch {
+		case !strings.Contains(hay, word):
+			return 0
+		case begins(label, word):
+			fit += 2
+		case !begins(hay, word):
+			begun = false
 		}
 	}
-	all := append(first, second...)
-	return all[:min(len(all), maxFound)]
+	if p.Of == words[0] {
+		fit++
+	}
+	if begun {
+		fit += 100
+	}
+	return fit
+}
+
+// begins tells whether one of the text's words begins so.
+func begins(text, word string) bool {
+	return strings.HasPrefix(text, word) || strings.Contains(text, " "+word) || strings.Contains(text, "-"+word)
 }
 
 func serverPlaces(actor platform.Actor) []place {
