@@ -339,7 +339,7 @@ func (c *console) terminal(t *testing.T, size browser.Size) {
 	p := c.tab(t, size)
 	c.at(t, p, "/apps/"+app+"/terminal")
 	p.Click("Connect")
-	p.Wait("In web.1")
+	p.Wait("In web.1", "/app$") // what is typed before the shell is there, the shell throws away
 	p.Type("echo LGS-$((40+2)); hostname\r")
 	p.Wait("LGS-42")
 	p.Click("End the session")
