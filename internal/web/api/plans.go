@@ -23,11 +23,11 @@ func (a *API) PlansList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	offers, capacity, err := a.Apps.Plans(c.Request().Context(), request.Actor(c))
+	_, capacity, err := a.Apps.Plans(c.Request().Context(), request.Actor(c))
 	if err != nil {
 		return err
 	}
-	offers = capacity.OffersOf(int(replicas))
+	offers := capacity.OffersOf(int(replicas))
 	return c.JSON(http.StatusOK, PlansAnswer{
 		Plans:    list(offers, func(o plan.Offer) Plan { return Plan{Plan: o.Plan, Fits: o.Fits, Limited: o.Limited} }),
 		Capacity: capacity,
