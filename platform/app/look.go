@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -199,8 +200,11 @@ func (s *Service) ReplicasWithLastLines(ctx context.Context, actor platform.Acto
 			last[r.ID] = append(last[r.ID], hide(l.Text))
 			return nil
 		})
-		if err != nil && !platform.IsKind(err, platform.NotFound) {
-			return nil, nil, err
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		if err != nil && !platform.IsKind(err, platform.NotFound) { // it may be removed at this very moment, and the others are no less true
+			slog.InfoContext(ctx, "last lines of a replica not read", "replica", r.ID, "error", err)
 		}
 	}
 	return replicas, last, nil
