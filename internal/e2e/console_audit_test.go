@@ -305,7 +305,8 @@ func (c *console) hostile(t *testing.T) {
 	r := c.work(t, p, "evil")
 	lines, err := json.Marshal([]string{"html " + evilHTML, "ansi " + evilANSI + " after", "bidi " + evilBidi + " after"})
 	check(t, err)
-	speak := fmt.Sprintf("for (const l of %s) console.log(l); console.log('long ' + 'x'.repeat(1 << 20) + ' end');\n", lines)
+	// The long line comes first: the viewer follows the end, and keeps only what is seen in the page.
+	speak := fmt.Sprintf("console.log('long ' + 'x'.repeat(1 << 20) + ' end'); for (const l of %s) console.log(l);\n", lines)
 	r.write(t, "build.js", speak)
 	r.write(t, "package.json", `{"name": "x", "private": true, "scripts": {"start": "node server.js", "build": "node build.js"}}`)
 	r.edit(t, "server.js", "console.log('up');", speak+"setInterval(() => { "+strings.TrimSpace(speak)+" }, 4000);")

@@ -31,6 +31,12 @@ func straitTo(t *testing.T, port int, proxy bool, most int64) *strait {
 	return newStrait(t, port, proxy, most, math.MaxInt64)
 }
 
+// straitFrom opens one for what is answered.
+func straitFrom(t *testing.T, port int, proxy bool, most int64) *strait {
+	t.Helper()
+	return newStrait(t, port, proxy, math.MaxInt64, most)
+}
+
 func newStrait(t *testing.T, port int, proxy bool, up, down int64) *strait {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

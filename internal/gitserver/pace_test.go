@@ -44,15 +44,7 @@ func TestPush_OneThatComesTooSlowlyEnds(t *testing.T) {
 	}
 	t.Run("https", func(t *testing.T) {
 		w := newWorld(t, slow)
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.https.URL+"/git/shop.git/git-receive-pack", newDrips())
-		must(t, err)
-		r.SetBasicAuth("git", "right")
-		r.Header.Set("Content-Type", "application/x-git-receive-pack-request")
-		answer, err := w.https.Client().Do(r)
-		must(t, err)
-		defer answer.Body.Close()
-		text, _ := io.ReadAll(answer.Body) // the server may end it, as the rest is not worth waiting for
-		wantEnd(w, string(text))
+		wantEnd(w, w.drip(nil))
 	})
 	t.Run("ssh", func(t *testing.T) {
 		w := newWorld(t, slow)
@@ -71,6 +63,36 @@ func TestPush_OneThatComesTooSlowlyEnds(t *testing.T) {
 		}
 		wantEnd(w, told.String())
 	})
+}
+
+// drip pushes by HTTPS without an end, and gives what the server says once it has had enough.
+func (w *world) drip(underWay func()) string {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.https.URL+"/git/shop.git/git-receive-pack", newDrips())
+	must(w.t, err)
+	r.SetBasicAuth("git", "right")
+	r.Header.Set("Content-Type", "application/x-git-receive-pack-request")
+	if underWay != nil {
+		go func() {
+			wait(w.t, "the server's git", func() bool { return runs(w.t, w.repo("shop")) })
+			underWay()
+		}()
+	}
+	answer, err := w.https.Client().Do(r)
+	must(w.t, err)
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(answer.Body) // the server may end it, as the rest is not worth waiting for
+	return string(text)
+}
+
+func TestA49_TokenRevokedWhileSendingEndsTheSending(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Recheck = 10 * time.Millisecond })
+	contains(t, w.drip(func() { w.gate.revoke(true) }), "This token is not known.")
+	wait(t, "the end of the server's git", func() bool { return !runs(t, w.repo("shop")) })
+	w.wantSound("shop")
+	if n := w.objects("shop"); n != 0 || w.deploy.count() != 0 {
+		t.Errorf("%d objects, %d deployments", n, w.deploy.count())
+	}
 }
 
 // Who has as many transfers as one person may, keeps nobody else from theirs.

@@ -79,13 +79,32 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, c call) {
 	p := s.register(c, shallow)
 	defer s.unregister(p)
 	w.Header().Set("Content-Type", "application/x-"+receivePack+"-result")
+	defer s.whileSending(r.Context(), c, in, out)()
 	if err := stream(s.life, s.receiving(p), in, out, func(error) {}); err != nil {
 		s.cfg.Log.InfoContext(r.Context(), "a push ended early", "app", c.app.Name, "error", err)
-		if errors.Is(err, errPace) {
+		if errors.Is(err, errPace) || refusal(err) {
 			out.slow = true
-			return // git has said its part
+			return // it has been said
 		}
 		panic(http.ErrAbortHandler) // after an answer that looks whole, the pusher's git would wait for the rest for ever
+	}
+}
+
+// whileSending takes no more from a pusher who may no longer. What has come whole is for the hooks to decide.
+func (s *Server) whileSending(ctx context.Context, c call, in *intake, out *outlet) (end func()) {
+	allowed, stop := s.whileAllowed(ctx, c.allowed)
+	told := make(chan struct{})
+	unused := context.AfterFunc(allowed, func() {
+		defer close(told)
+		if cause := context.Cause(allowed); refusal(cause) && in.stop(cause) {
+			out.tell(cause)
+		}
+	})
+	return func() {
+		if !unused() {
+			<-told
+		}
+		stop()
 	}
 }
 

@@ -39,6 +39,7 @@ type intake struct {
 	mu    sync.Mutex
 	until time.Time // no reading after that; zero: no end
 	over  bool      // nothing more to read
+	cause error     // why nothing more is to be read
 }
 
 func (in *intake) Read(p []byte) (int, error) {
@@ -48,7 +49,9 @@ func (in *intake) Read(p []byte) (int, error) {
 	began := time.Now()
 	n, err := in.from.Read(p)
 	if err != nil {
-		in.rest()
+		if cause := in.rest(); cause != nil {
+			err = cause
+		}
 	} else if in.pace != nil && !in.pace.Came(n, time.Since(began)) {
 		in.tired(errPace)
 		return n, errPace
@@ -82,13 +85,26 @@ func (in *intake) startsWith(text string) (bool, error) {
 	return len(head) == 4+len(text) && string(head[4:]) == text, nil
 }
 
-// rest takes the deadline away once all is read. The HTTP server goes on watching the
+// rest takes the deadline away once all is read, and tells why it was stopped, if it was. The HTTP server goes on watching the
 // connection, and a deadline would look to it as if the client had gone.
-func (in *intake) rest() {
+func (in *intake) rest() (cause error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.over = true
 	_ = in.control.SetReadDeadline(time.Time{}) // a connection that refuses is broken anyway
+	return in.cause
+}
+
+// stop ends reading at once, also a Read that waits already, and reports whether there was more to read.
+func (in *intake) stop(cause error) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.over {
+		return false
+	}
+	in.cause, in.until = cause, time.Now()
+	_ = in.control.SetReadDeadline(in.until) // not supported: then the client ends it
+	return true
 }
 
 // end lets reading go on for a while only, also a Read that waits already.

@@ -114,13 +114,26 @@ func (p *Page) FillIn(where, label, value string) {
 // Type types on the keyboard, into what has the focus.
 func (p *Page) Type(text string) {
 	p.t.Helper()
-	p.do("type", chromedp.KeyEvent(text))
+	p.Press(text)
 }
 
 // Press presses one key, named as in chromedp's kb, with the keys that are held down.
 func (p *Page) Press(key string, held ...input.Modifier) {
 	p.t.Helper()
-	p.do("press a key", chromedp.KeyEvent(key, chromedp.KeyModifiers(held...)))
+	var events []chromedp.Action
+	for _, char := range key {
+		parts := kb.Encode(char)
+		down, up := parts[0], parts[len(parts)-1]
+		if len(parts) == 3 { // one event that says its text, as of a keyboard: a page that takes the key keeps the text out
+			down.Text, down.UnmodifiedText = parts[1].Text, parts[1].UnmodifiedText
+		}
+		for _, modifier := range held {
+			down.Modifiers |= modifier
+			up.Modifiers |= modifier
+		}
+		events = append(events, down, up)
+	}
+	p.do("press a key", events...)
 }
 
 // Attach puts files into the file control with this label.
