@@ -343,7 +343,7 @@ func (c *console) terminal(t *testing.T, size browser.Size) {
 	p.Type("echo LGS-$((40+2)); hostname\r")
 	p.Wait("LGS-42")
 	p.Click("End the session")
-	p.Wait("Not connected")
+	p.Wait("You have ended the session", "Connect again")
 }
 
 // scale starts a second replica, which the overview shows.
