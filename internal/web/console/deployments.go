@@ -98,6 +98,11 @@ func (c *Console) Deployment(e echo.Context) error {
 		return err
 	}
 	f.Title = deploymentTitle(page.Deployment) + " · " + f.App.App.Name
+	if ended := page.Deployment.EndedAt; ended != nil && time.Since(*ended) < justNow { // perhaps after the app was read
+		if f.App.Overview, err = c.apps.App(e.Request().Context(), f.Actor, f.App.App.Name); err != nil {
+			return err
+		}
+	}
 	if !page.Deployment.State.Ended() {
 		f.Stream = url.Values{"deployment": {strconv.Itoa(number)}, "from": {strconv.FormatInt(page.Offset, 10)}}
 		f.Events = "log"
@@ -106,8 +111,10 @@ func (c *Console) Deployment(e echo.Context) error {
 	return c.show(e, http.StatusOK, "deployment", f)
 }
 
-// glance is how long a page waits for what an unfinished log holds already.
-const glance = 150 * time.Millisecond
+const (
+	glance  = 150 * time.Millisecond // how long a page waits for what an unfinished log holds already
+	justNow = 10 * time.Second       // longer than the page's parts are read
+)
 
 func (c *Console) readLog(ctx context.Context, f frame, number int, page *deploymentPage) error {
 	var err error
@@ -115,8 +122,8 @@ func (c *Console) readLog(ctx context.Context, f frame, number int, page *deploy
 	if page.Deployment, err = c.apps.Deployment(ctx, f.Actor, name, number); err != nil {
 		return err
 	}
-	limit := glance
-	if page.Deployment.State.Ended() {
+	limit, ended := glance, page.Deployment.State.Ended()
+	if ended {
 		limit = 10 * time.Second
 	}
 	brief, cancel := context.WithTimeout(ctx, limit)
@@ -142,6 +149,9 @@ func (c *Console) readLog(ctx context.Context, f frame, number int, page *deploy
 	}
 	if err == nil {
 		page.Deployment = d
+	} else if !ended && page.Deployment.State.Ended() { // meanwhile: now the log has an end
+		*page = deploymentPage{}
+		return c.readLog(ctx, f, number, page)
 	}
 	for _, line := range slices.Concat(lines[next:], lines[:next]) {
 		page.Lines = append(page.Lines, buildLine(line))
