@@ -39,7 +39,7 @@ type intake struct {
 	mu    sync.Mutex
 	until time.Time // no reading after that; zero: no end
 	over  bool      // nothing more to read
-	cause error     // why nothing more is to be read
+	cause error     // of stop
 }
 
 func (in *intake) Read(p []byte) (int, error) {
@@ -85,8 +85,8 @@ func (in *intake) startsWith(text string) (bool, error) {
 	return len(head) == 4+len(text) && string(head[4:]) == text, nil
 }
 
-// rest takes the deadline away once all is read, and tells why it was stopped, if it was. The HTTP server goes on watching the
-// connection, and a deadline would look to it as if the client had gone.
+// rest takes the deadline away once all is read, and gives what stop was called with. The HTTP server goes on
+// watching the connection, and a deadline would look to it as if the client had gone.
 func (in *intake) rest() (cause error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -117,11 +117,11 @@ func (p *Page) Type(text string) {
 	p.Press(text)
 }
 
-// Press presses one key, named as in chromedp's kb, with the keys that are held down.
-func (p *Page) Press(key string, held ...input.Modifier) {
+// Press presses one key after the other, named as in chromedp's kb, with the keys that are held down.
+func (p *Page) Press(keys string, held ...input.Modifier) {
 	p.t.Helper()
 	var events []chromedp.Action
-	for _, char := range key {
+	for _, char := range keys {
 		parts := kb.Encode(char)
 		down, up := parts[0], parts[len(parts)-1]
 		if len(parts) == 3 { // one event that says its text, as of a keyboard: a page that takes the key keeps the text out
@@ -133,7 +133,7 @@ func (p *Page) Press(key string, held ...input.Modifier) {
 		}
 		events = append(events, down, up)
 	}
-	p.do("press a key", events...)
+	p.do("press keys", events...)
 }
 
 // Attach puts files into the file control with this label.
