@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/moby/buildkit/client"
+	engine "github.com/moby/moby/client"
 
 	"github.com/lugsail/lugsail/internal/atomicfile"
 )
@@ -108,7 +109,10 @@ func (b *Builder) forgetCache(ctx context.Context, appID string) error {
 	if err != nil || len(all[appID]) == 0 {
 		return err
 	}
-	if err := b.prune(ctx, all[appID]); err != nil {
+	err = b.prune(ctx, all[appID])
+	if errors.Is(err, errStuck) {
+		slog.WarnContext(ctx, "the engine does not answer when it shall drop build cache, so what an app's builds kept stays until the engine's own limit; restart Docker", "app", appID)
+	} else if err != nil {
 		return err
 	}
 	return b.cache.change(func(all owned) { delete(all, appID) })
@@ -185,19 +189,28 @@ func withoutGone(all owned, records []*client.UsageInfo) {
 	}
 }
 
+var errStuck = errors.New("the engine does not answer")
+
 // prune drops records by their ids. One that another build's record lies on stays.
+//
+// The engine drops one at a time, by a request that it ends by itself: of BuildKit's own stream of progress
+// a client that is killed leaves the engine waiting for a reader, and whoever prunes after it waits for ever.
 func (b *Builder) prune(ctx context.Context, ids []string) error {
-	kit, err := b.buildkit(ctx)
-	if err != nil {
-		return err
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errStuck)
+	defer cancel()
+	for ids = slices.Clone(ids); ; { // the ones that lie on top go first
+		before := len(ids)
+		for i, id := range slices.Backward(ids) {
+			got, err := b.engine.BuildCachePrune(ctx, engine.BuildCachePruneOptions{All: true, Filters: engine.Filters{}.Add("id", id)})
+			if err != nil {
+				return fmt.Errorf("dropping build cache: %w", cmp.Or(context.Cause(ctx), err))
+			}
+			if slices.Contains(got.Report.CachesDeleted, id) {
+				ids = slices.Delete(ids, i, i+1)
+			}
+		}
+		if len(ids) == before || len(ids) == 0 {
+			return nil
+		}
 	}
-	filters := make([]string, len(ids))
-	for i, id := range ids {
-		filters[i] = "id==" + id
-	}
-	err = kit.Prune(ctx, nil, client.PruneAll, client.WithFilter(filters))
-	if err = errors.Join(err, kit.Close()); err != nil {
-		return fmt.Errorf("dropping build cache: %w", err)
-	}
-	return nil
 }
