@@ -40,7 +40,8 @@ var table = map[string][]string{
 	"internal/disk":        {"platform"},
 	"internal/flow":        {},
 	"internal/docker":      {"platform"},
-	"internal/dockerfile":  {"platform"},
+	"internal/dockerfile":  {"platform", "internal/procfile"},
+	"internal/procfile":    {},
 	"internal/enginetest":  {"platform"},
 	"internal/firewall":    {"platform"},
 	"internal/gitserver":   {"platform", "platform/source"},
@@ -78,7 +79,7 @@ var table = map[string][]string{
 
 // families are packages whose subpackages share one row.
 var families = map[string][]string{
-	"internal/buildpack":      {"internal/buildpack"},
+	"internal/buildpack":      {"internal/buildpack", "internal/procfile"},
 	"internal/testenv":        {"platform"},
 	"internal/e2e/apps":       {},
 	"internal/cnb/embedded":   {},

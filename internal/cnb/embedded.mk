@@ -8,7 +8,7 @@ LIFECYCLE_VERSION = $(shell sed -n 's|^.*$(LIFECYCLE_MODULE) v\([0-9.]*\).*|\1|p
 # Rebuilt when the machine that they are for changes.
 EMBEDDED_ARCH    := $(shell $(GO) env GOARCH)
 EMBEDDED_STAMP   := $(EMBEDDED_DIR)/.$(EMBEDDED_ARCH)
-BUILDPACK_FILES  := $(shell find cmd/lugsail-buildpack internal/buildpack internal/command -name '*.go' ! -name '*_test.go')
+BUILDPACK_FILES  := $(shell find cmd/lugsail-buildpack internal/buildpack internal/command internal/procfile -name '*.go' ! -name '*_test.go')
 
 .PHONY: embedded
 embedded: $(EMBEDDED_DIR)/lifecycle.gz $(EMBEDDED_DIR)/launcher.gz $(EMBEDDED_DIR)/buildpack.gz

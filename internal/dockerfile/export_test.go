@@ -5,6 +5,3 @@ func Read(b *Builder, dir string) error {
 	_, err := b.read(dir, "")
 	return err
 }
-
-// ParseProcfile reads a Procfile.
-var ParseProcfile = parseProcfile

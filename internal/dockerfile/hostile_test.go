@@ -230,20 +230,3 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
-
-func FuzzProcfile(f *testing.F) {
-	for _, seed := range []string{"web: x", "web: a && b\nworker: c $D\n", "\ufeffweb:x\r\n# no\n\nA_b: c", "web\n", ":", "web: \x00"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		processes, err := dockerfile.ParseProcfile(data)
-		if err != nil && platform.AsError(err).Kind == platform.Internal {
-			t.Errorf("not for people: %v", err)
-		}
-		for _, p := range processes {
-			if platform.ValidateProcessType(p.Type) != nil || len(p.Entrypoint) == 0 || p.Entrypoint[0] == "" {
-				t.Errorf("%q gives %+v", data, p)
-			}
-		}
-	})
-}

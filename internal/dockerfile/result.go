@@ -77,7 +77,7 @@ func (r *run) processes(command []string, port int) ([]platform.Process, error) 
 	if len(command) > 0 {
 		found = append(found, platform.Process{Type: platform.WebProcess, Command: plain(strings.Join(command, " "), 500), Port: port})
 	}
-	lines, err := procfile(r.request.Dir)
+	lines, err := processes(r.request.Dir)
 	if err != nil {
 		return nil, err
 	}
