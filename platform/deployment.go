@@ -1,6 +1,9 @@
 package platform
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Deployment is one attempt to bring a release live, and the record of its steps.
 type Deployment struct {
@@ -30,6 +33,21 @@ type Deployment struct {
 type DeploymentFilter struct {
 	State DeploymentState
 	Kind  DeploymentKind
+}
+
+// Validate refuses a state or a kind that no deployment has.
+func (f DeploymentFilter) Validate() error {
+	states := []DeploymentState{DeploymentWaiting, DeploymentRunning, DeploymentLive, DeploymentFailed, DeploymentCancelled, DeploymentReplaced}
+	if f.State != "" && !slices.Contains(states, f.State) {
+		return Errorf(Invalid, "deployment_state_unknown", "No deployment has the state %s.", quoteShort(string(f.State))).
+			WithHint("States are waiting, running, live, failed, cancelled and replaced.")
+	}
+	kinds := []DeploymentKind{DeployPush, DeployRollback, DeployConfig, DeployScale, DeployRestart, DeployTrash, DeployRestore, DeployDestroy}
+	if f.Kind != "" && !slices.Contains(kinds, f.Kind) {
+		return Errorf(Invalid, "deployment_kind_unknown", "No deployment is of the kind %s.", quoteShort(string(f.Kind))).
+			WithHint("Kinds are push, rollback, config, scale, restart, trash, restore and destroy.")
+	}
+	return nil
 }
 
 // DeploymentKind says where a deployment enters the line.

@@ -122,6 +122,7 @@ func TestA76_AbuseIsAnsweredWithAProblem(t *testing.T) {
 		{ask{path: "/api/v1/apps/team=2)--"}, 404},
 		{ask{path: "/api/v1/apps/"}, 404},
 		{ask{path: "/api/v1/apps/mine/logs?tail=99999999"}, 422},
+		{ask{path: "/api/v1/apps/mine/deployments?state=dead"}, 422}, {ask{path: "/api/v1/apps/mine/deployments?kind=pull"}, 422},
 		{ask{method: put, path: "/api/v1/apps/mine/scale", json: `{"scale":{"web":-1}}`}, 422},
 		{ask{method: put, path: "/api/v1/apps/mine/scale", json: `{"scale":{"web":1e400}}`}, 400},
 		{ask{method: put, path: "/api/v1/apps/mine/scale", json: `{"scale":{"web":9223372036854775808}}`}, 400},

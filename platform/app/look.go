@@ -134,6 +134,9 @@ func (s *Service) DeploymentsLike(ctx context.Context, actor platform.Actor, nam
 	if err != nil {
 		return nil, err
 	}
+	if err := filter.Validate(); err != nil {
+		return nil, err
+	}
 	return s.History.DeploymentsLike(ctx, app.ID, filter, before, limit)
 }
 

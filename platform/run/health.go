@@ -140,9 +140,9 @@ func stopped(name string, r platform.Replica) error {
 		return stopped.WithHint("It ended by itself, without an error. The web process must go on and answer on $PORT; what serves no visitors belongs in the Procfile as worker, what runs once is started with: lugsail run")
 	}
 	if r.Process != platform.WebProcess {
-		return stopped.WithHint("Its last lines in the deployment's log say why (lugsail deployments NUMBER shows it). A %s must keep running; what ends by itself is started with: lugsail run", r.Process)
+		return stopped.WithHint("Its last lines in the deployment's log say why. A %s must keep running; what ends by itself is started with: lugsail run", r.Process)
 	}
-	return stopped.WithHint("Its last lines in the deployment's log say why (lugsail deployments NUMBER shows it). An app must keep running and answer on $PORT.")
+	return stopped.WithHint("Its last lines in the deployment's log say why. An app must keep running and answer on $PORT.")
 }
 
 func (w *wait) loopback(listeners []platform.Listener) error {
