@@ -64,6 +64,7 @@ func (c *console) walkAll(t *testing.T) {
 		{"terminal", c.terminal},
 		{"another browser", c.anotherBrowser},
 		{"second factor", c.secondFactor},
+		{"passkey", c.passkey},
 		{"wrong password", c.wrongPassword},
 	}
 	audits := []struct {
@@ -431,6 +432,45 @@ func (c *console) secondFactor(t *testing.T, size browser.Size) {
 	p.WaitPath("/account")
 	other.Open(c.console + "/account")
 	other.WaitPath("/login")
+}
+
+// passkey is made on a device, signs in without a password, and no longer does once it is removed.
+func (c *console) passkey(t *testing.T, size browser.Size) {
+	p := c.browser.Person(t).Tab(t, size)
+	p.Fingerprint()
+	p.Open(c.console + "/account/passkeys")
+	p.WaitPath("/login")
+	c.signIn(p, c.email, c.pass)
+	p.WaitPath("/account/passkeys")
+	p.Fill("Name", "my laptop")
+	p.Fill("Your password", "a wrong one")
+	p.Click("Add the passkey")
+	p.Wait("is wrong")
+	p.Fill("Your password", c.pass)
+	p.Click("Add the passkey")
+	p.Wait("my laptop", "never used")
+	c.at(t, p, "/account")
+	p.ClickIn("owner of this server", "Sign out")
+	p.WaitPath("/login")
+	p.Click("Sign in with a passkey")
+	p.WaitPath("/")
+	c.at(t, p, "/account/passkeys")
+	if p.Has("never used") {
+		t.Error("the passkey was not used")
+	}
+	p.Click("Remove my laptop")
+	p.Agree()
+	p.WaitGone("Yours")
+	c.at(t, p, "/account")
+	p.ClickIn("owner of this server", "Sign out")
+	p.WaitPath("/login")
+	if p.Offers("", "Sign in with a passkey") {
+		p.Click("Sign in with a passkey")
+		p.Wait("passkey")
+		if p.Path() != "/login" {
+			t.Errorf("a removed passkey signs in: %s", p.Path())
+		}
+	}
 }
 
 // totp is what an app on a phone shows (RFC 6238: HMAC-SHA-1, 30 seconds, six digits).

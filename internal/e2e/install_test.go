@@ -135,20 +135,46 @@ func (s *server) endEngine(t *testing.T, signal syscall.Signal) (start func()) {
 	args := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
 	check(t, syscall.Kill(pid, signal))
 	eventually(t, 60*time.Second, func() bool { return ended(pid) }, func() string { return "dockerd does not end" })
-	return func() {
-		if err := os.Remove(pidFile); err != nil && !os.IsNotExist(err) {
-			t.Fatal(err)
+	return func() { s.startEngine(t, args) }
+}
+
+// startEngine starts dockerd until it answers: on a busy machine its containerd may not be up within the 15 seconds
+// that it gives it, and it ends. Where systemd runs, that starts it again.
+func (s *server) startEngine(t *testing.T, args []string) {
+	t.Helper()
+	said := filepath.Join(filepath.Dir(s.engine), "started-again.log")
+	log, err := os.Create(said)
+	check(t, err)
+	defer func() { _ = log.Close() }() // the engine has its own
+	var done chan error
+	eventually(t, 2*time.Minute, func() bool {
+		select {
+		case <-done:
+			done = nil
+		default:
 		}
-		// The containerd that died with it may be a zombie yet, which dockerd would take for alive.
-		check(t, os.RemoveAll(filepath.Join(filepath.Dir(s.engine), "exec", "containerd", "containerd.pid")))
-		cmd := exec.Command(args[0], args[1:]...)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-		check(t, cmd.Start())
-		go func() { _ = cmd.Wait() }() // it is ended by whoever ends the engine of the tests
-		eventually(t, 30*time.Second, func() bool {
-			return exec.Command("docker", "-H", "unix://"+s.engine, "version").Run() == nil
-		}, func() string { return "the engine does not start again" })
+		if done == nil {
+			done = s.tryEngine(t, args, log)
+		}
+		return exec.Command("docker", "-H", "unix://"+s.engine, "version").Run() == nil
+	}, func() string {
+		text, _ := os.ReadFile(said) // without it the sentence has to do
+		return "the engine does not start again:\n" + string(text[max(0, len(text)-4000):])
+	})
+}
+
+func (s *server) tryEngine(t *testing.T, args []string, log *os.File) (ended chan error) {
+	t.Helper()
+	// The containerd that died with it may be a zombie yet, which dockerd would take for alive.
+	for _, left := range []string{"docker.pid", "exec/containerd/containerd.pid"} {
+		check(t, os.RemoveAll(filepath.Join(filepath.Dir(s.engine), left)))
 	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.SysProcAttr, cmd.Stdout, cmd.Stderr = &syscall.SysProcAttr{Setsid: true}, log, log
+	check(t, cmd.Start())
+	ended = make(chan error, 1)
+	go func() { ended <- cmd.Wait() }() // it is ended by whoever ends the engine of the tests
+	return ended
 }
 
 // ended reports whether a process is gone, or waits for its parent only.
