@@ -32,6 +32,7 @@ type RunSpec struct {
 	Args       []string
 	Env        map[string]string
 	Plan       Plan
+	Mounts     []Mount
 	Attached   bool      // it ends with the connection to it, and its output is kept nowhere
 	TTY        bool      // it has a terminal; only when attached
 	Size       Size      // of the terminal at first

@@ -50,6 +50,7 @@ type ReplicaSpec struct {
 	Env        map[string]string // config vars, PORT and LUGSAIL_*
 	Port       int               // what PORT says; recorded in the labels
 	Plan       Plan
+	Mounts     []Mount
 }
 
 // Listener is a TCP socket that a replica has open for connections.

@@ -77,6 +77,9 @@ func (m *diskMeter) measure(ctx context.Context) []observe.DiskUse {
 	for app, bytes := range used.Layers {
 		all = append(all, observe.DiskUse{App: app, Kind: "written", Bytes: bytes})
 	}
+	for app, bytes := range m.c.volumes.ofApps(ctx) {
+		all = append(all, observe.DiskUse{App: app, Kind: "volumes", Bytes: bytes})
+	}
 	return append(all, observe.DiskUse{Kind: "shared", Bytes: used.Shared}, observe.DiskUse{Kind: "foreign", Bytes: used.Foreign})
 }
 

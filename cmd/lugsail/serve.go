@@ -71,6 +71,7 @@ type control struct {
 	kill      func() // likewise, at once
 
 	dockerfile *dockerfile.Builder
+	volumes    *volumes
 }
 
 // runServe runs the control plane until ctx ends.
@@ -117,7 +118,7 @@ func (c *control) wire() error {
 
 func (c *control) wireEngine() (err error) {
 	c.firewall.Restored = c.rulesRestored
-	c.engine, err = docker.New(docker.Config{Host: c.cfg.DockerHost, Instance: c.cfg.Instance, Pool: c.cfg.AppPool.String()})
+	c.engine, err = docker.New(docker.Config{Host: c.cfg.DockerHost, Instance: c.cfg.Instance, Pool: c.cfg.AppPool.String(), Volumes: filepath.Join(c.cfg.DataDir, "volumes")})
 	return err
 }
 
@@ -143,7 +144,7 @@ func (c *control) wireConductor() error {
 		Replicas: c.replicas(),
 		Routes:   c.routes, Drainer: c.proxy, Watcher: watcher{c.engine, c.firewall},
 		Rest:    []deploy.Leaver{c.engine.RemoveApp},
-		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.dockerfile.Forget, c.images.Forget, c.removeRepository},
+		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.dockerfile.Forget, c.images.Forget, c.removeRepository, c.removeVolumes},
 		Redact:  func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
 		Secrets: c.openSecrets, Settle: c.settle, Fetch: c.fetch, WatchTime: c.cfg.Watch, Now: time.Now,
 		Introduce: c.introduce,
@@ -153,7 +154,7 @@ func (c *control) wireConductor() error {
 
 func (c *control) replicas() *run.Service {
 	replicas := run.New(c.engine, c.engine, imagesThere{c}, c.proxy)
-	replicas.Commands = c.engine
+	replicas.Commands, replicas.Volumes = c.engine, c.store
 	replicas.Host = func(name string) string { return c.cfg.AppHosts(name)[0] }
 	return replicas
 }
@@ -170,8 +171,9 @@ func (c *control) wireDoors() (err error) {
 	c.meter = &observe.Meter{Engine: c.engine, Proxy: c.proxy, Apps: c.store, Now: time.Now}
 	c.accounts = account.New(c.store, secret.NewPasswords(), secret.Codes{}, passkey.Passkeys{})
 	meter := &diskMeter{c: c}
+	c.volumes = &volumes{Engine: c.engine, store: c.store}
 	c.apps = &app.Service{
-		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
+		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Volumes: c.store, Directories: c.volumes, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Images: c.images, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
 		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: meter, Settings: serverSettings{c}, Cleaner: cleaner{c, meter}, Machine: serverMachine{c}, Meter: c.meter,
 		Addresses: app.Addresses{
@@ -263,7 +265,7 @@ func (c *control) run(ctx context.Context) error {
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
 		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "copies": c.copyDaily, "ballast": c.runBallast, "layers": c.watchLayers, "prune": c.pruneDaily, "database": c.watchDatabase, "domains": c.apps.RunDomains,
-		"firewall": c.runFirewall, "commands": c.apps.RunCommands, "meter": c.meter.Run,
+		"firewall": c.runFirewall, "commands": c.apps.RunCommands, "meter": c.meter.Run, "volumes": c.apps.RunVolumes, "volume sizes": c.volumes.run,
 	} {
 		group.Go(func() error {
 			if err := part(ctx); err != nil && ctx.Err() == nil {

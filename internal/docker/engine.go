@@ -33,6 +33,7 @@ type Config struct {
 	Host     string // "unix:///var/run/docker.sock"; "" means that
 	Instance string // id of this installation; marks what is ours
 	Pool     string // addresses for the apps' networks, a /26 each; "" means 10.201.0.0/16
+	Volumes  string // directory of the files of volumes; "" where no app gets any
 }
 
 const (
@@ -54,6 +55,9 @@ type Engine struct {
 	pids     pids
 	kills    kills
 	machine  machine
+	alone    exclusive
+	filling  sync.Mutex // of volumes
+	volumes  string
 }
 
 // timeouts are the deadlines of calls.
@@ -83,6 +87,7 @@ func New(c Config) (*Engine, error) {
 		limits:   timeouts{quick: 10 * time.Second, start: time.Minute, stop: 30 * time.Second, retry: 10 * time.Second},
 		networks: networks{pool: pool, taken: map[netip.Prefix]bool{}, apps: map[string]*sync.Mutex{}},
 		pids:     pids{known: map[string]int{}},
+		volumes:  c.Volumes,
 		kills:    kills{at: map[string]time.Time{}},
 	}
 	e.negotiated <- false

@@ -21,7 +21,7 @@ const (
 )
 
 func (e *Engine) labelsOf(s platform.ReplicaSpec) map[string]string {
-	return map[string]string{
+	return withVolumes(map[string]string{
 		labelInstance:   e.instance,
 		labelApp:        s.AppID,
 		labelAppName:    s.App,
@@ -30,7 +30,7 @@ func (e *Engine) labelsOf(s platform.ReplicaSpec) map[string]string {
 		labelProcess:    s.Process,
 		labelIndex:      strconv.Itoa(s.Index),
 		labelPort:       strconv.Itoa(s.Port),
-	}
+	}, s.Mounts)
 }
 
 // ours selects what this instance made, for one app or for all of them.

@@ -15,8 +15,8 @@ import (
 
 // Leave removes everything of this instance from the engine: containers of apps and builds, then
 // networks; and the images whose names begin with imagePrefix, unless that is "", with those that were brought
-// for its apps. Volumes stay. Where another Lugsail uses the same engine, brought images stay of which nothing
-// but the name tells whose they are.
+// for its apps. The files of volumes stay. Where another Lugsail uses the same engine, brought images stay of
+// which nothing but the name tells whose they are.
 func (e *Engine) Leave(ctx context.Context, imagePrefix string) error {
 	list, err := call(ctx, e, e.limits.quick, "listing containers", func(ctx context.Context) ([]container.Summary, error) {
 		return e.client.ContainerList(ctx, container.ListOptions{All: true, Filters: e.ours("")})

@@ -80,6 +80,11 @@ func makeImage(ctx context.Context, cli *client.Client) error {
 	if _, err := w.Write(b); err != nil {
 		return err
 	}
+	for _, h := range []tar.Header{{Name: "kept/", Typeflag: tar.TypeDir, Mode: 0o750, Uid: 33, Gid: 33}, {Name: "kept/there", Mode: 0o640, Uid: 33, Gid: 33}} {
+		if err := w.WriteHeader(&h); err != nil {
+			return err
+		}
+	}
 	if err := w.Close(); err != nil {
 		return err
 	}
@@ -96,7 +101,7 @@ func makeImage(ctx context.Context, cli *client.Client) error {
 // openEngine gives an engine of an instance of its own, with addresses that no other test takes.
 func openEngine(t *testing.T) *Engine {
 	t.Helper()
-	e, err := New(Config{Host: testHost(), Instance: platform.NewID(), Pool: "10.252.0.0/16"})
+	e, err := New(Config{Host: testHost(), Instance: platform.NewID(), Pool: "10.252.0.0/16", Volumes: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

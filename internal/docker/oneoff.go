@@ -80,9 +80,13 @@ func (e *Engine) createRun(ctx context.Context, spec platform.RunSpec, networkNa
 	if spec.Attached {
 		host.LogConfig = container.LogConfig{Type: "none"} // it is told to one person, and kept for nobody
 	}
-	made, err := call(ctx, e, e.limits.start, "creating a container", func(ctx context.Context) (container.CreateResponse, error) {
-		return e.client.ContainerCreate(ctx, e.configOfRun(spec), host, nil, nil, name)
-	})
+	var made container.CreateResponse
+	var err error
+	if host.Mounts, err = e.mountsOf(ctx, spec.Image, spec.Mounts); err == nil {
+		made, err = call(ctx, e, e.limits.start, "creating a container", func(ctx context.Context) (container.CreateResponse, error) {
+			return e.client.ContainerCreate(ctx, e.configOfRun(spec), host, nil, nil, name)
+		})
+	}
 	switch {
 	case isNotFound(err) && e.imageMissing(ctx, spec.Image):
 		return "", platform.Errorf(platform.Conflict, "image_missing", "The image of v%d is not on this server any more.", spec.Release).
@@ -104,11 +108,11 @@ func (e *Engine) configOfRun(s platform.RunSpec) *container.Config {
 		Tty: s.Attached && s.TTY, OpenStdin: s.Attached, StdinOnce: s.Attached,
 		AttachStdin: s.Attached, AttachStdout: s.Attached, AttachStderr: s.Attached,
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
-		Labels: map[string]string{
+		Labels: withVolumes(map[string]string{
 			labelInstance: e.instance, labelApp: s.AppID, labelAppName: s.App,
 			labelRun: s.Name, labelRunKind: string(s.Kind), labelRunRelease: strconv.Itoa(s.Release), labelRunDeployment: s.Deployment,
 			labelRunAccount: s.Account, labelRunBy: s.By, labelRunAttached: strconv.FormatBool(s.Attached), labelRunUntil: until,
-		},
+		}, s.Mounts),
 	}
 }
 

@@ -64,6 +64,10 @@ func (e *Engine) startOnce(ctx context.Context, spec platform.ReplicaSpec, cpus 
 	// looked for what to clean up. Both calls together take a quarter of a second.
 	whole, cancel := afterwards(ctx, e.limits.start)
 	defer cancel()
+	defer e.alone.hold(spec.Mounts)()
+	if err := e.free(whole, spec.Mounts); err != nil {
+		return "", err
+	}
 	id, err := e.create(whole, spec, networkName, cpus)
 	if err != nil {
 		return "", err
@@ -77,9 +81,14 @@ func (e *Engine) startOnce(ctx context.Context, spec platform.ReplicaSpec, cpus 
 
 func (e *Engine) create(ctx context.Context, spec platform.ReplicaSpec, networkName string, cpus int) (string, error) {
 	name := containerName(spec)
-	made, err := call(ctx, e, e.limits.start, "creating a container", func(ctx context.Context) (container.CreateResponse, error) {
-		return e.client.ContainerCreate(ctx, e.configOf(spec), e.hostConfigOf(ctx, spec, networkName, cpus), nil, nil, name)
-	})
+	host := e.hostConfigOf(ctx, spec, networkName, cpus)
+	var made container.CreateResponse
+	var err error
+	if host.Mounts, err = e.mountsOf(ctx, spec.Image, spec.Mounts); err == nil {
+		made, err = call(ctx, e, e.limits.start, "creating a container", func(ctx context.Context) (container.CreateResponse, error) {
+			return e.client.ContainerCreate(ctx, e.configOf(spec), host, nil, nil, name)
+		})
+	}
 	switch {
 	case isNotFound(err) && e.imageMissing(ctx, spec.Image):
 		return "", platform.Errorf(platform.Conflict, "image_missing", "The image of v%d is not on this server any more.", spec.Release).

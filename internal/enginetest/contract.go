@@ -19,6 +19,8 @@ func Run(t *testing.T, image string, open func(t *testing.T) Engine) {
 		{"StartWithoutImageSaysSoAndLeavesNothing", startWithoutImage},
 		{"StartGivesUpWithItsContext", startGivesUpWithItsContext},
 		{"ManyStartAtOnce", manyStartAtOnce},
+		{"AVolumeIsForOneReplicaAtATime", aVolumeIsForOneReplicaAtATime},
+		{"ASharedVolumeIsForAll", aSharedVolumeIsForAll},
 		{"ReplicasOfOneAppOrAll", replicasOfOneAppOrAll},
 		{"OtherInstancesAreNotSeen", otherInstancesAreNotSeen},
 		{"AnExitedReplicaTellsItsCode", anExitedReplicaTellsItsCode},

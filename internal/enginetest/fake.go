@@ -80,6 +80,9 @@ func (f *Fake) Start(ctx context.Context, spec platform.ReplicaSpec) (platform.R
 	if f.missing[spec.Image] {
 		return platform.Replica{}, platform.Errorf(platform.Conflict, "image_missing", "The image of v%d is not on this server any more.", spec.Release)
 	}
+	if err := f.free(spec.Mounts); err != nil {
+		return platform.Replica{}, err
+	}
 	does := Behaviour{Listeners: []platform.Listener{{IP: "0.0.0.0", Port: spec.Port}}}
 	if f.Program != nil {
 		does = f.Program(spec)
@@ -98,6 +101,19 @@ func (f *Fake) Start(ctx context.Context, spec platform.ReplicaSpec) (platform.R
 	f.replicas[r.ID] = r
 	f.begin(r)
 	return r.Replica, nil
+}
+
+// free refuses a volume that another replica has for itself.
+func (f *Fake) free(mounts []platform.Mount) error {
+	for _, m := range mounts {
+		for _, r := range f.replicas {
+			has := slices.ContainsFunc(r.spec.Mounts, func(of platform.Mount) bool { return of.VolumeID == m.VolumeID })
+			if has && !m.Shared && (r.State == platform.ReplicaRunning || r.State == platform.ReplicaRestarting) {
+				return platform.Errorf(platform.Conflict, "volume_in_use", "The volume %s is for one replica at a time, and one has it.", m.Name)
+			}
+		}
+	}
+	return nil
 }
 
 // begin lets a replica run, for the first time or again.

@@ -126,3 +126,41 @@ func otherInstancesAreNotSeen(c *contract) {
 	}
 	c.until(r.ID, func(r platform.Replica) bool { return r.State == platform.ReplicaRunning })
 }
+
+// aVolumeIsForOneReplicaAtATime holds for starts at once, too.
+func aVolumeIsForOneReplicaAtATime(c *contract) {
+	spec := c.spec("lappa", "serve")
+	spec.Mounts = []platform.Mount{{VolumeID: "lvolume", Name: "data", Path: "/data"}}
+	const tries = 4
+	errs := make(chan error, tries)
+	for i := range tries {
+		spec.Index = i + 1
+		go func() {
+			_, err := c.Start(c.ctx(), spec)
+			errs <- err
+		}()
+	}
+	for refused := range tries {
+		err := <-errs
+		if err == nil {
+			for range tries - refused - 1 {
+				c.wantKind(<-errs, platform.Conflict, "volume_in_use")
+			}
+			break
+		}
+		c.wantKind(err, platform.Conflict, "volume_in_use")
+	}
+	first := c.wantReplicas("lappa", 1)[0]
+	if err := c.Stop(c.ctx(), first.ID, 0); err != nil {
+		c.Fatal(err)
+	}
+	c.start(spec)
+}
+
+func aSharedVolumeIsForAll(c *contract) {
+	spec := c.spec("lappa", "serve")
+	spec.Mounts = []platform.Mount{{VolumeID: "lshared", Name: "uploads", Path: "/data", Shared: true}}
+	c.start(spec)
+	spec.Index = 2
+	c.start(spec)
+}

@@ -88,21 +88,22 @@ func (s *Service) validateScale(ctx context.Context, app platform.App, scale pla
 				WithHint("It has %s. More can be named in the Procfile.", processTypes(release))
 		}
 	}
-	return validateTotal(app, release, scale)
+	return s.validateTotal(ctx, app, release, scale)
 }
 
 // validateTotal bounds the replicas of all process types together.
-func validateTotal(app platform.App, r platform.Release, scale platform.Scale) error {
+func (s *Service) validateTotal(ctx context.Context, app platform.App, r platform.Release, scale platform.Scale) error {
 	wanted := maps.Clone(app.Scale)
 	if wanted == nil {
 		wanted = platform.Scale{}
 	}
 	maps.Copy(wanted, scale)
-	if n := total(counted(wanted, r)); n > platform.MaxAppReplicas {
+	n := total(counted(wanted, r))
+	if n > platform.MaxAppReplicas {
 		return platform.Errorf(platform.Invalid, "scale_too_many", "An app can have %d replicas of all process types together; this would be %d.", platform.MaxAppReplicas, n).
 			WithHint("Scale another process type down, or choose a larger plan: lugsail scale --plan small")
 	}
-	return nil
+	return s.fitsVolumes(ctx, app.ID, n)
 }
 
 func total(counts platform.Scale) (n int) {
@@ -125,8 +126,13 @@ func counted(scale platform.Scale, r platform.Release) platform.Scale {
 }
 
 // Introduce gives process types that an app has not had yet one replica each, or none where the
-// machine's memory does not suffice for it or the app has as many replicas as it can have.
+// machine's memory does not suffice for it or the app has as many replicas as it can have, one when
+// it has a volume for one.
 func (s *Service) Introduce(ctx context.Context, appID string, r platform.Release, types []string) (app platform.App, err error) {
+	most := platform.MaxAppReplicas
+	if s.fitsVolumes(ctx, appID, 2) != nil {
+		most = 1
+	}
 	for _, t := range types {
 		set := func(n int) func(*platform.App) error {
 			return func(a *platform.App) error {
@@ -134,7 +140,7 @@ func (s *Service) Introduce(ctx context.Context, appID string, r platform.Releas
 					a.Scale = platform.Scale{}
 				}
 				a.Scale[t] = n
-				if total(counted(a.Scale, r)) > platform.MaxAppReplicas {
+				if total(counted(a.Scale, r)) > most {
 					a.Scale[t] = 0
 				}
 				return nil

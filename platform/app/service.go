@@ -95,30 +95,32 @@ type Images interface {
 
 // Service answers what people ask for.
 type Service struct {
-	Store     Apps
-	History   History
-	Names     Domains
-	Remotes   Remotes
-	Webhooks  Webhooks
-	Progress  DeploymentLogs
-	Changes   Changes
-	Engine    Engine
-	Sources   Sources
-	Uploads   Uploads
-	Images    Images
-	Conductor *deploy.Conductor
-	Routes    *route.Service
-	Addresses Addresses
-	Reachable func(ctx context.Context, host string, port int) error                    // nil when the server may fetch from there; a nil one fetches from nowhere
-	Resolve   func(ctx context.Context, host string) ([]netip.Addr, error)              // asks the DNS; nil knows no host
-	Hide      func(ctx context.Context, appID string) (func(line string) string, error) // takes an app's secret values out of its output; nil hides nothing
-	DiskMeter DiskMeter                                                                 // nil: nobody measures
-	Doctor    Doctor                                                                    // nil: nobody looks
-	Meter     *observe.Meter                                                            // nil: nobody measures
-	Cleaner   Cleaner                                                                   // nil: nobody cleans up
-	Machine   Machine                                                                   // nil: the server tells nothing of itself
-	Settings  ServerSettings                                                            // nil: they cannot be changed from here
-	Now       func() time.Time
+	Store       Apps
+	History     History
+	Names       Domains
+	Remotes     Remotes
+	Webhooks    Webhooks
+	Volumes     Volumes
+	Progress    DeploymentLogs
+	Changes     Changes
+	Engine      Engine
+	Sources     Sources
+	Uploads     Uploads
+	Images      Images
+	Conductor   *deploy.Conductor
+	Routes      *route.Service
+	Addresses   Addresses
+	Reachable   func(ctx context.Context, host string, port int) error                    // nil when the server may fetch from there; a nil one fetches from nowhere
+	Resolve     func(ctx context.Context, host string) ([]netip.Addr, error)              // asks the DNS; nil knows no host
+	Hide        func(ctx context.Context, appID string) (func(line string) string, error) // takes an app's secret values out of its output; nil hides nothing
+	Directories Directories
+	DiskMeter   DiskMeter      // nil: nobody measures
+	Doctor      Doctor         // nil: nobody looks
+	Meter       *observe.Meter // nil: nobody measures
+	Cleaner     Cleaner        // nil: nobody cleans up
+	Machine     Machine        // nil: the server tells nothing of itself
+	Settings    ServerSettings // nil: they cannot be changed from here
+	Now         func() time.Time
 
 	admission sync.Mutex // memory is measured and promised in one move
 	leads     leads

@@ -15,8 +15,12 @@ import (
 // bringLive starts the release's replicas, waits for them and switches. The keeper goes on
 // looking after what serves, whose replicas are others; only those of a scale are the same.
 func (w *walk) bringLive(ctx context.Context) error {
-	if w.d.Kind.KeepsRelease() {
+	if err := w.lookAlone(ctx); err != nil {
+		return err
+	}
+	if w.d.Kind.KeepsRelease() || w.alone != "" {
 		defer w.c.hold(w.app.ID)()
+		w.held = true
 	}
 	app, err := w.c.Apps.AppByID(ctx, w.app.ID) // plan or scale may have changed during the build
 	if err != nil {
@@ -63,6 +67,11 @@ func (w *walk) start(ctx context.Context) (string, error) {
 	}
 	if startable := run.Wanted(w.release, allOnce(w.release)); len(wanted) == 0 && len(startable) > 0 {
 		w.say("Nothing is scaled up. To run something: lugsail scale %s=1", startable[0].Process)
+	}
+	if w.alone != "" && len(diff.Missing) > 0 {
+		if err := w.makeWay(ctx, diff.Extra); err != nil {
+			return "", err
+		}
 	}
 	if err := w.startAll(ctx, diff.Missing); err != nil {
 		return "", err
@@ -169,7 +178,7 @@ func (w *walk) healthy() string {
 // switchOver commits, then moves the traffic. From the commit on there is no way back but a rollback.
 func (w *walk) switchOver(ctx context.Context) (string, error) {
 	ctx = context.WithoutCancel(ctx)
-	if !w.d.Kind.KeepsRelease() {
+	if !w.held {
 		defer w.c.hold(w.app.ID)()
 	}
 	if err := w.c.Deployments.CommitSwitch(ctx, w.app.ID, w.release.Number, w.d.ID); err != nil {
@@ -221,7 +230,7 @@ func (w *walk) introduce(ctx context.Context) error {
 		if app.Scale.Of(t) > 0 {
 			w.say("New process type %s: 1 replica runs from now on. To change that: lugsail scale %s=0", t, t)
 		} else {
-			w.say("New process type %s: it is not started, because the server's memory does not suffice or the app has the %d replicas that it can have. To try: lugsail scale %s=1", t, platform.MaxAppReplicas, t)
+			w.say("New process type %s: it is not started, because the server's memory does not suffice, or the app has the replicas that it can have. To try: lugsail scale %s=1", t, t)
 		}
 	}
 	return nil

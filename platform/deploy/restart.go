@@ -19,11 +19,15 @@ func (w *walk) restart(ctx context.Context) error {
 		return fmt.Errorf("reading the app: %w", err)
 	}
 	w.app = app
+	if err := w.lookAlone(ctx); err != nil {
+		return err
+	}
 	if err := w.do(ctx, platform.StepStart, w.renewEach); err != nil {
 		w.undo(ctx)
 		return err
 	}
 	defer w.c.hold(w.app.ID)()
+	w.held = true
 	if w.ready, err = w.c.staying(ctx, w.app.ID); err != nil {
 		return err
 	}
@@ -67,6 +71,12 @@ func (w *walk) renew(ctx context.Context, slot run.Slot) (old []platform.Replica
 		default:
 			old = append(old, r)
 		}
+	}
+	if len(w.fresh) == 0 && w.alone != "" {
+		if err := w.makeWay(ctx, old); err != nil {
+			return nil, err
+		}
+		old = nil
 	}
 	if len(w.fresh) == 0 {
 		if err := w.startAll(ctx, []run.Slot{slot}); err != nil {

@@ -79,7 +79,7 @@ func (r *rig) start() {
 		Through:   func() { r.through.Add(1) },
 		KeepEvery: 100 * time.Millisecond, TrashDoubt: cmp.Or(r.doubt, time.Nanosecond), Now: r.now,
 	}
-	r.c.Replicas.Commands, r.c.Replicas.Settle = r.engine, 300*time.Millisecond
+	r.c.Replicas.Volumes, r.c.Replicas.Commands, r.c.Replicas.Settle = r.store, r.engine, 300*time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.c.Run(ctx) }()

@@ -29,7 +29,9 @@ type walk struct {
 	fresh   []platform.Replica // started or adopted here, not serving before
 	ready   []platform.Replica // all that shall serve, with ports
 	started map[platform.StepName]time.Time
-	live    bool // the switch is committed
+	live    bool   // the switch is committed
+	held    bool   // the keeper does not look at the app
+	alone   string // the volume that one replica at a time may have; "" when the app has none such
 }
 
 // conduct walks one deployment and writes down how it ended, unless the server is stopping.

@@ -6,7 +6,7 @@ import (
 )
 
 // DiskUse is what one owner takes of the server's disks, in bytes. App is a name, "" for what
-// belongs to the server; Kind is a word that stays the same: images, written, cache, repository,
+// belongs to the server; Kind is a word that stays the same: images, written, volumes, cache, repository,
 // database, copies, logs, builds, sources, certificates, ballast, shared, foreign.
 type DiskUse struct {
 	App   string
@@ -17,7 +17,7 @@ type DiskUse struct {
 
 // kinds says what each kind is, for people.
 var kinds = map[string]string{
-	"images": "images of its releases", "written": "written by its replicas", "cache": "kept from builds, to be faster", "repository": "its git repository",
+	"images": "images of its releases", "written": "written by its replicas", "volumes": "in its volumes", "cache": "kept from builds, to be faster", "repository": "its git repository",
 	"database": "Lugsail's database", "copies": "copies of the database", "logs": "logs of deployments", "builds": "runtimes and tools for builds",
 	"registry": "images' registry", "sources": "sources of deployments under way", "certificates": "certificates and the proxy's state",
 	"ballast": "kept free for when the disk is full", "shared": "bases that apps share", "foreign": "Docker's other data, not Lugsail's",

@@ -52,6 +52,9 @@ func (s *Service) StartOnce(ctx context.Context, app platform.App, r platform.Re
 	if spec.TTY {
 		spec.Env["TERM"] = "xterm-256color"
 	}
+	if spec.Mounts, err = s.mounts(ctx, app.ID); err != nil {
+		return platform.Run{}, nil, err
+	}
 	run, term, err := s.Commands.StartRun(ctx, spec)
 	if e := platform.AsError(err); err != nil && e.Code == "image_missing" {
 		if err := s.Images.Ensure(ctx, r.Image); err != nil {

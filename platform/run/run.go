@@ -46,6 +46,11 @@ type Images interface {
 	Ensure(ctx context.Context, image string) error
 }
 
+// Volumes tells which volumes an app has.
+type Volumes interface {
+	VolumesOf(ctx context.Context, appID string) ([]platform.Volume, error)
+}
+
 // Prober asks a target from the proxy's side.
 type Prober interface {
 	Probe(ctx context.Context, p platform.Probe) (platform.ProbeResult, error)
@@ -58,6 +63,7 @@ type Service struct {
 	Images    Images
 	Prober    Prober
 	Host      func(app string) string // what probes say they ask for; nil means the address
+	Volumes   Volumes                 // nil where there are none
 	Commands  Commands                // what runs commands once; nil where there are none
 	Settle    time.Duration           // a replica without a port that lives that long has started; 0 means 3 seconds
 	Now       func() time.Time
@@ -147,6 +153,9 @@ func (s *Service) Start(ctx context.Context, app platform.App, r platform.Releas
 	if err != nil {
 		return platform.Replica{}, err
 	}
+	if spec.Mounts, err = s.mounts(ctx, app.ID); err != nil {
+		return platform.Replica{}, err
+	}
 	replica, err := s.Engine.Start(ctx, spec)
 	if e := platform.AsError(err); err != nil && e.Code == "image_missing" {
 		if err := s.Images.Ensure(ctx, r.Image); err != nil {
@@ -158,6 +167,29 @@ func (s *Service) Start(ctx context.Context, app platform.App, r platform.Releas
 		return platform.Replica{}, fmt.Errorf("starting %s: %w", slot.Name(), err)
 	}
 	return replica, nil
+}
+
+// mounts gives what processes of an app get.
+func (s *Service) mounts(ctx context.Context, appID string) ([]platform.Mount, error) {
+	if s.Volumes == nil {
+		return nil, nil
+	}
+	volumes, err := s.Volumes.VolumesOf(ctx, appID)
+	if err != nil {
+		return nil, fmt.Errorf("reading the app's volumes: %w", err)
+	}
+	return platform.Mounts(volumes), nil
+}
+
+// Exclusive finds a volume of the app that one replica at a time may have.
+func (s *Service) Exclusive(ctx context.Context, appID string) (volume string, found bool, err error) {
+	mounts, err := s.mounts(ctx, appID)
+	for _, m := range mounts {
+		if !m.Shared {
+			return m.Name, true, err
+		}
+	}
+	return "", false, err
 }
 
 func specOf(app platform.App, r platform.Release, deploymentID string, slot Slot) (platform.ReplicaSpec, error) {

@@ -37,6 +37,11 @@ var steps = map[string]func(string){
 	"env":         func(name string) { fmt.Println(os.Getenv(name)) },
 	"status":      status, // status=NAME of a field of /proc/self/status
 	"file":        file,   // file=PATH is printed
+	"write": func(path string) { // write=PATH, one line
+		if err := os.WriteFile(path, []byte("kept by the probe\n"), 0o600); err != nil {
+			fmt.Println(err)
+		}
+	},
 	"ignore-term": func(string) { signal.Ignore(syscall.SIGTERM, syscall.SIGHUP) },
 	"allocate":    allocate, // allocate=MEGABYTES, touched
 	"child":       child,    // child=STEP runs the step in a child and goes on when it dies

@@ -1,0 +1,200 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/volume"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// The files of volumes lie in a directory of ours, which replicas get as it is: the engine knows of no volume that
+// its prune could take. Nothing here removes files but RemoveVolume, which names what it removes.
+
+// labelVolume begins the labels that tell which volumes a container has.
+const labelVolume = "lugsail.volume."
+
+// exclusive holds the starts of replicas that want a volume for themselves: whether somebody has it is looked at
+// and answered in one move.
+type exclusive struct{ mu sync.Mutex }
+
+// hold is for the start of a replica with such mounts; release gives way to the next one.
+func (x *exclusive) hold(mounts []platform.Mount) (release func()) {
+	for _, m := range mounts {
+		if !m.Shared {
+			x.mu.Lock()
+			return x.mu.Unlock
+		}
+	}
+	return func() {}
+}
+
+// free refuses what another replica has for itself: two programs that each take the files for their own destroy them.
+func (e *Engine) free(ctx context.Context, mounts []platform.Mount) error {
+	for _, m := range mounts {
+		if m.Shared {
+			continue
+		}
+		args := e.replicas("")
+		args.Add("label", labelVolume+m.VolumeID)
+		users, err := e.listOf(ctx, args)
+		if err != nil {
+			return err
+		}
+		for _, c := range users {
+			if c.State == container.StateRunning || c.State == container.StateRestarting || c.State == container.StatePaused {
+				return platform.Errorf(platform.Conflict, "volume_in_use", "The volume %s is for one replica at a time, and one has it.", m.Name).
+					WithHint("The next one starts when that has ended.").Because(fmt.Errorf("container %s runs with it", short(c.ID)))
+			}
+		}
+	}
+	return nil
+}
+
+// mountsOf makes what is missing of the volumes that a container of the image shall have.
+func (e *Engine) mountsOf(ctx context.Context, image string, mounts []platform.Mount) ([]mount.Mount, error) {
+	var made []mount.Mount
+	for _, m := range mounts {
+		dir := e.VolumeDirectory(m.VolumeID)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("making the directory of the volume %s: %w", m.Name, err)
+		}
+		if err := e.prepare(ctx, image, m); err != nil {
+			return nil, fmt.Errorf("preparing the volume %s: %w", m.Name, err)
+		}
+		made = append(made, mount.Mount{Type: mount.TypeBind, Source: dir, Target: m.Path})
+	}
+	return made, nil
+}
+
+// prepare fills a volume that nobody has used yet; one at a time, because replicas start together.
+func (e *Engine) prepare(ctx context.Context, image string, m platform.Mount) error {
+	e.filling.Lock()
+	defer e.filling.Unlock()
+	fresh, err := untouched(e.VolumeDirectory(m.VolumeID))
+	if err != nil || !fresh {
+		return err
+	}
+	return e.fill(ctx, image, m)
+}
+
+// fill gives a volume that nobody has used yet what the image has at its place, as people know it of Docker, and
+// its user, who could not write otherwise. The engine copies by itself into a volume of its own, so our directory
+// is one for a moment, in a container that is never started. A user that only the image knows by a name gets a
+// directory that everybody may write; none but containers reach it.
+func (e *Engine) fill(ctx context.Context, image string, m platform.Mount) (err error) {
+	name, dir := "lugsail-"+e.instance+"-fill-"+m.VolumeID, e.VolumeDirectory(m.VolumeID)
+	if err := e.emptied(ctx, name); err != nil { // what a crash has left
+		return err
+	}
+	defer func() { err = errors.Join(err, e.emptied(ctx, name)) }()
+	labels := map[string]string{labelInstance: e.instance}
+	if err := do(ctx, e, e.limits.start, "making a volume", func(ctx context.Context) error {
+		_, err := e.client.VolumeCreate(ctx, volume.CreateOptions{Name: name, Driver: "local", Labels: labels, DriverOpts: map[string]string{"type": "none", "o": "bind", "device": dir}})
+		return err
+	}); err != nil {
+		return err
+	}
+	host := &container.HostConfig{NetworkMode: "none", Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: name, Target: m.Path}}}
+	made, err := call(ctx, e, e.limits.start, "creating a container", func(ctx context.Context) (container.CreateResponse, error) {
+		return e.client.ContainerCreate(ctx, &container.Config{Image: image, Cmd: []string{"none"}, Labels: labels}, host, nil, nil, name)
+	})
+	if err != nil {
+		return err
+	}
+	info, err := e.inspect(ctx, made.ID)
+	if err != nil {
+		return err
+	}
+	if fresh, err := untouched(dir); err != nil || !fresh {
+		return err
+	}
+	return giveTo(dir, info.Config.User)
+}
+
+// emptied takes away what fill has made.
+func (e *Engine) emptied(ctx context.Context, name string) error {
+	e.discard(ctx, name)
+	ctx, cancel := afterwards(ctx, e.limits.stop)
+	defer cancel()
+	return do(ctx, e, e.limits.stop, "forgetting a volume", func(ctx context.Context) error {
+		return ignoreMissing(e.client.VolumeRemove(ctx, name, true))
+	})
+}
+
+// untouched reports whether a directory is as the engine makes it: empty and root's.
+func untouched(dir string) (bool, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return false, err
+	}
+	entries, err := os.ReadDir(dir)
+	return len(entries) == 0 && ownerOf(info) == 0, err
+}
+
+func ownerOf(info os.FileInfo) uint32 {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0
+	}
+	return stat.Uid
+}
+
+func giveTo(dir, user string) error {
+	if user == "" || user == "0" || user == "root" || strings.HasPrefix(user, "0:") || strings.HasPrefix(user, "root:") {
+		return nil
+	}
+	owner, group, _ := strings.Cut(user, ":")
+	uid, err := strconv.Atoi(owner)
+	if err != nil {
+		return os.Chmod(dir, 0o777)
+	}
+	gid, err := strconv.Atoi(group)
+	if err != nil {
+		gid = uid
+	}
+	return os.Chown(dir, uid, gid)
+}
+
+// VolumeDirectory is where the files of a volume lie. It is there from the first start of a replica with it on.
+func (e *Engine) VolumeDirectory(id string) string { return filepath.Join(e.volumes, id) }
+
+// RemoveVolume removes a volume with all that is in it. One that is gone already is fine; one that a container
+// has answers Conflict, code volume_in_use.
+func (e *Engine) RemoveVolume(ctx context.Context, id string) error {
+	if !anID.MatchString(id) {
+		return fmt.Errorf("removing a volume: %q is no id", id)
+	}
+	args := e.ours("")
+	args.Add("label", labelVolume+id)
+	users, err := e.listOf(ctx, args)
+	if err != nil {
+		return err
+	}
+	if len(users) > 0 {
+		return platform.Errorf(platform.Conflict, "volume_in_use", "A replica still has the volume.").
+			WithHint("Deploy or restart the app, so that none has it any more.").Because(fmt.Errorf("container %s has it", short(users[0].ID)))
+	}
+	if err := os.RemoveAll(e.VolumeDirectory(id)); err != nil {
+		return fmt.Errorf("removing the files of a volume: %w", err)
+	}
+	return nil
+}
+
+// withVolumes adds to labels which volumes a container has.
+func withVolumes(labels map[string]string, mounts []platform.Mount) map[string]string {
+	for _, m := range mounts {
+		labels[labelVolume+m.VolumeID] = m.Name
+	}
+	return labels
+}

@@ -1,0 +1,129 @@
+package docker
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/volume"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// newVolume is a volume that is removed after the test.
+func newVolume(t *testing.T, e *Engine, shared bool) platform.Mount {
+	t.Helper()
+	m := platform.Mount{VolumeID: platform.NewID(), Name: "data", Path: "/data", Shared: shared}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := e.RemoveVolume(ctx, m.VolumeID); err != nil {
+			t.Errorf("removing the volume: %v", err)
+		}
+	})
+	return m
+}
+
+func TestVolume_OutlivesItsReplicasAndGoesOnlyWhenNamed(t *testing.T) {
+	e := openEngine(t)
+	m := newVolume(t, e, false)
+	spec := newApp(t, e, "write=/data/kept", "say=written", "serve")
+	spec.Mounts = []platform.Mount{m}
+	first := start(t, e, spec)
+	eventually(t, "a written file", func() bool { return len(linesOf(t, e, first.ID)) == 1 })
+	if err := e.RemoveVolume(t.Context(), m.VolumeID); platform.AsError(err).Code != "volume_in_use" {
+		t.Errorf("removed under a replica: %v", err)
+	}
+	if err := e.RemoveApp(t.Context(), spec.AppID); err != nil {
+		t.Fatal(err)
+	}
+	spec.Args = []string{"file=/data/kept", "serve"}
+	second := start(t, e, spec)
+	eventually(t, "the file of before", func() bool {
+		lines := linesOf(t, e, second.ID)
+		return len(lines) == 1 && lines[0] == "kept by the probe"
+	})
+	if err := e.Stop(t.Context(), second.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	third := start(t, e, spec)
+	eventually(t, "the file in a third one", func() bool { return len(linesOf(t, e, third.ID)) == 1 })
+	if err := e.Leave(t.Context(), ""); err != nil { // as an uninstallation does
+		t.Fatal(err)
+	}
+	dir := e.VolumeDirectory(m.VolumeID)
+	if _, err := os.Stat(filepath.Join(dir, "kept")); err != nil {
+		t.Errorf("an uninstallation takes files: %v", err)
+	}
+	if err := e.RemoveVolume(t.Context(), m.VolumeID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("its files are still there: %v", err)
+	}
+}
+
+func TestVolume_BelongsToTheUserOfTheImage(t *testing.T) {
+	for user, want := range map[string]struct {
+		uid  uint32
+		mode os.FileMode
+	}{"1000:1001": {1000, 0o755}, "33": {33, 0o755}, "": {0, 0o755}, "someone": {0, 0o777}} {
+		dir := filepath.Join(t.TempDir(), "volume")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if fresh, err := untouched(dir); err != nil || !fresh {
+			t.Fatalf("fresh: %v, %v", fresh, err)
+		}
+		if err := giveTo(dir, user); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owner := ownerOf(info); owner != want.uid || info.Mode().Perm() != want.mode {
+			t.Errorf("%q: owner %d, mode %v", user, owner, info.Mode().Perm())
+		}
+	}
+}
+
+func TestVolume_ARunHasItBesideTheReplica(t *testing.T) {
+	e := openEngine(t)
+	m := newVolume(t, e, false)
+	spec := newApp(t, e, "serve")
+	spec.Mounts = []platform.Mount{m}
+	start(t, e, spec)
+	run, _, err := e.StartRun(t.Context(), platform.RunSpec{
+		Name: "k3f9", Kind: platform.RunCommand, AppID: spec.AppID, App: spec.App, Release: 1, Image: testImage, Args: []string{"write=/data/by-run"}, Plan: spec.Plan, Mounts: spec.Mounts,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a file by the run "+run.Name, func() bool {
+		_, err := os.Stat(filepath.Join(e.VolumeDirectory(m.VolumeID), "by-run"))
+		return err == nil
+	})
+}
+
+func TestVolume_BeginsWithWhatTheImageHasThere(t *testing.T) {
+	e := openEngine(t)
+	m := newVolume(t, e, false)
+	m.Path = "/kept"
+	spec := newApp(t, e, "say=started", "serve")
+	spec.Mounts = []platform.Mount{m}
+	first := start(t, e, spec)
+	eventually(t, "a line", func() bool { return len(linesOf(t, e, first.ID)) == 1 })
+	for name, mode := range map[string]os.FileMode{"": 0o750, "there": 0o640} {
+		info, err := os.Stat(filepath.Join(e.VolumeDirectory(m.VolumeID), name))
+		if err != nil || ownerOf(info) != 33 || info.Mode().Perm() != mode {
+			t.Errorf("%q: %v, %v", name, info, err)
+		}
+	}
+	names, err := e.client.VolumeList(t.Context(), volume.ListOptions{Filters: e.ours("")})
+	if err != nil || len(names.Volumes) > 0 {
+		t.Errorf("the engine keeps a name: %+v, %v", names.Volumes, err)
+	}
+}
