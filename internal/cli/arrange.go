@@ -12,7 +12,7 @@ var groups = []struct{ id, title, commands string }{
 	{"apps", "Apps:", "create apps info open rename remote destroy restore trash plans"},
 	{"deploy", "Deploy:", "deploy deployments cancel retry releases rollback source webhooks branch"},
 	{"run", "Run and look:", "ps scale restart logs tail metrics activity run exec doctor disk address certificates diagnostics"},
-	{"settings", "Settings:", "config domains builder"},
+	{"settings", "Settings:", "config domains volumes builder"},
 	{"account", "Account:", "login logout tokens keys second-factor passkeys sessions"},
 	{"server", "On the server, as root:", ""},
 }
@@ -27,6 +27,8 @@ var examples = map[string]string{
 	"config": "lugsail config\nlugsail config --show >.env", "config get": "lugsail config get SECRET", "config unset": "lugsail config unset OLD_NAME",
 	"config history": "lugsail config history", "config restore": "lugsail config restore v12\nlugsail config restore v12 --later", "config apply": "lugsail config apply",
 	"domains": "lugsail domains", "domains add": "lugsail domains add shop.example.com", "domains remove": "lugsail domains remove shop.example.com",
+	"volumes": "lugsail volumes", "volumes create": "lugsail volumes create uploads /data --shared\nlugsail volumes create database /data", "volumes set": "lugsail volumes set uploads /srv/uploads --shared",
+	"volumes remove": "lugsail volumes remove uploads\nlugsail volumes remove uploads --now", "volumes restore": "lugsail volumes restore uploads",
 	"disk": "lugsail disk", "disk clean": "lugsail disk clean\nlugsail disk clean --yes", "diagnostics": "lugsail diagnostics\nlugsail diagnostics help.tar.gz", "certificates": "lugsail certificates",
 	"address": "lugsail address", "address check": "lugsail address check apps.example.com",
 	"address domain": "lugsail address domain apps.example.com --email ada@example.com", "address ready": "lugsail address ready\nlugsail address ready 203.0.113.7",

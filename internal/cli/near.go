@@ -102,6 +102,7 @@ func flagError(cmd *cobra.Command, err error) error {
 // nextStep is where this program shows what there is, for errors that only say that something is not.
 var nextStep = map[string]string{
 	"domain_not_found":     "See which there are: lugsail domains",
+	"volume_not_found":     "See which there are: lugsail volumes",
 	"deployment_not_found": "See which there are: lugsail deployments",
 	"token_not_found":      "See which there are: lugsail tokens",
 	"session_not_found":    "See which there are: lugsail sessions",

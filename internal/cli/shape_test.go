@@ -66,11 +66,12 @@ func TestJSON_IsTheAnswerOfTheAPI(t *testing.T) {
 		"info shop": `{"app":{"name":"shop","unknown_to_this_program":1}}`, "releases shop": `{"releases":[{"number":1}],"next":null}`,
 		"deployments -a shop": `{"deployments":[{"number":1,"state":"live"}],"next":null}`, "ps shop": `{"replicas":[{"name":"web.1"}],"runs":[]}`,
 		"config -a shop": `{"names":["A"]}`, "logs shop": `{"lines":[{"text":"x"}]}`, "domains -a shop": `{"domains":[{"host":"a.b"}],"next":null}`,
-		"apps": `{"apps":[{"name":"shop"}],"next":null}`, "plans": `{"plans":[],"capacity":{}}`, "tokens": `{"tokens":[]}`,
+		"volumes -a shop": `{"volumes":[{"name":"data"}],"next":null}`,
+		"apps":            `{"apps":[{"name":"shop"}],"next":null}`, "plans": `{"plans":[],"capacity":{}}`, "tokens": `{"tokens":[]}`,
 	}
 	paths := map[string]string{
 		"info shop": "/apps/shop", "releases shop": "/apps/shop/releases", "deployments -a shop": "/apps/shop/deployments", "ps shop": "/apps/shop/replicas",
-		"config -a shop": "/apps/shop/config", "logs shop": "/apps/shop/logs", "domains -a shop": "/apps/shop/domains", "apps": "/apps", "plans": "/plans", "tokens": "/tokens",
+		"config -a shop": "/apps/shop/config", "logs shop": "/apps/shop/logs", "domains -a shop": "/apps/shop/domains", "volumes -a shop": "/apps/shop/volumes", "apps": "/apps", "plans": "/plans", "tokens": "/tokens",
 	}
 	for command, path := range paths {
 		w.says("GET /api/v1"+path, 200, answers[command])

@@ -18,7 +18,7 @@ func (p *program) destroy() *cobra.Command {
 	var now bool
 	c := &cobra.Command{
 		Use: "destroy [APP]", Short: "Put an app into the trash, or remove it for good", Args: p.appArg, ValidArgsFunction: p.completeApp,
-		Long:    "Put an app into the trash: it stops, and for 14 days it can be brought back with\nlugsail restore, with its releases, config vars, domains and repository. Its name stays\ntaken until then. With --now it is removed for good, also from the trash.",
+		Long:    "Put an app into the trash: it stops, and for 14 days it can be brought back with\nlugsail restore, with its releases, config vars, domains, volumes and repository.\nIts name stays taken until then. With --now it is removed for good, also from the trash.",
 		Example: "  lugsail destroy my-shop\n  lugsail destroy my-shop --now",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, name, err := p.target(cmd.Context())
@@ -44,7 +44,7 @@ func (p *program) destroy() *cobra.Command {
 func (p *program) askName(ctx context.Context, name string, now bool) (string, error) {
 	question := fmt.Sprintf("This stops the app %s and puts it into the trash for 14 days.\nType its name to go on: ", name)
 	if now {
-		question = fmt.Sprintf("This removes the app %s, its releases, its repository and its config vars for ever.\nType its name to go on: ", name)
+		question = fmt.Sprintf("This removes the app %s, its releases, its volumes with all their files, its repository and its config vars for ever.\nType its name to go on: ", name)
 	}
 	confirm, err := p.ask(ctx, question)
 	if errors.Is(err, errNobody) {

@@ -88,6 +88,9 @@ var expected = map[string]row{
 	"GET /api/v1/apps/:app/releases":     apiRead, "POST /api/v1/apps/:app/rollback": apiDeploy, "POST /api/v1/apps/:app/restart": apiDeploy,
 	"GET /api/v1/apps/:app/replicas": apiRead, "GET /api/v1/apps/:app/logs": apiRead, "GET /api/v1/apps/:app/metrics": apiRead, "GET /api/v1/apps/:app/events": apiRead,
 	"GET /api/v1/apps/:app/domains": apiRead, "POST /api/v1/apps/:app/domains": apiManage, "DELETE /api/v1/apps/:app/domains/:host": apiManage,
+	"GET /api/v1/apps/:app/volumes": apiRead, "POST /api/v1/apps/:app/volumes": apiManage, "PUT /api/v1/apps/:app/volumes/:volume": apiManage,
+	"DELETE /api/v1/apps/:app/volumes/:volume": apiManage, "POST /api/v1/apps/:app/volumes/:volume/restore": apiManage,
+	"GET /apps/:app/volumes": pageRead, "POST /apps/:app/volumes": pageDo, "POST /apps/:app/volumes/:volume": pageDo, "POST /apps/:app/volumes/:volume/remove": pageDo, "POST /apps/:app/volumes/:volume/restore": pageDo,
 
 	"GET /api/v1/names/:name": apiServerDo, "GET /api/v1/apps/:app/preview/scale": apiRead, "GET /api/v1/apps/:app/preview/destroy": apiRead,
 	"GET /api/v1/apps/:app/preview/rollback": apiRead, "POST /api/v1/apps/:app/config/preview": apiManage, "GET /api/v1/apps/:app/config/history": apiRead,

@@ -48,6 +48,8 @@ func TestAPI_ListsComeInPages(t *testing.T) {
 		must(t, err)
 		_, _, err = r.apps.AddDomain(t.Context(), r.owner, "mine", fmt.Sprintf("www%d.other.test", i))
 		must(t, err)
+		_, _, err = r.apps.CreateVolume(t.Context(), r.owner, "mine", fmt.Sprintf("v%d", i), app.VolumeRequest{Path: fmt.Sprintf("/v%d", i), Shared: true})
+		must(t, err)
 		r.end(r.deployment(mine, "again"), platform.DeploymentFailed, nil)
 	}
 	for _, c := range []struct{ path, list, field string }{
@@ -55,6 +57,7 @@ func TestAPI_ListsComeInPages(t *testing.T) {
 		{"/api/v1/apps/mine/deployments", "deployments", "number"},
 		{"/api/v1/apps/mine/releases", "releases", "number"},
 		{"/api/v1/apps/mine/domains", "domains", "host"},
+		{"/api/v1/apps/mine/volumes", "volumes", "name"},
 		{"/api/v1/apps/mine/events", "events", "id"},
 		{"/api/v1/events", "events", "id"},
 	} {

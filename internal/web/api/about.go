@@ -14,7 +14,7 @@ import (
 func Operations() []openapi.Operation {
 	return join(
 		accountOperations, serverOperations, doctorOperations, diskOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
-		releaseOperations, replicaOperations, metricOperations, domainOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
+		releaseOperations, replicaOperations, metricOperations, domainOperations, volumeOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
 		sourceOperations, webhookOperations,
 		commandOperations,
 		trashOperations, previewOperations, addressOperations, machineOperations,
@@ -66,6 +66,7 @@ func Enums() map[reflect.Type][]string {
 		reflect.TypeFor[platform.DeploymentState](): {"waiting", "running", "live", "failed", "cancelled", "replaced"},
 		reflect.TypeFor[platform.StepName]():        {"fetch", "build", "release", "release-command", "start", "health", "switch", "retire"},
 		reflect.TypeFor[platform.Origin]():          {"", "git", "remote", "upload", "image"},
+		reflect.TypeFor[platform.VolumeState]():     {"active", "trashed"},
 		reflect.TypeFor[platform.StepState]():       {"waiting", "running", "done", "failed", "skipped", "undone"},
 		reflect.TypeFor[platform.DeliveryOutcome](): {"received", "deployed", "ignored", "ping", "refused", "failed", "repeated"},
 		reflect.TypeFor[platform.AddressKind]():     {"domain", "ready", "local"},

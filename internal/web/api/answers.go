@@ -73,6 +73,10 @@ type (
 		Domain Domain       `json:"domain"`
 		Advice DomainAdvice `json:"advice"`
 	}
+	VolumesAnswer struct {
+		Volumes []Volume `json:"volumes"`
+		Next    *string  `json:"next"`
+	}
 	EventsAnswer struct {
 		Events []Event `json:"events"`
 		Next   *string `json:"next"`

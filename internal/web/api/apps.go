@@ -211,6 +211,6 @@ var appOperations = []openapi.Operation{
 	begins(openapi.Operation{
 		Route: "PUT /api/v1/apps/:app/scale", Group: "Apps", Summary: "Set the replicas of process types",
 		Notes: "Process types that are left out stay as they are.", Body: AppScaleBody{},
-		Errors: openapi.Codes{409: "does_not_fit", 422: "scale_empty scale_invalid scale_out_of_range scale_release scale_too_many process_unknown process_type_invalid"},
+		Errors: openapi.Codes{409: "does_not_fit volume_exclusive", 422: "scale_empty scale_invalid scale_out_of_range scale_release scale_too_many process_unknown process_type_invalid"},
 	}),
 }

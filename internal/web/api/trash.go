@@ -78,7 +78,7 @@ var trashOperations = []openapi.Operation{
 	}),
 	begins(openapi.Operation{
 		Route: "POST /api/v1/apps/:app/restore", Group: "Apps", Summary: "Bring an app back from the trash",
-		Notes:  "It comes back with the release that served, its config vars, domains and repository.",
+		Notes:  "It comes back with the release that served, its config vars, domains, volumes and repository.",
 		Errors: openapi.Codes{409: "app_not_trashed does_not_fit"},
 	}),
 }

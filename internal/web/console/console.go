@@ -163,6 +163,7 @@ var notices = map[string]string{
 	"unchanged":  "Nothing changed, so nothing was deployed.",
 	"added":      "The domain is added.",
 	"removed":    "Removed.",
+	"volume":     "The volume is there. The app finds it from its next deployment on.",
 	"password":   "Your password is changed. All other browsers are signed out; tokens go on working.",
 	"factor-off": "The second factor is off: the password alone signs you in. All other browsers are signed out.",
 	"recovered":  "Your password is set. All other browsers are signed out; tokens go on working: revoke those that you do not know.",
@@ -171,9 +172,11 @@ var notices = map[string]string{
 	"revoked":    "The token no longer works.",
 	"ended":      "That browser is signed out.",
 
-	"ended-others": "All other browsers are signed out.",
-	"passkey":      "The passkey is added. The sign-in page takes it from now on.",
-	"passkey-gone": "The passkey no longer works here. All other browsers are signed out. Your device may still offer it: remove it there, too.",
+	"volume-saved":   "Saved. It counts from the next deployment on.",
+	"volume-trashed": "The volume is in the trash. For 14 days it can be brought back.",
+	"ended-others":   "All other browsers are signed out.",
+	"passkey":        "The passkey is added. The sign-in page takes it from now on.",
+	"passkey-gone":   "The passkey no longer works here. All other browsers are signed out. Your device may still offer it: remove it there, too.",
 
 	"signed-out": "You are signed out.",
 	"destroyed":  "The app is being removed for good.",

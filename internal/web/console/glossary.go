@@ -27,6 +27,7 @@ var glossary = map[string]term{
 	"deployment":   {"A deployment", "One try to bring something live. When it fails, what served before goes on serving.", "an Elastic Beanstalk environment update"},
 	"rollback":     {"A roll back", "The contents of an older release go live again, under a new number. Nothing is built, so it takes about a second.", "redeploying an earlier application version"},
 	"replica":      {"A replica", "One running copy of the app. Several share the visitors, and one may fail without anybody noticing.", "an instance behind a load balancer, or an ECS task"},
+	"volume":       {"A volume", "A directory of the app that stays when replicas come and go: uploads, databases, whatever must not be lost.", "an EBS volume, or a Lightsail block storage disk"},
 	"plan":         {"A plan", "How much processor, memory and disk each replica may use. It is a limit on this server, not a bill.", "a Lightsail bundle, or an instance type"},
 	"config-var":   {"A config var", "A name with a value that the app reads from its environment. Passwords and keys belong here, not into the code.", "environment properties, or Parameter Store"},
 	"process-type": {"A process type", "A command that the app runs under a name: web gets the visitors, others, such as worker, run beside it.", "an Elastic Beanstalk worker tier"},

@@ -127,6 +127,7 @@ func appPlaces(actor platform.Actor, a platform.App) []place {
 		{Icon: "chart-bar", Label: "Metrics", To: base + "/metrics", words: "cpu memory requests latency traffic charts"},
 		{Icon: "variable", Label: "Config vars", To: base + "/config", words: "environment env secrets settings"},
 		{Icon: "globe-alt", Label: "Domains", To: base + "/domains", words: "dns certificate https address"},
+		{Icon: "circle-stack", Label: "Volumes", To: base + "/volumes", words: "disk files data uploads persistent storage"},
 		{Icon: "scale", Label: "Scaling", To: base + "/scaling", words: "plan replicas memory size"},
 		{Icon: "code-bracket", Label: "Source", To: base + "/source", words: "git repository webhook branch"},
 		{Icon: "arrow-up-tray", Label: "Upload", To: base + "/upload", words: "deploy folder archive zip image"},
