@@ -61,6 +61,7 @@ func (c *console) walkAll(t *testing.T) {
 		{"config var", c.configVar},
 		{"domain", c.domain},
 		{"scale", c.scale},
+		{"volume", c.volume},
 		{"terminal", c.terminal},
 		{"another browser", c.anotherBrowser},
 		{"second factor", c.secondFactor},
@@ -365,6 +366,34 @@ func (c *console) scale(t *testing.T, size browser.Size) {
 	p.WaitLong(patience, "Live")
 }
 
+// volume is added, found by the app after its restart, put into the trash and brought back.
+func (c *console) volume(t *testing.T, size browser.Size) {
+	p := c.tab(t, size)
+	app := "upload-" + size.String()
+	name := "files-" + size.String()
+	c.at(t, p, "/apps/"+app+"/volumes")
+	p.Fill("Name", name)
+	p.Fill("Where the app finds it", "/etc")
+	p.Click("Add the volume")
+	p.Wait("would hide what is there")
+	p.Fill("Where the app finds it", "/data/"+size.String())
+	p.Choose("All replicas")
+	p.Click("Add the volume")
+	p.WaitLong(patience, "Live")
+	c.at(t, p, "/apps/"+app+"/volumes")
+	p.Wait(name, "All replicas have it at once")
+	p.Click("Remove")
+	p.Fill("Type "+name+" to confirm", name)
+	p.Click("Remove the volume")
+	p.WaitLong(patience, "Live")
+	c.at(t, p, "/apps/"+app+"/volumes")
+	p.Wait("In the trash", "removed for good on")
+	p.Click("Bring back " + name)
+	p.WaitLong(patience, "Live")
+	c.at(t, p, "/apps/"+app+"/volumes")
+	p.Wait("All replicas have it at once")
+}
+
 // anotherBrowser signs in, is seen in the first one, and is ended from there.
 func (c *console) anotherBrowser(t *testing.T, size browser.Size) {
 	other := c.browser.Person(t).Tab(t, size)
@@ -450,7 +479,7 @@ func (c *console) passkey(t *testing.T, size browser.Size) {
 	p.Click("Add the passkey")
 	p.Wait("my laptop", "never used")
 	c.at(t, p, "/account")
-	p.ClickIn("owner of this server", "Sign out")
+	p.Click("Sign out")
 	p.WaitPath("/login")
 	p.Click("Sign in with a passkey")
 	p.WaitPath("/")
@@ -462,7 +491,7 @@ func (c *console) passkey(t *testing.T, size browser.Size) {
 	p.Agree()
 	p.WaitGone("Yours")
 	c.at(t, p, "/account")
-	p.ClickIn("owner of this server", "Sign out")
+	p.Click("Sign out")
 	p.WaitPath("/login")
 	if p.Offers("", "Sign in with a passkey") {
 		p.Click("Sign in with a passkey")
@@ -471,6 +500,11 @@ func (c *console) passkey(t *testing.T, size browser.Size) {
 			t.Errorf("a removed passkey signs in: %s", p.Path())
 		}
 	}
+	owner := c.tab(t, size) // removing one has signed out the others
+	owner.Open(c.console + "/account")
+	owner.WaitPath("/login")
+	c.signIn(owner, c.email, c.pass)
+	owner.WaitPath("/account")
 }
 
 // totp is what an app on a phone shows (RFC 6238: HMAC-SHA-1, 30 seconds, six digits).

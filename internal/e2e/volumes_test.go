@@ -1,0 +1,208 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestVolumes keeps what an app writes through deployments, kills, a clean-up by hand, the trash and an uninstallation.
+func TestVolumes(t *testing.T) {
+	s := newServer(t)
+	testInstall(t, s)
+	testAccount(t, s)
+	r := s.repo(t, "notes", "notes")
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T, *repo)
+	}{
+		{"for one replica", testVolumeExclusive},
+		{"shared", testVolumeShared},
+		{"control plane killed while it changes hands", testVolumeKilled},
+		{"cleared out by hand", testVolumePruned},
+		{"a run has it", testVolumeRun},
+		{"into the trash and back", testVolumeTrash},
+		{"the app in the trash", testVolumeAppTrash},
+		{"uninstalled and installed", testVolumeUninstalled},
+		{"with its app for good", testVolumeDestroyed},
+	} {
+		if !t.Run(part.name, func(t *testing.T) { part.run(t, r) }) {
+			break
+		}
+	}
+	s.installer(t, "--purge", "--yes")
+}
+
+// note lets the app keep a line; everything that was kept before must be there still.
+func (r *repo) note(t *testing.T, lines *[]string, line string) {
+	t.Helper()
+	eventually(t, 30*time.Second, func() bool {
+		status, _ := r.server.get(t, r.app, "/add/"+line)
+		return status == http.StatusOK
+	}, func() string { return "the app keeps nothing" })
+	*lines = append(*lines, line)
+	r.wantNotes(t, *lines)
+}
+
+// wantNotes looks for the lines: a line that was answered with an error may be there twice.
+func (r *repo) wantNotes(t *testing.T, lines []string) {
+	t.Helper()
+	var body string
+	eventually(t, 30*time.Second, func() bool {
+		var status int
+		status, body = r.server.get(t, r.app, "/")
+		return status == http.StatusOK
+	}, func() string { return "the app does not answer: " + body })
+	for _, line := range lines {
+		if !strings.Contains("\n"+body, "\n"+line+"\n") {
+			t.Fatalf("%q is lost:\n%s", line, body)
+		}
+	}
+}
+
+var kept []string // what TestVolumes has written so far
+
+func testVolumeExclusive(t *testing.T, r *repo) {
+	s := r.server
+	if out := s.lugsail(t, "volumes", "--app", "notes"); !strings.Contains(out, "no volumes") {
+		t.Errorf("an app without volumes: %s", out)
+	}
+	for path, want := range map[string]string{"/": "hide", "/proc/x": "hide", "data": "cannot be where", "/a b": "cannot be where"} {
+		if got := s.run(t, s.home(), s.binary(), "volumes", "create", "bad", path, "--app", "notes"); got.code == 0 || !strings.Contains(got.out, want) || !strings.Contains(got.out, "→") {
+			t.Errorf("a volume at %q (%d): %s", path, got.code, got.out)
+		}
+	}
+	if out := s.lugsail(t, "volumes", "create", "data", "/data", "--app", "notes"); !strings.Contains(out, "first deployment") {
+		t.Errorf("before the first deployment: %s", out)
+	}
+	r.pushed(t, "first")
+	r.note(t, &kept, "one")
+	tr := drive(t, s.client, s.url("notes"), 20)
+	r.edit(t, "server.js", "// Keeps", "// Still keeps")
+	got := r.pushed(t, "second")
+	requests := tr.end()
+	if !strings.Contains(got.out, "the volume data is for one replica at a time") {
+		t.Errorf("the pusher is not told why visitors wait:\n%s", got.out)
+	}
+	checkTraffic(t, requests)
+	r.note(t, &kept, "two")
+	s.lugsail(t, "restart", "--app", "notes")
+	r.note(t, &kept, "three")
+	if got := s.run(t, s.home(), s.binary(), "scale", "web=2", "--app", "notes"); got.code == 0 || !strings.Contains(got.out, "for one replica at a time") {
+		t.Errorf("scaled to two (%d):\n%s", got.code, got.out)
+	}
+	eventually(t, 90*time.Second, func() bool { return !strings.Contains(s.lugsail(t, "volumes", "--app", "notes"), "not measured") }, func() string { return "its size is never measured" })
+	r.write(t, "server.js", "process.exit(3)\n")
+	r.commit(t, "broken")
+	if got := r.push(t); got.code == 0 {
+		t.Fatalf("a broken release went live:\n%s", got.out)
+	}
+	r.note(t, &kept, "after-a-broken-release")
+	r.back(t)
+}
+
+func testVolumeShared(t *testing.T, r *repo) {
+	s := r.server
+	s.lugsail(t, "volumes", "set", "data", "/data", "--shared", "--app", "notes")
+	s.lugsail(t, "scale", "web=2", "--app", "notes")
+	for i := range 6 {
+		r.note(t, &kept, fmt.Sprintf("shared-%d", i))
+	}
+	tr := drive(t, s.client, s.url("notes"), 50)
+	r.edit(t, "server.js", "// Still", "// And still")
+	r.pushed(t, "third")
+	checkTraffic(t, tr.end())
+	r.wantNotes(t, kept)
+	if got := s.run(t, s.home(), s.binary(), "volumes", "set", "data", "/data", "--app", "notes"); got.code == 0 || !strings.Contains(got.out, "scale down") {
+		t.Errorf("for one replica with two (%d):\n%s", got.code, got.out)
+	}
+	s.lugsail(t, "scale", "web=1", "--app", "notes")
+	s.lugsail(t, "volumes", "set", "data", "/data", "--app", "notes")
+}
+
+func testVolumeKilled(t *testing.T, r *repo) {
+	s := r.server
+	for round := range 3 {
+		s.killed(t, "restart", "--app", "notes")
+		s.settled(t, "notes")
+		r.note(t, &kept, fmt.Sprintf("killed-%d", round))
+		with := strings.Fields(s.ours(t, "ps", "-q", "--filter", "label=lugsail.app-name=notes"))
+		if len(with) > 1 {
+			t.Fatalf("%d containers have the volume at once", len(with))
+		}
+	}
+	s.killEngine(t)()
+	r.note(t, &kept, "engine-killed")
+}
+
+func testVolumePruned(t *testing.T, r *repo) {
+	s := r.server
+	s.lugsail(t, "scale", "web=0", "--app", "notes")
+	eventually(t, 30*time.Second, func() bool { return s.ours(t, "ps", "-aq", "--filter", "label=lugsail.app-name=notes") == "" }, func() string { return "it runs on" })
+	s.must(t, s.dir, "docker", "-H", "unix://"+s.engine, "system", "prune", "-a", "-f", "--volumes")
+	s.lugsail(t, "scale", "web=1", "--app", "notes")
+	r.note(t, &kept, "pruned")
+}
+
+func testVolumeRun(t *testing.T, r *repo) {
+	s := r.server
+	if out := s.lugsail(t, "run", "--app", "notes", "cat /data/notes.txt"); !strings.Contains(out, "pruned") {
+		t.Errorf("a run does not have the volume:\n%s", out)
+	}
+	s.lugsail(t, "run", "--app", "notes", "echo by-a-run >>/data/notes.txt")
+	kept = append(kept, "by-a-run")
+	r.wantNotes(t, kept)
+}
+
+func testVolumeTrash(t *testing.T, r *repo) {
+	s := r.server
+	if got := s.run(t, s.home(), s.binary(), "volumes", "remove", "data", "--confirm", "other", "--app", "notes"); got.code == 0 {
+		t.Errorf("removed with another name:\n%s", got.out)
+	}
+	s.lugsail(t, "volumes", "remove", "data", "--confirm", "data", "--app", "notes")
+	eventually(t, 10*time.Second, func() bool {
+		_, body := s.get(t, "notes", "/")
+		return strings.Contains(body, "no notes")
+	}, func() string { return "the app still has its volume" })
+	if out := s.lugsail(t, "volumes", "--app", "notes"); !strings.Contains(out, "in the trash until") {
+		t.Errorf("the list: %s", out)
+	}
+	s.lugsail(t, "volumes", "restore", "data", "--app", "notes")
+	r.note(t, &kept, "out-of-the-trash")
+}
+
+func testVolumeAppTrash(t *testing.T, r *repo) {
+	s := r.server
+	s.lugsail(t, "destroy", "--app", "notes", "--confirm", "notes")
+	r.wantStopped(t)
+	s.lugsail(t, "restore", "notes")
+	r.note(t, &kept, "app-restored")
+}
+
+func testVolumeUninstalled(t *testing.T, r *repo) {
+	s := r.server
+	s.installer(t, "--uninstall")
+	s.install(t)
+	s.trust(t)
+	r.note(t, &kept, "installed-again")
+}
+
+func testVolumeDestroyed(t *testing.T, r *repo) {
+	s := r.server
+	volumes := filepath.Join(s.dir, "data", "volumes")
+	if left, err := os.ReadDir(volumes); err != nil || len(left) != 1 {
+		t.Errorf("the files of one volume: %v, %v", left, err)
+	}
+	s.lugsail(t, "destroy", "--app", "notes", "--confirm", "notes", "--now")
+	eventually(t, 30*time.Second, func() bool {
+		left, err := os.ReadDir(volumes)
+		return err == nil && len(left) == 0
+	}, func() string { return "its files are left" })
+	if left := s.ours(t, "volume", "ls", "-q"); left != "" {
+		t.Errorf("volumes are left on the engine: %s", left)
+	}
+}
