@@ -68,9 +68,9 @@ func (c *control) judgeLayer(ctx context.Context, app platform.App, r platform.R
 	}
 	name := fmt.Sprintf("%s.%d", r.Process, r.Index)
 	if state != told[r.ID] {
-		action, text := "disk.replica_near", "%s has written %s of the %s that the plan %s gives. At the limit it is started anew with an empty disk. Keep files elsewhere, or delete old ones."
+		action, text := "disk.replica_near", "%s has written %s of the %s that the plan %s gives. At the limit it is started anew with an empty disk. Keep files in a volume (lugsail volumes create), or delete old ones."
 		if state == plan.LayerFull {
-			action, text = "disk.replica_full", "%s has written %s, and the plan gives %s (%[4]s): it is started anew with an empty disk. Keep files elsewhere, delete old ones, or choose a larger plan."
+			action, text = "disk.replica_full", "%s has written %s, and the plan gives %s (%[4]s): it is started anew with an empty disk. Keep files in a volume (lugsail volumes create), delete old ones, or choose a larger plan."
 		}
 		told[r.ID] = state
 		c.tell(ctx, r.AppID, action, fmt.Sprintf(text, name, platform.Bytes(written), platform.Bytes(p.Disk), p.Name))

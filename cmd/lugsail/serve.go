@@ -38,6 +38,7 @@ import (
 	"github.com/lugsail/lugsail/platform/app"
 	"github.com/lugsail/lugsail/platform/deploy"
 	"github.com/lugsail/lugsail/platform/observe"
+	"github.com/lugsail/lugsail/platform/plan"
 	"github.com/lugsail/lugsail/platform/release"
 	"github.com/lugsail/lugsail/platform/route"
 	"github.com/lugsail/lugsail/platform/run"
@@ -171,7 +172,7 @@ func (c *control) wireDoors() (err error) {
 	c.meter = &observe.Meter{Engine: c.engine, Proxy: c.proxy, Apps: c.store, Now: time.Now}
 	c.accounts = account.New(c.store, secret.NewPasswords(), secret.Codes{}, passkey.Passkeys{})
 	meter := &diskMeter{c: c}
-	c.volumes = &volumes{Engine: c.engine, store: c.store}
+	c.volumes = &volumes{Engine: c.engine, store: c.store, tell: c.tell, told: map[string]plan.Layer{}}
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Volumes: c.store, Directories: c.volumes, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Images: c.images, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,

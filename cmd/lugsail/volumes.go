@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -10,12 +11,16 @@ import (
 	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/internal/docker"
 	"github.com/lugsail/lugsail/internal/store"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/plan"
 )
 
 // volumes are the engine's, with their sizes, which are measured every minute, or less often where that takes long.
 type volumes struct {
 	*docker.Engine
 	store *store.Store
+	tell  func(ctx context.Context, appID, action, text string)
+	told  map[string]plan.Layer // by app: what was said of its volumes
 	mu    sync.Mutex
 	sizes map[string]int64
 }
@@ -32,6 +37,7 @@ func (v *volumes) run(ctx context.Context) error {
 	for {
 		began := time.Now()
 		v.measure(ctx)
+		v.judge(ctx)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -69,6 +75,39 @@ func (v *volumes) ofApps(ctx context.Context) map[string]int64 {
 		sums[of.AppID] += bytes
 	}
 	return sums
+}
+
+// judge tells when the volumes of an app hold four fifths of what its plan gives, and when they hold all.
+func (v *volumes) judge(ctx context.Context) {
+	for appID, bytes := range v.ofApps(ctx) {
+		app, err := v.store.AppByID(ctx, appID)
+		if err != nil {
+			continue // it is being removed
+		}
+		p, err := plan.ByName(app.Plan)
+		if err != nil {
+			continue // of a newer Lugsail
+		}
+		state := plan.LayerOf(p, bytes)
+		if state == v.told[appID] {
+			continue
+		}
+		v.told[appID] = state
+		if action, text := volumesText(app, p, state, bytes); action != "" {
+			v.tell(ctx, appID, action, text)
+		}
+	}
+}
+
+func volumesText(app platform.App, p platform.Plan, state plan.Layer, bytes int64) (action, text string) {
+	held := fmt.Sprintf("The volumes of %s hold %s of the %s that the plan %s gives.", app.Name, platform.Bytes(bytes), platform.Bytes(p.Disk), p.Name)
+	switch state {
+	case plan.LayerNear:
+		return "disk.volumes_near", held + " Delete files that are not needed, or choose a larger plan."
+	case plan.LayerFull:
+		return "disk.volumes_full", held + " Nothing of them is taken away, but they take what other apps may need: delete files, or choose a larger plan."
+	}
+	return "", ""
 }
 
 // removeVolumes removes the files of all volumes of an app.
