@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -124,7 +125,11 @@ func (p *Page) picture(name string, whole bool) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(p.browser.artifact(name+".png"), png, 0o644)
+	path := p.browser.artifact(name + ".png")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, png, 0o644)
 }
 
 // fail ends the test, with the page as it is among the artifacts.
