@@ -106,7 +106,7 @@ func TestClean_TellsFirstAndRemovesWhatIsLugsailsAlone(t *testing.T) {
 	must(t, err)
 	m.left = []app.Leftover{
 		{Kind: app.LeftoverCache, AppID: shop.ID, Bytes: 300 << 20},
-		{Kind: app.LeftoverImages, AppID: shop.ID, Bytes: 0},
+		{Kind: app.LeftoverImages, AppID: shop.ID, Bytes: 1<<20 - 1},
 		{Kind: app.LeftoverCache, AppID: "lost123", Bytes: 700 << 20},
 		{Kind: app.LeftoverCache, AppID: gone.ID, Bytes: 5 << 20},
 	}

@@ -29,6 +29,9 @@ type Leftover struct {
 	Text  string // what it is, and what its removal means; for people
 }
 
+// leastLeftover is below what anybody cleans up for.
+const leastLeftover = 1 << 20 // bytes
+
 // Cleaner finds and removes what Lugsail made. It knows nothing of anybody else's.
 type Cleaner interface {
 	// Leftovers measures what builds kept, and images beyond those to keep, which are given by the app's id.
@@ -44,7 +47,8 @@ type Cleaned struct {
 	Bytes   int64      // of those that were removed
 }
 
-// Leftovers tells what a clean-up would remove, the largest first. For the owner only.
+// Leftovers tells what a clean-up would remove, the largest first; less than 1 MiB is left where it is. For the
+// owner only.
 func (s *Service) Leftovers(ctx context.Context, actor platform.Actor) ([]Leftover, error) {
 	if !platform.Can(actor, platform.ActionServer, actor.AppID) {
 		return nil, forbidden()
@@ -71,7 +75,7 @@ func (s *Service) Leftovers(ctx context.Context, actor platform.Actor) ([]Leftov
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(l Leftover) bool { return l.Bytes <= 0 })
+	found = slices.DeleteFunc(found, func(l Leftover) bool { return l.Bytes < leastLeftover })
 	for i := range found {
 		found[i].name(names)
 	}
