@@ -174,7 +174,7 @@ func (c *control) wireDoors() (err error) {
 	meter := &diskMeter{c: c}
 	c.volumes = &volumes{Engine: c.engine, store: c.store, tell: c.tell, told: map[string]plan.Layer{}}
 	c.apps = &app.Service{
-		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Volumes: c.store, Directories: c.volumes, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
+		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Volumes: c.store, Directories: c.volumes, Files: c.volumes.files(), Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Images: c.images, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
 		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: meter, Settings: serverSettings{c}, Cleaner: cleaner{c, meter}, Machine: serverMachine{c}, Meter: c.meter,
 		Addresses: app.Addresses{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/internal/docker"
+	"github.com/lugsail/lugsail/internal/files"
 	"github.com/lugsail/lugsail/internal/store"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/plan"
@@ -117,4 +118,15 @@ func (c *control) removeVolumes(ctx context.Context, appID string) error {
 		err = errors.Join(err, c.engine.RemoveVolume(ctx, v.ID))
 	}
 	return err
+}
+
+// files are those in the volumes. The headroom of the disk is for what runs, not for what people send.
+func (v *volumes) files() files.Files {
+	return files.Files{Directory: v.VolumeDirectory, Room: func(directory string, bytes int64) error {
+		room, err := disk.RoomOf(directory)
+		if err != nil {
+			return err
+		}
+		return room.RefuseBelow(room.LeastFree()+uint64(max(bytes, 0)), "this file")
+	}}
 }

@@ -38,6 +38,7 @@ var table = map[string][]string{
 	"internal/config":      {"platform"},
 	"internal/diagnostics": {},
 	"internal/disk":        {"platform"},
+	"internal/files":       {"platform"},
 	"internal/flow":        {},
 	"internal/docker":      {"platform"},
 	"internal/dockerfile":  {"platform", "internal/procfile"},

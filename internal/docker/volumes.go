@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -132,14 +133,16 @@ func (e *Engine) emptied(ctx context.Context, name string) error {
 	})
 }
 
-// untouched reports whether a directory is as the engine makes it: empty and root's.
+// untouched reports whether a directory is as the engine makes it: empty and root's. What people put into one that
+// no container had yet changes nothing.
 func untouched(dir string) (bool, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return false, err
 	}
 	entries, err := os.ReadDir(dir)
-	return len(entries) == 0 && ownerOf(info) == 0, err
+	fresh := len(entries) == 0 || info.Mode()&platform.FreshVolume != 0
+	return fresh && ownerOf(info) == 0, err
 }
 
 func ownerOf(info os.FileInfo) uint32 {
@@ -150,20 +153,37 @@ func ownerOf(info os.FileInfo) uint32 {
 	return stat.Uid
 }
 
+// giveTo gives a directory to a user, with all that is in it.
 func giveTo(dir, user string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()            // nothing was written through it
+	if err := root.Chmod(".", 0o755); err != nil { // it is not fresh any more
+		return err
+	}
 	if user == "" || user == "0" || user == "root" || strings.HasPrefix(user, "0:") || strings.HasPrefix(user, "root:") {
 		return nil
 	}
 	owner, group, _ := strings.Cut(user, ":")
 	uid, err := strconv.Atoi(owner)
-	if err != nil {
-		return os.Chmod(dir, 0o777)
-	}
+	named := err != nil
 	gid, err := strconv.Atoi(group)
 	if err != nil {
 		gid = uid
 	}
-	return os.Chown(dir, uid, gid)
+	return fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil || !named:
+			return errors.Join(err, root.Lchown(name, uid, gid))
+		case entry.IsDir():
+			return root.Chmod(name, 0o777)
+		case entry.Type().IsRegular():
+			return root.Chmod(name, 0o666)
+		}
+		return nil
+	})
 }
 
 // VolumeDirectory is where the files of a volume lie. It is there from the first start of a replica with it on.

@@ -120,6 +120,10 @@ func appRoutes(a *api.API) []route {
 		{method: put, path: app + "/volumes/:volume", kind: program, action: manage, handler: a.VolumeChange},
 		{method: remove, path: app + "/volumes/:volume", kind: program, action: manage, handler: a.VolumeRemove},
 		{method: post, path: app + "/volumes/:volume/restore", kind: program, action: manage, handler: a.VolumeRestore},
+		{method: get, path: app + "/volumes/:volume/files", kind: program, action: secrets, handler: a.VolumeFilesList},
+		{method: get, path: app + "/volumes/:volume/file", kind: program, action: secrets, handler: a.VolumeFileGet},
+		{method: put, path: app + "/volumes/:volume/file", kind: program, action: manage, handler: a.VolumeFileSave},
+		{method: remove, path: app + "/volumes/:volume/file", kind: program, action: manage, handler: a.VolumeFileRemove},
 		{method: get, path: app + "/events", kind: program, action: read, handler: a.EventsList},
 		{method: get, path: app + "/doctor", kind: program, action: read, handler: a.DoctorApp},
 	}

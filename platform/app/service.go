@@ -114,6 +114,7 @@ type Service struct {
 	Resolve     func(ctx context.Context, host string) ([]netip.Addr, error)              // asks the DNS; nil knows no host
 	Hide        func(ctx context.Context, appID string) (func(line string) string, error) // takes an app's secret values out of its output; nil hides nothing
 	Directories Directories
+	Files       Files
 	DiskMeter   DiskMeter      // nil: nobody measures
 	Doctor      Doctor         // nil: nobody looks
 	Meter       *observe.Meter // nil: nobody measures

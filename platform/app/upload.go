@@ -5,7 +5,6 @@ import (
 	"io"
 	"path"
 	"strings"
-	"unicode"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -61,13 +60,7 @@ func (s *Service) mayUpload(actor platform.Actor, app platform.App) (free func()
 // shownName makes the name of a file fit to be shown: its last part, without what could steer
 // a terminal or turn the text around.
 func shownName(name, otherwise string) string {
-	name = path.Base(strings.ReplaceAll(strings.ToValidUTF8(name, "?"), `\`, "/"))
-	name = strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
-			return -1
-		}
-		return r
-	}, name))
+	name = strings.TrimSpace(harmless(path.Base(strings.ReplaceAll(name, `\`, "/"))))
 	if name == "" || name == "." || name == "/" || name == ".." {
 		return otherwise
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
@@ -230,19 +229,15 @@ func (s *Service) deleteVolume(ctx context.Context, actor platform.Actor, name, 
 	if err != nil {
 		return err
 	}
-	volumes, err := s.Volumes.VolumesOf(ctx, app.ID)
+	v, err := s.volumeOf(ctx, app, volume)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(volumes, func(v platform.Volume) bool { return v.Name == volume })
-	if i < 0 {
-		return platform.Errorf(platform.NotFound, "volume_not_found", "The app has no volume %q.", volume)
-	}
-	if volumes[i].State != platform.VolumeTrashed {
+	if v.State != platform.VolumeTrashed {
 		return platform.Errorf(platform.Conflict, "volume_not_trashed", "The volume %s is in use: it goes into the trash before it is removed for good.", volume).
 			WithHint("lugsail volumes remove %s --app %s", volume, app.Name)
 	}
-	return s.dropVolume(ctx, actor, app, volumes[i])
+	return s.dropVolume(ctx, actor, app, v)
 }
 
 // dropVolume removes the files first: a row without files can be removed again, files without a row nobody finds.

@@ -14,7 +14,7 @@ import (
 func Operations() []openapi.Operation {
 	return join(
 		accountOperations, serverOperations, doctorOperations, diskOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
-		releaseOperations, replicaOperations, metricOperations, domainOperations, volumeOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
+		releaseOperations, replicaOperations, metricOperations, domainOperations, volumeOperations, fileOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
 		sourceOperations, webhookOperations,
 		commandOperations,
 		trashOperations, previewOperations, addressOperations, machineOperations,
@@ -48,6 +48,7 @@ func Paths() map[string]string {
 		"number":  "the deployment's number",
 		"id":      "its id, as the list gives it",
 		"host":    "the domain",
+		"volume":  "the volume's name",
 		"run":     "the run's name, run.k3f9 for example",
 		"replica": "the replica's name, web.1 for example",
 	}
@@ -67,6 +68,7 @@ func Enums() map[reflect.Type][]string {
 		reflect.TypeFor[platform.StepName]():        {"fetch", "build", "release", "release-command", "start", "health", "switch", "retire"},
 		reflect.TypeFor[platform.Origin]():          {"", "git", "remote", "upload", "image"},
 		reflect.TypeFor[platform.VolumeState]():     {"active", "trashed"},
+		reflect.TypeFor[platform.FileKind]():        {"directory", "file", "link", "other"},
 		reflect.TypeFor[platform.StepState]():       {"waiting", "running", "done", "failed", "skipped", "undone"},
 		reflect.TypeFor[platform.DeliveryOutcome](): {"received", "deployed", "ignored", "ping", "refused", "failed", "repeated"},
 		reflect.TypeFor[platform.AddressKind]():     {"domain", "ready", "local"},

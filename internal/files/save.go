@@ -1,0 +1,194 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"syscall"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// Save makes a file of what comes from body, or replaces one. size is what was announced, less than 0 when nothing
+// was. Whoever has the old file open keeps it; until all has come, the old one stays.
+func (f Files) Save(ctx context.Context, volumeID, p string, body io.Reader, size int64) error {
+	name, err := named(p)
+	if err != nil {
+		return err
+	}
+	root, err := f.made(volumeID)
+	if err != nil {
+		return explain("saving", name, err)
+	}
+	defer func() { _ = root.Close() }() // what was written is synced before
+	in := &incoming{ctx: ctx, from: body, announced: size, room: func(bytes int64) error { return f.room(volumeID, bytes) }}
+	if err := in.room(max(size, 0)); err != nil {
+		return err
+	}
+	parent, err := directories(root, path.Dir(name))
+	if err != nil {
+		return explain("saving", name, err)
+	}
+	defer func() { _ = parent.Close() }() // likewise
+	return explain("saving", name, save(parent, name, in))
+}
+
+func (f Files) room(volumeID string, bytes int64) error {
+	if f.Room == nil {
+		return nil
+	}
+	return f.Room(f.Directory(volumeID), bytes)
+}
+
+// made opens a volume's directory, and makes the one that is missing.
+func (f Files) made(volumeID string) (*os.Root, error) {
+	dir := f.Directory(volumeID)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := mark(root); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return root, nil
+}
+
+// mark lets the first container still have a volume that will not be empty any more.
+func mark(root *os.Root) error {
+	f, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	info, ours, err := oursAndEmpty(f)
+	if err != nil || !ours {
+		return err
+	}
+	return f.Chmod(info.Mode().Perm() | platform.FreshVolume)
+}
+
+func oursAndEmpty(dir *os.File) (fs.FileInfo, bool, error) {
+	info, err := dir.Stat()
+	if err != nil {
+		return nil, false, err
+	}
+	uid, _ := ownerOf(info)
+	_, err = dir.Readdirnames(1)
+	if empty := errors.Is(err, io.EOF); empty || err == nil {
+		return info, empty && uid == os.Geteuid(), nil
+	}
+	return nil, false, err
+}
+
+// directories opens a directory, and makes those on the way that are missing.
+func directories(root *os.Root, p string) (*os.Root, error) {
+	dir, err := directory(root, p)
+	if p == "." || !errors.Is(err, fs.ErrNotExist) {
+		return dir, err
+	}
+	above, err := directories(root, path.Dir(p))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = above.Close() }() // nothing was written through it
+	base := path.Base(p)
+	if err := above.Mkdir(base, 0o755); err != nil {
+		return nil, err
+	}
+	if dir, err = directory(above, base); err != nil {
+		return nil, err
+	}
+	if err := give(above, dir); err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return dir, nil
+}
+
+// give gives a directory that was just made to the owner of the one above. Another may stand in its place by now:
+// only an empty one of ours is given away.
+func give(above, dir *os.Root) error {
+	from, err := above.Stat(".")
+	if err != nil {
+		return err
+	}
+	f, err := dir.Open(".")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // synced by nobody: a directory's owner is no data
+	if _, ours, err := oursAndEmpty(f); err != nil || !ours {
+		return err
+	}
+	return f.Chown(ownerOf(from))
+}
+
+func ownerOf(info fs.FileInfo) (uid, gid int) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return os.Geteuid(), os.Getegid()
+	}
+	return int(stat.Uid), int(stat.Gid)
+}
+
+// save writes beside the file and then puts it in its place.
+func save(parent *os.Root, name string, in *incoming) error {
+	base, draft := path.Base(name), ".lugsail-"+platform.NewID()+".part"
+	uid, gid, mode, err := identity(parent, name)
+	if err != nil {
+		return err
+	}
+	file, err := parent.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(file, in); err == nil {
+		err = in.whole()
+	}
+	if err == nil { // the owner first: a new one takes setuid away, and what else the mode says would be lost
+		err = errors.Join(file.Chown(uid, gid), file.Chmod(mode), file.Sync())
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = parent.Rename(draft, base)
+	}
+	if err == nil {
+		return lasting(parent)
+	}
+	if left := parent.Remove(draft); !errors.Is(left, fs.ErrNotExist) {
+		err = errors.Join(err, left)
+	}
+	return err
+}
+
+// identity is what the file at a place is and its successor shall be: whose, and what is allowed with it.
+func identity(parent *os.Root, name string) (uid, gid int, mode fs.FileMode, err error) {
+	info, err := parent.Lstat(path.Base(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		info, err = parent.Stat(".")
+		mode = 0o644
+	case err == nil && !info.Mode().IsRegular():
+		err = notRegular(name, info)
+	case err == nil:
+		mode = info.Mode().Perm()
+	}
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	uid, gid = ownerOf(info)
+	return uid, gid, mode, nil
+}
+
+// lasting syncs a directory, so that a new name in it lasts.
+func lasting(dir *os.Root) error {
+	f, err := dir.Open(".")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -1,0 +1,158 @@
+package files
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+func stat(t testing.TB, path string) (fs.FileInfo, *syscall.Stat_t) {
+	t.Helper()
+	info, err := os.Lstat(path)
+	must(t, err)
+	return info, info.Sys().(*syscall.Stat_t)
+}
+
+func TestSave_KeepsOwnerAndRightsButNoSetuid(t *testing.T) {
+	f, dir := volume(t)
+	write(t, dir, "tool", "old")
+	root := os.Geteuid() == 0
+	if root {
+		must(t, os.Chown(filepath.Join(dir, "tool"), 1001, 1002))
+	}
+	must(t, os.Chmod(filepath.Join(dir, "tool"), 0o750|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
+	must(t, f.Save(t.Context(), "v", "tool", strings.NewReader("new"), 3))
+	info, owner := stat(t, filepath.Join(dir, "tool"))
+	if info.Mode() != 0o750 {
+		t.Errorf("the mode is %v", info.Mode())
+	}
+	if root && (owner.Uid != 1001 || owner.Gid != 1002) {
+		t.Errorf("it belongs to %d:%d", owner.Uid, owner.Gid)
+	}
+	if text, err := f.text(t, "tool"); err != nil || text != "new" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+func TestSave_NewOnesBelongToTheOwnerOfTheDirectory(t *testing.T) {
+	f, dir := volume(t)
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	must(t, os.Chown(dir, 1001, 1002))
+	must(t, f.Save(t.Context(), "v", "a/b/c/new", strings.NewReader("x"), 1))
+	for name, mode := range map[string]fs.FileMode{"a": fs.ModeDir | 0o755, "a/b": fs.ModeDir | 0o755, "a/b/c": fs.ModeDir | 0o755, "a/b/c/new": 0o644} {
+		info, owner := stat(t, filepath.Join(dir, name))
+		if owner.Uid != 1001 || owner.Gid != 1002 || info.Mode() != mode {
+			t.Errorf("%s: %d:%d %v", name, owner.Uid, owner.Gid, info.Mode())
+		}
+	}
+}
+
+func TestSave_ReplacesTheNameAndNotWhatOthersHaveOpen(t *testing.T) {
+	f, dir := volume(t)
+	write(t, dir, "file", "old")
+	must(t, os.Link(filepath.Join(dir, "file"), filepath.Join(dir, "other")))
+	must(t, f.Save(t.Context(), "v", "file", strings.NewReader("new"), 3))
+	if text, err := f.text(t, "other"); err != nil || text != "old" {
+		t.Errorf("another name of the file has %q, %v", text, err)
+	}
+}
+
+func TestSave_WhatFailsLeavesTheOldFileAndNothingElse(t *testing.T) {
+	f, dir := volume(t)
+	write(t, dir, "file", "old")
+	full := platform.Errorf(platform.NoRoom, "disk_low", "Full.")
+	for name, c := range map[string]struct {
+		body io.Reader
+		size int64
+		code string
+	}{
+		"broken": {io.MultiReader(strings.NewReader("half"), iotest.ErrReader(errors.New("reset"))), -1, "upload_cut"},
+		"short":  {strings.NewReader("half"), 8, "upload_cut"},
+		"slow":   {iotest.ErrReader(platform.Errorf(platform.Invalid, "upload_pace", "Too slow.")), 8, "upload_pace"},
+		"gone":   {iotest.ErrReader(io.ErrUnexpectedEOF), 8, "upload_cut"},
+	} {
+		for _, at := range []string{"file", "new"} {
+			wantCode(t, f.Save(t.Context(), "v", at, c.body, c.size), c.code)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+			t.Errorf("%s leaves %v, %v", name, left, err)
+		}
+	}
+	asked := 0
+	f.Room = func(string, int64) error {
+		if asked++; asked%2 == 0 { // at first there is room
+			return full
+		}
+		return nil
+	}
+	wantCode(t, f.Save(t.Context(), "v", "file", io.LimitReader(zeros{}, lookAgain+1<<20), -1), "disk_low")
+	asked = 1
+	wantCode(t, f.Save(t.Context(), "v", "sub/file", strings.NewReader("x"), 1), "disk_low")
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("a full disk leaves %v, %v", left, err)
+	}
+	if text, err := f.text(t, "file"); err != nil || text != "old" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func TestSave_RoomIsAskedForWhatIsAnnounced(t *testing.T) {
+	f, dir := volume(t)
+	var asked int64
+	f.Room = func(of string, bytes int64) error {
+		if of != dir {
+			t.Errorf("asked for the room of %s", of)
+		}
+		asked = bytes
+		return nil
+	}
+	must(t, f.Save(t.Context(), "v", "file", strings.NewReader("12345"), 5))
+	if asked != 5 {
+		t.Errorf("asked for %d bytes", asked)
+	}
+}
+
+func TestSave_MakesTheVolumeAndMarksItForItsFirstContainer(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "volumes", "v")
+	f := Files{Directory: func(string) string { return dir }}
+	for range 2 {
+		must(t, f.Save(t.Context(), "v", "file", strings.NewReader("x"), 1))
+		if info, _ := stat(t, dir); info.Mode() != fs.ModeDir|0o755|platform.FreshVolume {
+			t.Errorf("the directory is %v", info.Mode())
+		}
+	}
+	used, at := volume(t)
+	write(t, at, "by-the-app", "x")
+	must(t, used.Save(t.Context(), "v", "file", strings.NewReader("x"), 1))
+	if info, _ := stat(t, at); info.Mode()&platform.FreshVolume != 0 {
+		t.Errorf("one that was used is %v", info.Mode())
+	}
+}
+
+func TestSave_OddNames(t *testing.T) {
+	f, dir := volume(t)
+	for _, name := range []string{"a\nb", "\x1b]0;x\a", "\u202egnp.exe", " ", "-rf", "\xff\xfe", `\`, "..."} {
+		must(t, f.Save(t.Context(), "v", name, strings.NewReader(name), int64(len(name))))
+		if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(text) != name {
+			t.Errorf("%q: %q, %v", name, text, err)
+		}
+		must(t, f.Remove(t.Context(), "v", name, false))
+	}
+}
