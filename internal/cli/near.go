@@ -141,10 +141,13 @@ const maxPages = 100
 
 // all reads a list to its end, page by page, as one answer.
 func (c *client) all(ctx context.Context, at, list string) (json.RawMessage, error) {
-	whole, cursor := []json.RawMessage{}, ""
+	whole, cursor, ask := []json.RawMessage{}, "", "?"
+	if strings.Contains(at, "?") {
+		ask = "&"
+	}
 	for range maxPages {
 		var answer map[string]json.RawMessage
-		if _, err := c.call(ctx, http.MethodGet, at+"?limit=200"+cursor, nil, &answer); err != nil {
+		if _, err := c.call(ctx, http.MethodGet, at+ask+"limit=200"+cursor, nil, &answer); err != nil {
 			return nil, err
 		}
 		var page []json.RawMessage

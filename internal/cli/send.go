@@ -85,14 +85,9 @@ func (c *client) upload(ctx context.Context, at string, body io.Reader, size int
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	patient := *c.http
-	if t, ok := c.http.Transport.(*http.Transport); ok {
-		t = t.Clone()
-		t.ResponseHeaderTimeout = 15 * time.Minute
-		defer t.CloseIdleConnections()
-		patient.Transport = t
-	}
-	res, err := patient.Do(req)
+	patient, done := c.patient()
+	defer done()
+	res, err := patient.http.Do(req)
 	known := new(platform.Error)
 	switch {
 	case errors.As(err, &known): // of the folder that is read
@@ -111,6 +106,7 @@ func (c *client) upload(ctx context.Context, at string, body io.Reader, size int
 type bar struct {
 	p     *program
 	total int64
+	last  string // said when all is sent
 	done  atomic.Int64
 	began time.Time
 	stop  chan struct{}
@@ -118,7 +114,7 @@ type bar struct {
 }
 
 func (p *program) newBar(total int64) *bar {
-	b := &bar{p: p, total: total, began: time.Now(), stop: make(chan struct{}), drawn: make(chan struct{})}
+	b := &bar{p: p, total: total, last: "  the server unpacks it", began: time.Now(), stop: make(chan struct{}), drawn: make(chan struct{})}
 	go b.draw()
 	return b
 }
@@ -156,14 +152,19 @@ func (b *bar) line() string {
 	full := int(part * width)
 	text := fmt.Sprintf("[%s%s] %3.0f %%  %s", strings.Repeat("=", full), strings.Repeat(" ", width-full), part*100, amount(done))
 	if done == b.total {
-		text += "  the server unpacks it"
+		text += b.last
 	}
 	return text
 }
 
-func (b *bar) end(ok bool) {
+// halt takes it away again.
+func (b *bar) halt() {
 	close(b.stop)
 	<-b.drawn
+}
+
+func (b *bar) end(ok bool) {
+	b.halt()
 	if ok {
 		b.p.progress("Sent in %.1f s\n", time.Since(b.began).Seconds())
 	}

@@ -40,7 +40,7 @@ func (p *program) volumes() *cobra.Command {
 			return p.answer(raw, func() { p.showVolumes(name, answer.Volumes) })
 		},
 	}
-	c.AddCommand(p.volumeCreate(), p.volumeSet(), p.volumeRemove(), p.volumeRestore())
+	c.AddCommand(p.volumeCreate(), p.volumeSet(), p.volumeRemove(), p.volumeRestore(), p.volumeList(), p.volumeCopy(), p.volumeFileRemove())
 	return c
 }
 

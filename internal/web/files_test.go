@@ -110,12 +110,22 @@ func TestAPI_FilesThatAreRefused(t *testing.T) {
 		status       int
 		code         string
 	}{
-		{get, filePath + "none", 404, "file_not_found"}, {get, filePath, 422, "file_path_invalid"}, {get, filePath + "%00", 422, "file_path_invalid"},
-		{get, filePath + strings.Repeat("a/", 3000), 422, "file_path_invalid"}, {get, filePath + "sub", 409, "file_not_regular"}, {get, filePath + "pipe", 409, "file_not_regular"},
-		{get, filePath + "link", 409, "file_not_regular"}, {get, filePath + "etc/passwd", 422, "file_path_invalid"}, {get, filePath + "../../../etc2/passwd", 404, "file_not_found"},
-		{get, filesPath + "etc", 422, "file_path_invalid"}, {get, filesPath + "pipe", 404, "file_not_found"}, {get, filesPath + "&cursor=!", 422, "query_invalid"},
-		{remove, filePath + "etc/passwd", 422, "file_path_invalid"}, {remove, filePath + "&all=true", 422, "file_path_invalid"},
-		{get, strings.Replace(filePath, "data", "other", 1) + "x", 404, "volume_not_found"}, {remove, strings.Replace(filePath, "data", "other", 1) + "x", 404, "volume_not_found"},
+		{get, filePath + "none", 404, "file_not_found"},
+		{get, filePath, 422, "file_path_invalid"},
+		{get, filePath + "%00", 422, "file_path_invalid"},
+		{get, filePath + strings.Repeat("a/", 3000), 422, "file_path_invalid"},
+		{get, filePath + "sub", 409, "file_not_regular"},
+		{get, filePath + "pipe", 409, "file_not_regular"},
+		{get, filePath + "link", 409, "file_not_regular"},
+		{get, filePath + "etc/passwd", 422, "file_path_invalid"},
+		{get, filePath + "../../../etc2/passwd", 404, "file_not_found"},
+		{get, filesPath + "etc", 422, "file_path_invalid"},
+		{get, filesPath + "pipe", 404, "file_not_found"},
+		{get, filesPath + "&cursor=!", 422, "query_invalid"},
+		{remove, filePath + "etc/passwd", 422, "file_path_invalid"},
+		{remove, filePath + "&all=true", 422, "file_path_invalid"},
+		{get, strings.Replace(filePath, "data", "other", 1) + "x", 404, "volume_not_found"},
+		{remove, strings.Replace(filePath, "data", "other", 1) + "x", 404, "volume_not_found"},
 	} {
 		if got := r.do(ask{method: c.method, path: c.path, token: token}).want(t, c.status); got.code() != c.code {
 			t.Errorf("%s %.60s: %s", c.method, c.path, got.body)
