@@ -172,6 +172,7 @@ var notices = map[string]string{
 	"revoked":    "The token no longer works.",
 	"ended":      "That browser is signed out.",
 
+	"file-saved":     "The file is there. The app finds it at once.",
 	"volume-saved":   "Saved. It counts from the next deployment on.",
 	"volume-trashed": "The volume is in the trash. For 14 days it can be brought back.",
 	"ended-others":   "All other browsers are signed out.",
