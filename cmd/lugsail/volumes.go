@@ -127,6 +127,6 @@ func (v *volumes) files() files.Files {
 		if err != nil {
 			return err
 		}
-		return room.RefuseBelow(room.LeastFree()+uint64(max(bytes, 0)), "this file")
+		return room.RefuseBelow(room.LeastFree()+uint64(min(max(bytes, 0), 1<<60)), "this file")
 	}}
 }

@@ -90,6 +90,45 @@ func TestVolume_BelongsToTheUserOfTheImage(t *testing.T) {
 	}
 }
 
+func TestVolume_WhatPeoplePutInBeforeIsTheUsersToo(t *testing.T) {
+	for user, want := range map[string]struct {
+		uid  uint32
+		file os.FileMode
+	}{"1000:1001": {1000, 0o644}, "root": {0, 0o644}, "someone": {0, 0o666}} {
+		dir := filepath.Join(t.TempDir(), "volume")
+		file := filepath.Join(dir, "sub", "file")
+		for _, err := range []error{
+			os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o644), os.Symlink("/etc/passwd", filepath.Join(dir, "link")),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if fresh, err := untouched(dir); err != nil || fresh {
+			t.Fatalf("without the mark: %v, %v", fresh, err)
+		}
+		if err := os.Chmod(dir, 0o755|platform.FreshVolume); err != nil {
+			t.Fatal(err)
+		}
+		if fresh, err := untouched(dir); err != nil || !fresh {
+			t.Fatalf("with the mark: %v, %v", fresh, err)
+		}
+		if err := giveTo(dir, user); err != nil {
+			t.Fatal(err)
+		}
+		if fresh, err := untouched(dir); err != nil || fresh {
+			t.Errorf("%q: it is fresh for ever: %v", user, err)
+		}
+		info, err := os.Stat(file)
+		if err != nil || ownerOf(info) != want.uid || info.Mode().Perm() != want.file {
+			t.Errorf("%q: %v, %v", user, info, err)
+		}
+		if info, err = os.Stat("/etc/passwd"); err != nil || ownerOf(info) != 0 || info.Mode().Perm() != 0o644 {
+			t.Errorf("%q: what a link leads to: %v, %v", user, info, err)
+		}
+	}
+}
+
 func TestVolume_ARunHasItBesideTheReplica(t *testing.T) {
 	e := openEngine(t)
 	m := newVolume(t, e, false)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
@@ -25,6 +26,8 @@ func TestVolumes(t *testing.T) {
 		{"control plane killed while it changes hands", testVolumeKilled},
 		{"cleared out by hand", testVolumePruned},
 		{"a run has it", testVolumeRun},
+		{"files go in and come out", testVolumeCopies},
+		{"the app has what was put in", testVolumeFilesOfApp},
 		{"into the trash and back", testVolumeTrash},
 		{"the app in the trash", testVolumeAppTrash},
 		{"uninstalled and installed", testVolumeUninstalled},
@@ -79,6 +82,9 @@ func testVolumeExclusive(t *testing.T, r *repo) {
 	if out := s.lugsail(t, "volumes", "create", "data", "/data", "--app", "notes"); !strings.Contains(out, "first deployment") {
 		t.Errorf("before the first deployment: %s", out)
 	}
+	early := filepath.Join(t.TempDir(), "early.txt")
+	check(t, os.WriteFile(early, []byte("early\n"), 0o600))
+	s.lugsail(t, "volumes", "cp", early, "data:sub/early.txt", "--app", "notes") // no container had it yet
 	r.pushed(t, "first")
 	r.note(t, &kept, "one")
 	tr := drive(t, s.client, s.url("notes"), 20)
@@ -156,6 +162,59 @@ func testVolumeRun(t *testing.T, r *repo) {
 	s.lugsail(t, "run", "--app", "notes", "echo by-a-run >>/data/notes.txt")
 	kept = append(kept, "by-a-run")
 	r.wantNotes(t, kept)
+}
+
+// testVolumeCopies copies a directory with odd files into the volume and out again.
+func testVolumeCopies(t *testing.T, r *repo) {
+	s := r.server
+	from, to := t.TempDir(), filepath.Join(t.TempDir(), "back")
+	contents := map[string][]byte{
+		"empty": {}, "text.txt": []byte("hello\n"), "sub/deep/with space & ümlaut.bin": bytes.Repeat([]byte{0, 1, 254, 255}, 3<<20), "sub/-rf": []byte("x"),
+	}
+	for name, content := range contents {
+		check(t, os.MkdirAll(filepath.Dir(filepath.Join(from, name)), 0o755))
+		check(t, os.WriteFile(filepath.Join(from, name), content, 0o600))
+	}
+	check(t, os.Symlink("/etc/passwd", filepath.Join(from, "link")))
+	if out := s.lugsail(t, "volumes", "cp", from+"/.", "data:copies", "--app", "notes"); !strings.Contains(out, "link") || !strings.Contains(out, "4 files") {
+		t.Errorf("copied in: %s", out)
+	}
+	if out := s.lugsail(t, "volumes", "ls", "data", "copies", "--app", "notes"); !strings.Contains(out, "sub/") || !strings.Contains(out, "text.txt") || strings.Contains(out, "link") {
+		t.Errorf("the list: %s", out)
+	}
+	s.lugsail(t, "volumes", "cp", "data:copies", to, "--app", "notes")
+	for name, content := range contents {
+		if got, err := os.ReadFile(filepath.Join(to, name)); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%s came back with %d bytes of %d, %v", name, len(got), len(content), err)
+		}
+	}
+	s.lugsail(t, "run", "--app", "notes", "ln -s /etc/passwd /data/copies/evil; mkfifo /data/copies/pipe")
+	for _, name := range []string{"evil", "pipe"} {
+		if got := s.run(t, s.home(), s.binary(), "volumes", "cp", "data:copies/"+name, to, "--app", "notes"); got.code == 0 || got.took > time.Minute {
+			t.Errorf("%s (%d, %s): %s", name, got.code, got.took, got.out)
+		}
+	}
+	if got := s.run(t, s.home(), s.binary(), "volumes", "rm", "data", "copies", "--app", "notes"); got.code == 0 || !strings.Contains(got.out, "--all") {
+		t.Errorf("removed without --all (%d): %s", got.code, got.out)
+	}
+	s.lugsail(t, "volumes", "rm", "data", "copies", "--all", "--app", "notes")
+	r.wantNotes(t, kept)
+}
+
+// testVolumeFilesOfApp changes the app's own file by hand, and the app goes on with it.
+func testVolumeFilesOfApp(t *testing.T, r *repo) {
+	s, file := r.server, filepath.Join(t.TempDir(), "notes.txt")
+	if out := s.lugsail(t, "run", "--app", "notes", "cat /data/sub/early.txt && echo more >>/data/sub/early.txt && cat /data/sub/early.txt"); !strings.Contains(out, "early\nmore") {
+		t.Errorf("what was put in before the first container: %s", out)
+	}
+	s.lugsail(t, "volumes", "cp", "data:notes.txt", file, "--app", "notes")
+	text, err := os.ReadFile(file)
+	check(t, err)
+	check(t, os.WriteFile(file, append(text, "by-a-copy\n"...), 0o600))
+	s.lugsail(t, "volumes", "cp", file, "data:", "--app", "notes")
+	kept = append(kept, "by-a-copy")
+	r.wantNotes(t, kept)
+	r.note(t, &kept, "after-a-copy") // it is still the app's to write
 }
 
 func testVolumeTrash(t *testing.T, r *repo) {
