@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"io/fs"
 	"path"
 	"regexp"
 	"strings"
@@ -39,9 +38,10 @@ func (v Volume) TrashEnds() time.Time {
 	return v.TrashedAt.Add(TrashTime)
 }
 
-// FreshVolume marks the directory of a volume that no container had yet although it has files, which people put
-// there: who starts the first one gives it, with all in it, to the user that it runs as.
-const FreshVolume = fs.ModeSticky
+// FreshVolume is the extended attribute of a volume's directory that no container had yet although it has files,
+// which people put there: who starts the first one gives it, with all in it, to the user that it runs as. No
+// container can set an attribute of this kind.
+const FreshVolume = "trusted.lugsail.fresh"
 
 // MaxVolumes bounds the volumes of one app, those in the trash too.
 const MaxVolumes = 20

@@ -15,6 +15,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/volume"
+	"golang.org/x/sys/unix"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -141,8 +142,8 @@ func untouched(dir string) (bool, error) {
 		return false, err
 	}
 	entries, err := os.ReadDir(dir)
-	fresh := len(entries) == 0 || info.Mode()&platform.FreshVolume != 0
-	return fresh && ownerOf(info) == 0, err
+	_, notMarked := unix.Getxattr(dir, platform.FreshVolume, nil)
+	return (len(entries) == 0 || notMarked == nil) && ownerOf(info) == 0, err
 }
 
 func ownerOf(info os.FileInfo) uint32 {
@@ -159,8 +160,8 @@ func giveTo(dir, user string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = root.Close() }()            // nothing was written through it
-	if err := root.Chmod(".", 0o755); err != nil { // it is not fresh any more
+	defer func() { _ = root.Close() }() // nothing was written through it
+	if err := unix.Removexattr(dir, platform.FreshVolume); err != nil && !errors.Is(err, unix.ENODATA) && !errors.Is(err, unix.ENOTSUP) && !errors.Is(err, unix.EPERM) {
 		return err
 	}
 	if user == "" || user == "0" || user == "root" || strings.HasPrefix(user, "0:") || strings.HasPrefix(user, "root:") {

@@ -9,6 +9,8 @@ import (
 	"path"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -66,24 +68,29 @@ func mark(root *os.Root) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // nothing was written
-	info, ours, err := oursAndEmpty(f)
+	ours, err := oursAndEmpty(f)
 	if err != nil || !ours {
 		return err
 	}
-	return f.Chmod(info.Mode().Perm() | platform.FreshVolume)
+	err = unix.Fsetxattr(int(f.Fd()), platform.FreshVolume, []byte("1"), 0) //nolint:gosec // a descriptor is small
+	if errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.EPERM) {
+		return nil // on such a file system the owner of an app must set the rights
+	}
+	return err
 }
 
-func oursAndEmpty(dir *os.File) (fs.FileInfo, bool, error) {
+// oursAndEmpty reports whether a directory is as we make it.
+func oursAndEmpty(dir *os.File) (bool, error) {
 	info, err := dir.Stat()
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	uid, _ := ownerOf(info)
 	_, err = dir.Readdirnames(1)
 	if empty := errors.Is(err, io.EOF); empty || err == nil {
-		return info, empty && uid == os.Geteuid(), nil
+		return empty && uid == os.Geteuid(), nil
 	}
-	return nil, false, err
+	return false, err
 }
 
 // directories opens a directory, and makes those on the way that are missing.
@@ -122,7 +129,7 @@ func give(above, dir *os.Root) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // synced by nobody: a directory's owner is no data
-	if _, ours, err := oursAndEmpty(f); err != nil || !ours {
+	if ours, err := oursAndEmpty(f); err != nil || !ours {
 		return err
 	}
 	return f.Chown(ownerOf(from))
