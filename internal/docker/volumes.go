@@ -154,37 +154,54 @@ func ownerOf(info os.FileInfo) uint32 {
 	return stat.Uid
 }
 
-// giveTo gives a directory to a user, with all that is in it.
+// giveTo gives a directory to a user, with all that is in it; itself last, so that one that was cut off is done again.
 func giveTo(dir, user string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = root.Close() }() // nothing was written through it
-	if err := unix.Removexattr(dir, platform.FreshVolume); err != nil && !errors.Is(err, unix.ENODATA) && !errors.Is(err, unix.ENOTSUP) && !errors.Is(err, unix.EPERM) {
+	give := giving(root, user)
+	if err := fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || name == "." {
+			return err
+		}
+		return give(name, entry.Type())
+	}); err != nil {
 		return err
 	}
-	if user == "" || user == "0" || user == "root" || strings.HasPrefix(user, "0:") || strings.HasPrefix(user, "root:") {
+	if err := give(".", fs.ModeDir); err != nil {
+		return err
+	}
+	err = unix.Removexattr(dir, platform.FreshVolume)
+	if errors.Is(err, unix.ENODATA) || errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) {
 		return nil
 	}
+	return err
+}
+
+// giving makes things in a directory a user's.
+func giving(root *os.Root, user string) func(name string, kind fs.FileMode) error {
+	if user == "" || user == "0" || user == "root" || strings.HasPrefix(user, "0:") || strings.HasPrefix(user, "root:") {
+		return func(string, fs.FileMode) error { return nil }
+	}
 	owner, group, _ := strings.Cut(user, ":")
-	uid, err := strconv.Atoi(owner)
-	named := err != nil
+	uid, unknown := strconv.Atoi(owner)
 	gid, err := strconv.Atoi(group)
 	if err != nil {
 		gid = uid
 	}
-	return fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+	return func(name string, kind fs.FileMode) error {
 		switch {
-		case err != nil || !named:
-			return errors.Join(err, root.Lchown(name, uid, gid))
-		case entry.IsDir():
+		case unknown == nil:
+			return root.Lchown(name, uid, gid)
+		case kind == fs.ModeDir:
 			return root.Chmod(name, 0o777)
-		case entry.Type().IsRegular():
+		case kind == 0:
 			return root.Chmod(name, 0o666)
 		}
 		return nil
-	})
+	}
 }
 
 // VolumeDirectory is where the files of a volume lie. It is there from the first start of a replica with it on.
