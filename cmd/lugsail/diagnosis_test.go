@@ -57,6 +57,7 @@ func TestDiagnosis_HoldsNoSecretAndNoValueOfAConfigVar(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.engine.Close() }() // nothing was written
+	c.volumes = &volumes{Engine: c.engine, store: r.store}
 	c.proxy, c.firewall = proxy.NewClient(filepath.Join(c.cfg.RunDir, "none.sock")), firewall.New(firewall.Config{}, nil)
 	c.apps = &app.Service{Store: r.store, History: r.store, DiskMeter: &diskMeter{c: c}, Machine: serverMachine{c}, Now: time.Now}
 
