@@ -27,7 +27,7 @@ func (r *rig) volume(t *testing.T, name string) platform.Volume {
 	return platform.Volume{}
 }
 
-func TestAPI_VolumesKeepTheirRules(t *testing.T) {
+func TestA13_VolumesKeepTheirRules(t *testing.T) {
 	r := newRig(t)
 	r.serving("mine")
 	token := r.token("", platform.ScopeAdmin)
@@ -46,6 +46,8 @@ func TestAPI_VolumesKeepTheirRules(t *testing.T) {
 		`{"name":"data","path":"/other"}`:                        {409, "volume_exists"},
 		`{"name":"more","path":"/data/in"}`:                      {409, "volume_path_taken"},
 		`{"name":"it's","path":"/x"}`:                            {422, "volume_name_invalid"},
+		`{"name":"v;id","path":"/x"}`:                            {422, "volume_name_invalid"},
+		`{"name":"../x","path":"/x"}`:                            {422, "volume_name_invalid"},
 		`{"name":"root","path":"/"}`:                             {422, "volume_path_reserved"},
 		`{"name":"up","path":"/data/../etc"}`:                    {422, "volume_path_invalid"},
 		`{"name":"x","path":"/x","size":1}`:                      {400, "field_unknown"},
