@@ -30,4 +30,5 @@ type BuildResult struct {
 	Builder   string // "buildpacks" or "dockerfile"
 	Detected  string // one line for people: "Node 24.1 · npm · start script"
 	Processes []Process
+	Keeps     []string // directories that the image says hold data (VOLUME of a Dockerfile)
 }

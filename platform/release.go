@@ -14,6 +14,7 @@ type Build struct {
 	Image        string     // pullable, by digest; "" until built
 	ImageBytes   int64
 	Processes    []Process `gorm:"serializer:json"`
+	Keeps        []string  `gorm:"-"` // directories that the image says hold data
 	StartedAt    time.Time
 	EndedAt      *time.Time
 }

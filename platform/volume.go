@@ -65,7 +65,10 @@ func Mounts(volumes []Volume) []Mount {
 	return mounts
 }
 
-var volumeName = regexp.MustCompile(`^[a-z](-?[a-z0-9]){0,29}$`)
+var (
+	volumeName = regexp.MustCompile(`^[a-z](-?[a-z0-9]){0,29}$`)
+	volumePath = regexp.MustCompile(`^(/[A-Za-z0-9._+@~=-]+)+$`) // it stands in commands that people copy
+)
 
 // ValidateVolumeName holds the rule for names: 1 to 30 lower-case letters, digits and single hyphens, a letter first.
 func ValidateVolumeName(name string) error {
@@ -79,9 +82,9 @@ func ValidateVolumeName(name string) error {
 // ValidateVolumePath refuses a path at which a volume would hide the system or the app itself.
 func ValidateVolumePath(p string) error {
 	hint := "Give a directory of its own, for example /data or /var/www/uploads."
-	if len(p) > 255 || !strings.HasPrefix(p, "/") || path.Clean(p) != p || strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r == 0x7f || r == ':' || r == ',' || r == '"' || r == '\\' }) {
+	if p != "/" && (len(p) > 255 || !volumePath.MatchString(p) || path.Clean(p) != p) {
 		return Errorf(Invalid, "volume_path_invalid", "%s cannot be where a volume lies.", quoteShort(p)).
-			WithHint("It must be a whole path without spaces and dots, from / on. %s", hint)
+			WithHint("It must be a whole path from / on, of letters, digits and the signs . _ - + @ ~ =. %s", hint)
 	}
 	for _, taken := range []string{"/", "/bin", "/boot", "/etc", "/home", "/home/app", "/lib", "/lib32", "/lib64", "/opt", "/root", "/run", "/sbin", "/tmp", "/usr", "/usr/local", "/var", "/var/lib"} {
 		if p == taken {

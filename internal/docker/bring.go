@@ -314,7 +314,7 @@ func (b bringing) describe(ctx context.Context, id string) (platform.BuildResult
 		return platform.BuildResult{}, platform.Errorf(platform.Invalid, "no_process", "The image says nothing of what to start.").
 			WithHint("End its Dockerfile with a line such as CMD [\"./server\"], and build it again.")
 	}
-	result := platform.BuildResult{Image: found.ID, Bytes: found.Size, Builder: "image", Detected: b.shown()}
+	result := platform.BuildResult{Image: found.ID, Bytes: found.Size, Builder: "image", Detected: b.shown(), Keeps: slices.Sorted(maps.Keys(found.Config.Volumes))}
 	web := platform.Process{Type: platform.WebProcess, Command: plain(strings.Join(start, " ")), Port: b.port(slices.Sorted(maps.Keys(found.Config.ExposedPorts)))}
 	if web.Port != 0 {
 		result.Detected += fmt.Sprintf(", port %d", web.Port)

@@ -3,6 +3,7 @@ package dockerfile_test
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,13 +13,16 @@ import (
 
 func TestBuild_MakesAnImageKnownByItsID(t *testing.T) {
 	a := newApp(t, map[string]string{
-		"Dockerfile": "FROM " + base + "\nWORKDIR /app\nCOPY page.txt .\nRUN say building\nEXPOSE 3000\nCMD [\"probe\", \"hang\"]\n",
+		"Dockerfile": "FROM " + base + "\nWORKDIR /app\nCOPY page.txt .\nRUN say building\nEXPOSE 3000\nVOLUME /data /cache\nCMD [\"probe\", \"hang\"]\n",
 		"page.txt":   "hello\n", "Procfile": "worker: probe hang\nclock: say $PORT; hang\n",
 	})
 	result, log := a.mustBuild()
 	contains(t, log, "Step 3/4: COPY page.txt .", "Step 4/4: RUN say building\n  building\n", "exposes port 3000", "Built in ")
 	if !strings.HasPrefix(result.Image, "sha256:") || result.Builder != "dockerfile" || result.Bytes == 0 {
 		t.Errorf("result %+v", result)
+	}
+	if !slices.Equal(result.Keeps, []string{"/cache", "/data"}) {
+		t.Errorf("it keeps %q", result.Keeps)
 	}
 	want := []platform.Process{
 		{Type: "web", Command: "probe hang", Port: 3000},

@@ -23,7 +23,7 @@ func (r *run) result(ctx context.Context, image string) (platform.BuildResult, e
 	if err := labels(found.Config.Labels); err != nil {
 		return platform.BuildResult{}, err
 	}
-	result := platform.BuildResult{Image: found.ID, Bytes: found.Size, Builder: name}
+	result := platform.BuildResult{Image: found.ID, Bytes: found.Size, Builder: name, Keeps: slices.Sorted(maps.Keys(found.Config.Volumes))}
 	port := r.port(slices.Sorted(maps.Keys(found.Config.ExposedPorts)))
 	result.Processes, err = r.processes(append(slices.Clone(found.Config.Entrypoint), found.Config.Cmd...), port)
 	if err != nil {

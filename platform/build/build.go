@@ -113,7 +113,7 @@ func (s *Service) record(ctx context.Context, b platform.Build, run func() (plat
 		return b, fmt.Errorf("recording the build: %w", err)
 	}
 	result, buildErr := run()
-	b.Builder, b.Detected, b.Image, b.ImageBytes, b.Processes = result.Builder, result.Detected, result.Image, result.Bytes, result.Processes
+	b.Builder, b.Detected, b.Image, b.ImageBytes, b.Processes, b.Keeps = result.Builder, result.Detected, result.Image, result.Bytes, result.Processes, result.Keeps
 	b.State = platform.BuildSucceeded
 	if buildErr != nil {
 		b.State = platform.BuildFailed

@@ -1,8 +1,10 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"path"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -25,6 +27,23 @@ func (w *walk) makeWay(ctx context.Context, replicas []platform.Replica) error {
 	}
 	if err := w.c.retire(ctx, replicas); err != nil {
 		return fmt.Errorf("stopping what has the volume: %w", err)
+	}
+	return nil
+}
+
+// sayKeeps tells of directories that the image says hold data, where the app has no volume: with Docker alone
+// they would outlive the container, and people count on it.
+func (w *walk) sayKeeps(ctx context.Context) error {
+	for _, at := range w.build.Keeps {
+		kept, err := w.c.Replicas.Keeps(ctx, w.app.ID, at)
+		if err != nil {
+			return err
+		}
+		if kept || platform.ValidateVolumePath(at) != nil { // such a path no volume can have
+			continue
+		}
+		name := cmp.Or(platform.AppNameOf(path.Base(at)), "data")
+		w.say("The image names %s as a volume, and %s has none there: what it writes is gone with the next deployment. Keep it: lugsail volumes create %s %s", at, w.app.Name, name, at)
 	}
 	return nil
 }

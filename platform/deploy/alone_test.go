@@ -112,3 +112,16 @@ func TestVolume_OneInTheTrashIsNotMounted(t *testing.T) {
 	}
 	r.ended(r.push(app, "one"), platform.DeploymentLive)
 }
+
+func TestVolume_AnImageThatCountsOnOneIsTold(t *testing.T) {
+	r := newRig(t)
+	app := r.app("shop")
+	r.volume(app, true) // at /data
+	log := r.log(r.ended(r.push(app, "keeps"), platform.DeploymentLive))
+	if !strings.Contains(log, "The image names /var/www/html as a volume") || !strings.Contains(log, "lugsail volumes create html /var/www/html") {
+		t.Errorf("nobody is told:\n%s", log)
+	}
+	if strings.Contains(log, "/data/in") || strings.Contains(log, ";id") {
+		t.Errorf("what is kept, or cannot be, is told:\n%s", log)
+	}
+}

@@ -10,5 +10,5 @@ func (w *walk) runImport(ctx context.Context) (string, error) {
 		return "", err
 	}
 	w.build = b
-	return b.Detected, nil
+	return b.Detected, w.sayKeeps(ctx)
 }

@@ -271,7 +271,11 @@ func (b *builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 		case <-letGo:
 		}
 	}
-	return platform.BuildResult{Image: string(image), Builder: "buildpacks", Detected: "a test", Processes: processesOf(string(image))}, nil
+	result := platform.BuildResult{Image: string(image), Builder: "buildpacks", Detected: "a test", Processes: processesOf(string(image))}
+	if strings.HasPrefix(string(image), "keeps") {
+		result.Keeps = []string{"/data/in", "/var/www/html", "/x;id"}
+	}
+	return result, nil
 }
 
 // processesOf reads the process types out of an image's name: "v2+worker+release=exit=1", "v2-web+worker".

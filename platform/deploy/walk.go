@@ -235,7 +235,7 @@ func (w *walk) runBuild(ctx context.Context) (string, error) {
 		return "", err
 	}
 	w.build = b
-	return b.Detected, nil
+	return b.Detected, w.sayKeeps(ctx)
 }
 
 func (w *walk) makeRelease(ctx context.Context) (string, error) {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
@@ -179,6 +180,12 @@ func (s *Service) mounts(ctx context.Context, appID string) ([]platform.Mount, e
 		return nil, fmt.Errorf("reading the app's volumes: %w", err)
 	}
 	return platform.Mounts(volumes), nil
+}
+
+// Keeps reports whether what the app's processes write at a path is in one of its volumes.
+func (s *Service) Keeps(ctx context.Context, appID, path string) (bool, error) {
+	mounts, err := s.mounts(ctx, appID)
+	return slices.ContainsFunc(mounts, func(m platform.Mount) bool { return platform.Below(path, m.Path) }), err
 }
 
 // Exclusive finds a volume of the app that one replica at a time may have.

@@ -28,15 +28,15 @@ func main() {
 }
 
 var steps = map[string]func(string){
-	"listen":      listen,     // listen=0.0.0.0:8080, listen=:$PORT
-	"print":       printLines, // print=N numbered lines
-	"say":         func(text string) { fmt.Println(text) },
-	"complain":    func(text string) { fmt.Fprintln(os.Stderr, text) },
-	"fill":        fill,     // fill=N lines of 220 bytes, numbered on
-	"long":        longLine, // long=N bytes without a line's end, then one
-	"env":         func(name string) { fmt.Println(os.Getenv(name)) },
-	"status":      status, // status=NAME of a field of /proc/self/status
-	"file":        file,   // file=PATH is printed
+	"listen":   listen,     // listen=0.0.0.0:8080, listen=:$PORT
+	"print":    printLines, // print=N numbered lines
+	"say":      func(text string) { fmt.Println(text) },
+	"complain": func(text string) { fmt.Fprintln(os.Stderr, text) },
+	"fill":     fill,     // fill=N lines of 220 bytes, numbered on
+	"long":     longLine, // long=N bytes without a line's end, then one
+	"env":      func(name string) { fmt.Println(os.Getenv(name)) },
+	"status":   status, // status=NAME of a field of /proc/self/status
+	"file":     file,   // file=PATH is printed
 	"write": func(path string) { // write=PATH, one line
 		if err := os.WriteFile(path, []byte("kept by the probe\n"), 0o600); err != nil {
 			fmt.Println(err)
