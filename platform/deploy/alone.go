@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"path"
 
 	"github.com/lugsail/lugsail/platform"
@@ -22,8 +23,8 @@ func (w *walk) makeWay(ctx context.Context, replicas []platform.Replica) error {
 		return nil
 	}
 	w.say("Stop what runs first: the volume %s is for one replica at a time. Visitors wait meanwhile.", w.alone)
-	if err := w.c.route(ctx, w.app, nil); err != nil {
-		return fmt.Errorf("letting visitors wait: %w", err)
+	if err := w.c.route(ctx, w.app, nil); err != nil { // without the proxy nobody gets through anyway
+		slog.WarnContext(ctx, "visitors do not wait", "app", w.app.ID, "error", err)
 	}
 	if err := w.c.retire(ctx, replicas); err != nil {
 		return fmt.Errorf("stopping what has the volume: %w", err)
