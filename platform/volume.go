@@ -86,7 +86,7 @@ func ValidateVolumePath(p string) error {
 		return Errorf(Invalid, "volume_path_invalid", "%s cannot be where a volume lies.", quoteShort(p)).
 			WithHint("It must be a whole path from / on, of letters, digits and the signs . _ - + @ ~ =. %s", hint)
 	}
-	for _, taken := range []string{"/", "/bin", "/boot", "/etc", "/home", "/home/app", "/lib", "/lib32", "/lib64", "/opt", "/root", "/run", "/sbin", "/tmp", "/usr", "/usr/local", "/var", "/var/lib"} {
+	for _, taken := range []string{"/", "/bin", "/boot", "/etc", "/home", "/home/app", "/lib", "/lib32", "/lib64", "/opt", "/root", "/run", "/sbin", "/tmp", "/usr", "/usr/local", "/var", "/var/lib", "/.dockerenv", "/etc/group", "/etc/hostname", "/etc/hosts", "/etc/passwd", "/etc/resolv.conf", "/etc/shadow"} {
 		if p == taken {
 			return Errorf(Invalid, "volume_path_reserved", "A volume at %s would hide what is there.", p).WithHint("%s", hint)
 		}

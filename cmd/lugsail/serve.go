@@ -155,7 +155,7 @@ func (c *control) wireConductor() error {
 
 func (c *control) replicas() *run.Service {
 	replicas := run.New(c.engine, c.engine, imagesThere{c}, c.proxy)
-	replicas.Commands, replicas.Volumes = c.engine, c.store
+	replicas.Commands, replicas.Volumes, replicas.Mountable = c.engine, c.store, c.engine
 	replicas.Host = func(name string) string { return c.cfg.AppHosts(name)[0] }
 	return replicas
 }
@@ -172,6 +172,9 @@ func (c *control) wireDoors() (err error) {
 	c.meter = &observe.Meter{Engine: c.engine, Proxy: c.proxy, Apps: c.store, Now: time.Now}
 	c.accounts = account.New(c.store, secret.NewPasswords(), secret.Codes{}, passkey.Passkeys{})
 	meter := &diskMeter{c: c}
+	if err := closedVolumes(c.cfg.DataDir); err != nil {
+		return err
+	}
 	c.volumes = &volumes{Engine: c.engine, store: c.store, tell: c.tell, told: map[string]plan.Layer{}}
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Volumes: c.store, Directories: c.volumes, Files: c.volumes.files(), Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -24,6 +26,15 @@ type volumes struct {
 	told  map[string]plan.Layer // by app: what was said of its volumes
 	mu    sync.Mutex
 	sizes map[string]int64
+}
+
+// closedVolumes makes the directory that holds those of all volumes; nobody but root passes through it.
+func closedVolumes(dataDir string) error {
+	dir := filepath.Join(dataDir, "volumes")
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chmod(dir, 0o700)); err != nil {
+		return fmt.Errorf("making the directory of volumes: %w", err)
+	}
+	return nil
 }
 
 // VolumeSize is what lies in a volume, in bytes of the disk; not known until it is measured.

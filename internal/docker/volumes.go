@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -132,6 +133,52 @@ func (e *Engine) emptied(ctx context.Context, name string) error {
 	return do(ctx, e, e.limits.stop, "forgetting a volume", func(ctx context.Context) error {
 		return ignoreMissing(e.client.VolumeRemove(ctx, name, true))
 	})
+}
+
+// CheckMounts refuses a volume at a place where the image has a file: no container could start with it. An image
+// that the engine does not have is not looked at.
+func (e *Engine) CheckMounts(ctx context.Context, imageName string, mounts []platform.Mount) error {
+	if len(mounts) == 0 {
+		return nil
+	}
+	name := "lugsail-" + e.instance + "-look-" + platform.NewID()
+	labels := map[string]string{labelInstance: e.instance}
+	made, err := call(ctx, e, e.limits.start, "creating a container", func(ctx context.Context) (container.CreateResponse, error) {
+		return e.client.ContainerCreate(ctx, &container.Config{Image: imageName, Cmd: []string{"none"}, Labels: labels}, &container.HostConfig{NetworkMode: "none"}, nil, nil, name)
+	})
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer e.discard(ctx, made.ID)
+	for _, m := range mounts {
+		if err := e.checkMount(ctx, made.ID, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkMount looks at each part of the path: a file on the way stands in it, too.
+func (e *Engine) checkMount(ctx context.Context, id string, m platform.Mount) error {
+	for at := m.Path; at != "/"; at = path.Dir(at) {
+		found, err := call(ctx, e, e.limits.quick, "looking into an image", func(ctx context.Context) (container.PathStat, error) {
+			return e.client.ContainerStatPath(ctx, id, at)
+		})
+		switch {
+		case isNotFound(err):
+			continue
+		case err != nil:
+			return err
+		case !found.Mode.IsDir() && found.Mode&os.ModeSymlink == 0:
+			return platform.Errorf(platform.Conflict, "volume_path_is_file", "The image has a file at %s, so the volume %s cannot lie at %s.", at, m.Name, m.Path).
+				WithHint("Give it another path: lugsail volumes set %s /data", m.Name)
+		}
+		return nil // a directory, or a link, which leads to one or is told by the start
+	}
+	return nil
 }
 
 // untouched reports whether a directory is as the engine makes it: empty and root's. What people put into one that

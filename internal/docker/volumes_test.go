@@ -167,3 +167,20 @@ func TestVolume_BeginsWithWhatTheImageHasThere(t *testing.T) {
 		t.Errorf("the engine keeps a name: %+v, %v", names.Volumes, err)
 	}
 }
+
+func TestVolume_CannotLieWhereTheImageHasAFile(t *testing.T) {
+	e := openEngine(t)
+	for path, code := range map[string]string{"/app": "volume_path_is_file", "/app/in": "volume_path_is_file", "/kept/there/x": "volume_path_is_file", "/kept": "", "/new/dir": "", "/kept/new": ""} {
+		err := e.CheckMounts(t.Context(), testImage, []platform.Mount{{VolumeID: platform.NewID(), Name: "data", Path: path}})
+		if (err == nil) != (code == "") || err != nil && platform.AsError(err).Code != code {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if err := e.CheckMounts(t.Context(), "localhost/lugsail-test-never-built:1", []platform.Mount{{VolumeID: "l1", Name: "data", Path: "/data"}}); err != nil {
+		t.Errorf("an image that is not there: %v", err)
+	}
+	left, err := e.listOf(t.Context(), e.ours(""))
+	if err != nil || len(left) > 0 {
+		t.Errorf("containers are left: %+v, %v", left, err)
+	}
+}

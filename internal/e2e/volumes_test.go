@@ -87,6 +87,12 @@ func testVolumeExclusive(t *testing.T, r *repo) {
 	s.lugsail(t, "volumes", "cp", early, "data:sub/early.txt", "--app", "notes") // no container had it yet
 	r.pushed(t, "first")
 	r.note(t, &kept, "one")
+	if got := s.run(t, s.home(), s.binary(), "volumes", "set", "data", "/home/app/server.js", "--app", "notes"); got.code == 0 || !strings.Contains(got.out, "The image has a file at /home/app/server.js") {
+		t.Errorf("a volume over a file (%d):\n%s", got.code, got.out)
+	}
+	r.wantNotes(t, kept) // nothing was stopped for it
+	s.lugsail(t, "volumes", "set", "data", "/data", "--app", "notes")
+	r.wantNotes(t, kept)
 	tr := drive(t, s.client, s.url("notes"), 20)
 	r.edit(t, "server.js", "// Keeps", "// Still keeps")
 	got := r.pushed(t, "second")

@@ -134,9 +134,10 @@ func aVolumeIsForOneReplicaAtATime(c *contract) {
 	const tries = 4
 	errs := make(chan error, tries)
 	for i := range tries {
-		spec.Index = i + 1
+		one := spec
+		one.Index = i + 1
 		go func() {
-			_, err := c.Start(c.ctx(), spec)
+			_, err := c.Start(c.ctx(), one)
 			errs <- err
 		}()
 	}

@@ -146,8 +146,7 @@ func ownerOf(info fs.FileInfo) (uid, gid int) {
 // save writes beside the file and then puts it in its place.
 func save(parent *os.Root, name string, in *incoming) error {
 	base, draft := path.Base(name), ".lugsail-"+platform.NewID()+".part"
-	uid, gid, mode, err := identity(parent, name)
-	if err != nil {
+	if _, _, _, err := identity(parent, name); err != nil { // before all comes
 		return err
 	}
 	file, err := parent.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -157,8 +156,8 @@ func save(parent *os.Root, name string, in *incoming) error {
 	if _, err = io.Copy(file, in); err == nil {
 		err = in.whole()
 	}
-	if err == nil { // the owner first: a new one takes setuid away, and what else the mode says would be lost
-		err = errors.Join(file.Chown(uid, gid), file.Chmod(mode), file.Sync())
+	if err == nil {
+		err = identify(parent, name, file)
 	}
 	if err = errors.Join(err, file.Close()); err == nil {
 		err = parent.Rename(draft, base)
@@ -170,6 +169,16 @@ func save(parent *os.Root, name string, in *incoming) error {
 		err = errors.Join(err, left)
 	}
 	return err
+}
+
+// identify makes a file whose its predecessor is by now: the first container may have got the volume meanwhile.
+func identify(parent *os.Root, name string, file *os.File) error {
+	uid, gid, mode, err := identity(parent, name)
+	if err != nil {
+		return err
+	}
+	// The owner first: a new one takes setuid away, and what else the mode says would be lost.
+	return errors.Join(file.Chown(uid, gid), file.Chmod(mode), file.Sync())
 }
 
 // identity is what the file at a place is and its successor shall be: whose, and what is allowed with it.

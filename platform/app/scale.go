@@ -25,7 +25,7 @@ func (s *Service) Scale(ctx context.Context, actor platform.Actor, name string, 
 			a.Scale = platform.Scale{}
 		}
 		maps.Copy(a.Scale, scale)
-		return nil
+		return s.validateScale(ctx, *a, scale) // a volume for one replica may have come meanwhile
 	})
 	if err != nil || sameScale(before, changed.Scale) {
 		return platform.Deployment{}, err

@@ -71,6 +71,11 @@ func (s *Service) CreateVolume(ctx context.Context, actor platform.Actor, name, 
 		return VolumeView{}, platform.Deployment{}, err
 	}
 	v := platform.Volume{AppID: app.ID, Name: volume, Path: ask.Path, Shared: ask.Shared, State: platform.VolumeActive, CreatedAt: s.Now().UTC(), CreatedBy: actor.Name}
+	s.admission.Lock() // with Scale: both look at what the other writes
+	defer s.admission.Unlock()
+	if app, err = s.Store.AppByID(ctx, app.ID); err != nil {
+		return VolumeView{}, platform.Deployment{}, err
+	}
 	if err := s.Volumes.CreateVolume(ctx, &v, func(others []platform.Volume) error {
 		if len(others) >= platform.MaxVolumes {
 			return platform.Errorf(platform.Conflict, "volumes_too_many", "%s has %d volumes, and more are not possible.", app.Name, len(others)).
@@ -139,6 +144,11 @@ func volumeTrashed(app platform.App, v platform.Volume) error {
 func (s *Service) changeVolume(ctx context.Context, actor platform.Actor, name, volume, action string, change func(app platform.App, v *platform.Volume, others []platform.Volume) error) (VolumeView, platform.Deployment, error) {
 	app, err := s.find(ctx, actor, name, platform.ActionManage)
 	if err != nil {
+		return VolumeView{}, platform.Deployment{}, err
+	}
+	s.admission.Lock() // with Scale: both look at what the other writes
+	defer s.admission.Unlock()
+	if app, err = s.Store.AppByID(ctx, app.ID); err != nil {
 		return VolumeView{}, platform.Deployment{}, err
 	}
 	var before platform.Volume

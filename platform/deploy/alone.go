@@ -10,10 +10,13 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// lookAlone learns whether the app has a volume for one replica at a time.
+// lookAlone learns whether the app has a volume for one replica at a time, and looks whether replicas can have its
+// volumes at all, before anything is stopped for them.
 func (w *walk) lookAlone(ctx context.Context) (err error) {
-	w.alone, _, err = w.c.Replicas.Exclusive(ctx, w.app.ID)
-	return err
+	if w.alone, _, err = w.c.Replicas.Exclusive(ctx, w.app.ID); err != nil {
+		return err
+	}
+	return w.c.Replicas.CheckVolumes(ctx, w.app.ID, w.release.Image)
 }
 
 // makeWay ends what has the volume before the next replica gets it. Visitors wait meanwhile. When the new one is

@@ -52,6 +52,11 @@ type Volumes interface {
 	VolumesOf(ctx context.Context, appID string) ([]platform.Volume, error)
 }
 
+// Mountable refuses volumes that no replica of an image could start with.
+type Mountable interface {
+	CheckMounts(ctx context.Context, image string, mounts []platform.Mount) error
+}
+
 // Prober asks a target from the proxy's side.
 type Prober interface {
 	Probe(ctx context.Context, p platform.Probe) (platform.ProbeResult, error)
@@ -65,6 +70,7 @@ type Service struct {
 	Prober    Prober
 	Host      func(app string) string // what probes say they ask for; nil means the address
 	Volumes   Volumes                 // nil where there are none
+	Mountable Mountable               // nil: nobody looks before the start
 	Commands  Commands                // what runs commands once; nil where there are none
 	Settle    time.Duration           // a replica without a port that lives that long has started; 0 means 3 seconds
 	Now       func() time.Time
@@ -186,6 +192,15 @@ func (s *Service) mounts(ctx context.Context, appID string) ([]platform.Mount, e
 func (s *Service) Keeps(ctx context.Context, appID, path string) (bool, error) {
 	mounts, err := s.mounts(ctx, appID)
 	return slices.ContainsFunc(mounts, func(m platform.Mount) bool { return platform.Below(path, m.Path) }), err
+}
+
+// CheckVolumes refuses an app's volumes when no replica of the image could start with them.
+func (s *Service) CheckVolumes(ctx context.Context, appID, image string) error {
+	mounts, err := s.mounts(ctx, appID)
+	if err != nil || s.Mountable == nil {
+		return err
+	}
+	return s.Mountable.CheckMounts(ctx, image, mounts)
 }
 
 // Exclusive finds a volume of the app that one replica at a time may have.
