@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -161,22 +160,23 @@ func (e *Engine) CheckMounts(ctx context.Context, imageName string, mounts []pla
 	return nil
 }
 
-// checkMount looks at each part of the path: a file on the way stands in it, too.
+// checkMount looks at each part of the path, from the top on: a file on the way stands in it, too.
 func (e *Engine) checkMount(ctx context.Context, id string, m platform.Mount) error {
-	for at := m.Path; at != "/"; at = path.Dir(at) {
+	at := ""
+	for part := range strings.SplitSeq(strings.TrimPrefix(m.Path, "/"), "/") {
+		at += "/" + part
 		found, err := call(ctx, e, e.limits.quick, "looking into an image", func(ctx context.Context) (container.PathStat, error) {
 			return e.client.ContainerStatPath(ctx, id, at)
 		})
 		switch {
-		case isNotFound(err):
-			continue
+		case isNotFound(err), err == nil && found.Mode&os.ModeSymlink != 0: // where a link leads, the start tells
+			return nil
 		case err != nil:
 			return err
-		case !found.Mode.IsDir() && found.Mode&os.ModeSymlink == 0:
+		case !found.Mode.IsDir():
 			return platform.Errorf(platform.Conflict, "volume_path_is_file", "The image has a file at %s, so the volume %s cannot lie at %s.", at, m.Name, m.Path).
 				WithHint("Give it another path: lugsail volumes set %s /data", m.Name)
 		}
-		return nil // a directory, or a link, which leads to one or is told by the start
 	}
 	return nil
 }
