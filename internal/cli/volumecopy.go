@@ -46,6 +46,9 @@ func (p *program) volumeCopy() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, down := placeOf(args[0])
 			to, up := placeOf(args[1])
+			if args[0] == "-" || args[1] == "-" {
+				return hinted("For example: lugsail volumes cp uploads:notes.txt notes.txt", "Files are copied from and to files, not standard input and output")
+			}
 			if down == up {
 				return hinted("For example: lugsail volumes cp photo.jpg uploads:photos/", "One of the two must be in a volume, written VOLUME:PATH, and the other one here")
 			}

@@ -39,9 +39,9 @@ func (p *program) volumeList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			at := place{volume: args[0]}
-			if len(args) == 2 {
-				at.path = args[1]
+			at, whole := placeOf(args[0]) // as cp takes it
+			if !whole || len(args) == 2 {
+				at = place{args[0], strings.Join(args[1:], "")}
 			}
 			var answer struct{ Files []volumeFile }
 			raw, err := c.list(cmd.Context(), at.address(name, "files"), "files", &answer)
@@ -79,15 +79,20 @@ func (p *program) showFiles(at place, files []volumeFile) {
 func (p *program) volumeFileRemove() *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use: "rm NAME PATH", Short: "Remove a file from a volume", Args: args(2, 2),
+		Use: "rm NAME PATH", Short: "Remove a file from a volume", Args: args(1, 2),
 		Long: "Remove a file from a volume, or an empty directory. There is no trash for files: what is removed is gone.\n\n" +
 			"The volume itself is removed by: lugsail volumes remove NAME",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			at, whole := placeOf(args[0]) // as cp takes it
+			if len(args) == 2 {
+				at = place{args[0], args[1]}
+			} else if !whole {
+				return hinted("For example: lugsail volumes rm uploads old.jpg", "Which file of the volume %s is to be removed?", args[0])
+			}
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
 				return err
 			}
-			at := place{args[0], args[1]}
 			address := at.address(name, "file")
 			if all {
 				address += "&all=true"

@@ -140,8 +140,16 @@ func TestVolumes_ListsNamesThatSteerNothing(t *testing.T) {
 			t.Errorf("without %q:\n%s", line, out)
 		}
 	}
+	if code, out, _ = w.run("volumes", "ls", "data:dir", "-a", "shop", "--json"); code != ExitOK || !strings.Contains(out, `"x"`) {
+		t.Errorf("a directory as cp takes it: %d, %s", code, out)
+	}
 	if code, out, _ = w.run("volumes", "ls", "data", "dir", "-a", "shop", "--json"); code != ExitOK || !strings.Contains(out, `"x"`) {
 		t.Errorf("%d %q", code, out)
+	}
+	for _, args := range [][]string{{"volumes", "rm", "data", "-a", "shop"}, {"volumes", "cp", "data:x", "-", "-a", "shop"}} {
+		if code, _, errs = w.run(args...); code != ExitUsage || !strings.Contains(errs, "For example") {
+			t.Errorf("%q: %d, %s", args, code, errs)
+		}
 	}
 	if code, _, errs = w.run("volumes", "ls", "data", "none", "-a", "shop"); code != ExitNotFound {
 		t.Errorf("%d %q", code, errs)

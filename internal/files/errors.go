@@ -39,7 +39,7 @@ func explain(doing, name string, err error) error {
 	switch system := errors.As(err, &number); {
 	case errors.Is(err, fs.ErrNotExist), number == syscall.ENOTDIR:
 		return platform.Errorf(platform.NotFound, "file_not_found", "There is no %s in the volume.", shown(name)).
-			WithHint("Look at what is there: lugsail volumes ls").Because(err)
+			WithHint("See what there is: lugsail volumes ls NAME").Because(err)
 	case number == syscall.ENOTEMPTY:
 		return platform.Errorf(platform.Conflict, "directory_not_empty", "The directory %s is not empty.", shown(name)).
 			WithHint("To remove it with all that is in it, say so: --all").Because(err)
