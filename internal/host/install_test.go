@@ -68,7 +68,7 @@ func (i installer) run(args ...string) (out string, err error) {
 		Name: i.path("release/install.sh"), Dir: i.dir, Stdout: &said, Stderr: &said,
 		Args: append([]string{
 			"--bin", i.path("bin/lugsail"), "--config", i.path("config.yaml"), "--log-dir", i.path("log"), "--no-docker-setup",
-			"--http-port", "61080", "--https-port", "61443",
+			"--http-port", "61080", "--https-port", "61443", "--ssh-port", "61022",
 		}, args...),
 		Env: []string{"PATH=" + i.path("system") + ":" + os.Getenv("PATH"), "CALLS=" + i.path("calls"), "SETTINGS=" + i.path("config.yaml"), "HOME=" + i.dir},
 	}.Run(context.Background())
