@@ -172,7 +172,7 @@ func TestInstaller_FirewallIsOpenedAndClosedAgain(t *testing.T) {
 	if out, err := i.run(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if calls := i.read("calls"); strings.Count(calls, "ufw allow") != 2 || !strings.Contains(calls, "ufw allow 2222/tcp comment Lugsail\n") || !strings.Contains(calls, "ufw allow 61443/tcp comment Lugsail\n") {
+	if calls := i.read("calls"); strings.Count(calls, "ufw allow") != 2 || !strings.Contains(calls, "ufw allow 61022/tcp comment Lugsail\n") || !strings.Contains(calls, "ufw allow 61443/tcp comment Lugsail\n") {
 		t.Errorf("calls:\n%s", calls)
 	}
 	firewall(`61080/tcp  ALLOW  Anywhere\n61443/tcp  ALLOW  Anywhere  # Lugsail\n61443/tcp (v6)  ALLOW  Anywhere (v6)  # Lugsail\n`)
