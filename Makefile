@@ -45,7 +45,7 @@ test: ## every test, and each fuzz test for FUZZTIME, on a private Docker Engine
 
 .PHONY: test-all
 test-all: build audit
-	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/testenv/summary sh internal/testenv/tests '$(GO)' '$(FUZZTIME)' $(PACKAGES)
+	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) run ./internal/testenv/summary '$(GO)' sh internal/testenv/tests '$(GO)' '$(FUZZTIME)' $(PACKAGES)
 
 .PHONY: check
 check: ## formatting, vet, linters, the race detector, the import table
@@ -122,7 +122,7 @@ soak-all: build
 
 .PHONY: fuzz
 fuzz: ## each fuzz test for FUZZTIME: make fuzz FUZZTIME=10m
-	$(GO) run ./internal/testenv/summary sh internal/testenv/fuzz '$(GO)' '$(FUZZTIME)'
+	$(GO) run ./internal/testenv/summary '$(GO)' sh internal/testenv/fuzz '$(GO)' '$(FUZZTIME)'
 
 .PHONY: dist
 dist: build ## dist/lugsail-VERSION-linux-ARCH.tar.gz with its checksum

@@ -225,7 +225,7 @@ func TestA66_SpaceInAnHTTP2PathIsEscaped(t *testing.T) {
 }
 
 func TestA67_SlowHeadersAreCut(t *testing.T) {
-	r, got := rawRig(t, okAnswer)
+	r, got := rawRig(t, okAnswer, func(c *Config) { c.limits.header = time.Second })
 	conn := r.raw("a.example.com")
 	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a.example.com\r\nX-Slow: ")
 	began := time.Now()
@@ -236,7 +236,7 @@ func TestA67_SlowHeadersAreCut(t *testing.T) {
 }
 
 func TestA67_StalledHandshakeIsCut(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, func(c *Config) { c.limits.header = 500 * time.Millisecond })
 	conn, err := net.Dial("tcp", r.https)
 	if err != nil {
 		t.Fatal(err)
@@ -321,7 +321,7 @@ func TestA67_StalledReaderIsCut(t *testing.T) {
 }
 
 func TestA67_ConnectionsOfOneClientAreCapped(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.MaxConnsPerIP = 5; c.limits.header = 5 * time.Second })
+	r := newRig(t, func(c *Config) { c.MaxConnsPerIP = 5 })
 	var conns []net.Conn
 	defer func() {
 		for _, c := range conns {

@@ -49,7 +49,7 @@ type rig struct {
 
 func shortLimits() limits {
 	return limits{
-		header: 500 * time.Millisecond, stall: 400 * time.Millisecond, response: 2 * time.Second,
+		header: 10 * time.Second, stall: time.Second, response: 2 * time.Second,
 		hold: 2 * time.Second, console: 2 * time.Second, drain: 5 * time.Second, reprobe: 20 * time.Millisecond, resave: 20 * time.Millisecond,
 	}
 }

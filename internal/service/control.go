@@ -107,9 +107,16 @@ func (c *Control) Stop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !running {
-		return endLeftovers(c.Config)
+	if running {
+		if err := c.end(ctx); err != nil {
+			return err
+		}
 	}
+	return endLeftovers(c.Config) // also of one that the signal ended in its first moments
+}
+
+// end tells the supervisor to stop, and waits for that.
+func (c *Control) end(ctx context.Context) error {
 	state, err := ReadState(c.Config)
 	if err != nil {
 		return err

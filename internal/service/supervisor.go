@@ -199,8 +199,11 @@ func (s *Supervisor) succeed() error {
 		}
 	}
 	// Until the new program listens to signals they must not end it; Stop sends its own again.
-	signal.Ignore(syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
-	defer s.listen()
+	restore, err := ignoreSignals(syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	if err != nil {
+		return err
+	}
+	defer restore()
 	err = syscall.Exec(s.config.Binary, append([]string{s.config.Binary}, os.Args[1:]...), append(os.Environ(), heritage+"="+string(text)))
 	for _, fd := range fds {
 		syscall.CloseOnExec(fd)
