@@ -12,7 +12,9 @@ type BuildRequest struct {
 	Dockerfile string            // path of the Dockerfile in the source; "" means Dockerfile
 	Env        map[string]string // for the build only: never config vars of the running app, unless a person said so
 	Limits     BuildLimits
-	Here       bool // images that are on the server already may be built on: its owner deploys
+	Blueprint  string // whose folder the source is, unchanged; "" for people's sources
+	Digest     string // of the tree; builds of one blueprint share their image by it
+	Here       bool   // images that are on the server already may be built on: its owner deploys
 }
 
 // BuildLimits bound one build.

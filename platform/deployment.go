@@ -135,16 +135,18 @@ const (
 
 // Source is an immutable tree of files that was handed in.
 type Source struct {
-	Dir    string `json:"dir,omitempty"`    // where the tree lies on this server; removed after the build
-	Digest string `json:"digest,omitempty"` // of the tree: "sha256:…"
-	Files  int    `json:"files,omitempty"`
-	Bytes  int64  `json:"bytes,omitempty"`
-	Commit string `json:"commit,omitempty"` // full id; "" for uploads
-	Title  string `json:"title,omitempty"`  // for people: the first line of the commit message, or what was uploaded
-	Branch string `json:"branch,omitempty"`
-	Remote string `json:"remote,omitempty"` // address of the repository that the deployment fetches it from first; "" where it was handed in
-	Again  bool   `json:"again,omitempty"`  // build what is fetched even when it is what serves already
-	Image  string `json:"image,omitempty"`  // reference of an image that is deployed as it is, instead of a tree; "" where there is a tree
-	Here   bool   `json:"here,omitempty"`   // images may be ones that are on this server already: its owner deploys
-	Upload string `json:"upload,omitempty"` // what the person called the archive or folder that was sent; "" when it came otherwise
+	Dir       string   `json:"dir,omitempty"`    // where the tree lies on this server; removed after the build
+	Digest    string   `json:"digest,omitempty"` // of the tree: "sha256:…"
+	Files     int      `json:"files,omitempty"`
+	Bytes     int64    `json:"bytes,omitempty"`
+	Commit    string   `json:"commit,omitempty"` // full id; "" for uploads
+	Title     string   `json:"title,omitempty"`  // for people: the first line of the commit message, or what was uploaded
+	Branch    string   `json:"branch,omitempty"`
+	Remote    string   `json:"remote,omitempty"`    // address of the repository that the deployment fetches it from first; "" where it was handed in
+	Again     bool     `json:"again,omitempty"`     // build what is fetched even when it is what serves already
+	Image     string   `json:"image,omitempty"`     // reference of an image that is deployed as it is, instead of a tree; "" where there is a tree
+	Here      bool     `json:"here,omitempty"`      // images may be ones that are on this server already: its owner deploys
+	Blueprint string   `json:"blueprint,omitempty"` // whose folder it is, unchanged; "" for people's sources
+	Check     []string `json:"check,omitempty"`     // of that blueprint
+	Upload    string   `json:"upload,omitempty"`    // what the person called the archive or folder that was sent; "" when it came otherwise
 }

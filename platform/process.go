@@ -12,6 +12,7 @@ type Process struct {
 	Entrypoint []string `json:"entrypoint,omitempty"` // nil means the image's own
 	Args       []string `json:"args,omitempty"`       // nil means the image's own
 	Port       int      `json:"port,omitempty"`       // what PORT says; 0 means 8080
+	Check      []string `json:"check,omitempty"`      // command that exits with 0 in a replica that is ready; nil means that staying up suffices. Not for web
 }
 
 var processType = regexp.MustCompile(`^[a-z][a-z0-9-]{0,29}$`)

@@ -19,7 +19,9 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"github.com/lugsail/lugsail/blueprints"
 	"github.com/lugsail/lugsail/internal/archive"
+	"github.com/lugsail/lugsail/internal/blueprint"
 	"github.com/lugsail/lugsail/internal/cnb"
 	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/internal/docker"
@@ -35,6 +37,7 @@ import (
 	"github.com/lugsail/lugsail/internal/web"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/account"
+	"github.com/lugsail/lugsail/platform/addon"
 	"github.com/lugsail/lugsail/platform/app"
 	"github.com/lugsail/lugsail/platform/deploy"
 	"github.com/lugsail/lugsail/platform/observe"
@@ -73,6 +76,8 @@ type control struct {
 
 	dockerfile *dockerfile.Builder
 	volumes    *volumes
+	blueprints *blueprint.Catalogue
+	addons     *addon.Service
 }
 
 // runServe runs the control plane until ctx ends.
@@ -128,6 +133,10 @@ func (c *control) wireBuilder() (err error) {
 		return err
 	}
 	c.images = c.newImages()
+	if c.blueprints, err = blueprint.Open(blueprints.Folders); err != nil {
+		return err
+	}
+	c.addons = &addon.Service{Store: c.store, Blueprints: c.blueprints}
 	c.dockerfile, err = c.newDockerfile()
 	return err
 }
@@ -156,6 +165,7 @@ func (c *control) wireConductor() error {
 func (c *control) replicas() *run.Service {
 	replicas := run.New(c.engine, c.engine, imagesThere{c}, c.proxy)
 	replicas.Commands, replicas.Volumes, replicas.Mountable = c.engine, c.store, c.engine
+	replicas.Bindings, replicas.Linker = c.addons, c.engine
 	replicas.Host = func(name string) string { return c.cfg.AppHosts(name)[0] }
 	return replicas
 }
@@ -177,7 +187,8 @@ func (c *control) wireDoors() (err error) {
 	}
 	c.volumes = &volumes{Engine: c.engine, store: c.store, tell: c.tell, told: map[string]plan.Layer{}}
 	c.apps = &app.Service{
-		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Volumes: c.store, Directories: c.volumes, Files: c.volumes.files(), Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
+		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Volumes: c.store, Directories: c.volumes, Files: c.volumes.files(),
+		Blueprints: c.blueprints, Stacks: c.store, Ties: c.store, Addons: c.addons, Linker: c.engine, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Images: c.images, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
 		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: meter, Settings: serverSettings{c}, Cleaner: cleaner{c, meter}, Machine: serverMachine{c}, Meter: c.meter,
 		Addresses: app.Addresses{
@@ -269,7 +280,7 @@ func (c *control) run(ctx context.Context) error {
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
 		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "copies": c.copyDaily, "ballast": c.runBallast, "layers": c.watchLayers, "prune": c.pruneDaily, "database": c.watchDatabase, "domains": c.apps.RunDomains,
-		"firewall": c.runFirewall, "commands": c.apps.RunCommands, "meter": c.meter.Run, "volumes": c.apps.RunVolumes, "volume sizes": c.volumes.run,
+		"firewall": c.runFirewall, "commands": c.apps.RunCommands, "meter": c.meter.Run, "volumes": c.apps.RunVolumes, "bindings": c.apps.RunBindings, "volume sizes": c.volumes.run,
 	} {
 		group.Go(func() error {
 			if err := part(ctx); err != nil && ctx.Err() == nil {
@@ -303,6 +314,11 @@ func (c *control) secrets(ctx context.Context, appID string) ([]string, error) {
 		return nil, fmt.Errorf("reading the app for redaction: %w", err)
 	}
 	values := slices.Collect(maps.Values(next))
+	bound, err := c.addons.Bound(ctx, appID)
+	if err != nil {
+		return nil, fmt.Errorf("reading what add-ons bring, for redaction: %w", err)
+	}
+	values = slices.AppendSeq(values, maps.Values(bound))
 	if a.CurrentRelease == 0 {
 		return values, nil
 	}

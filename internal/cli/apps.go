@@ -25,12 +25,16 @@ func path(name string, more ...any) string {
 }
 
 func (p *program) create() *cobra.Command {
-	var size string
-	var ssh bool
+	var size, from string
+	var sets []string
+	var ssh, detach bool
 	c := &cobra.Command{
 		Use: "create NAME", Short: "Create an app", Args: args(1, 1),
-		Example: "  lugsail create my-shop\n  git push lugsail main",
+		Example: "  lugsail create my-shop\n  git push lugsail main\n  lugsail create blog --blueprint wordpress",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if from != "" {
+				return p.createFrom(cmd, args[0], from, size, sets, detach)
+			}
 			c, err := p.client()
 			if err != nil {
 				return err
@@ -53,6 +57,9 @@ func (p *program) create() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&size, "plan", "", "plan of each replica (see lugsail plans)")
+	c.Flags().StringVar(&from, "blueprint", "", "make it of a stack that is ready to run (see lugsail blueprints)")
+	c.Flags().StringArrayVar(&sets, "set", nil, "NAME=VALUE answers what the blueprint asks; can be given several times")
+	c.Flags().BoolVarP(&detach, "detach", "d", false, "do not wait until a blueprint serves")
 	c.Flags().BoolVar(&ssh, "ssh", false, "let the git remote lead there by SSH, with your key (see lugsail keys)")
 	complete(c, "plan", p.completePlan)
 	return c

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/signal"
@@ -51,6 +52,8 @@ type remoteCommand struct {
 	conn *websocket.Conn
 	tty  bool
 	fd   int // of the person's terminal
+	from io.Reader
+	to   io.Writer
 
 	shown   *flow.Queue   // what the command wrote, until it is shown
 	started chan struct{} // closed when it has
@@ -59,11 +62,16 @@ type remoteCommand struct {
 
 // terminal runs a command with this program's input and output, and ends with its exit code.
 func (p *program) terminal(ctx context.Context, c *client, at string, words []string, wantTTY bool) error {
+	return p.attach(ctx, c, at, words, wantTTY, p.Stdin, p.Stdout)
+}
+
+// attach does so with another input and output.
+func (p *program) attach(ctx context.Context, c *client, at string, words []string, wantTTY bool, from io.Reader, to io.Writer) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // Ctrl-C is the command's
 	defer cancel()
 	fd, in := isTerminal(p.Stdin)
 	_, out := isTerminal(p.Stdout)
-	r := &remoteCommand{p: p, tty: wantTTY && in && out, fd: fd, shown: flow.NewQueue(), started: make(chan struct{})}
+	r := &remoteCommand{p: p, from: from, to: to, tty: wantTTY && in && out, fd: fd, shown: flow.NewQueue(), started: make(chan struct{})}
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGWINCH)
 	defer signal.Stop(signals)
@@ -137,7 +145,7 @@ func (r *remoteCommand) input(ctx context.Context) {
 	}
 	buffer := make([]byte, inputPiece)
 	for {
-		n, err := r.p.Stdin.Read(buffer)
+		n, err := r.from.Read(buffer)
 		if n > 0 && (r.credit != nil && !r.credit.Spend(n) || r.conn.Write(ctx, websocket.MessageBinary, buffer[:n]) != nil) {
 			return // the other side has gone, which output tells
 		}
@@ -257,7 +265,7 @@ func (r *remoteCommand) showAll(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		to := r.p.Stdout
+		to := r.to
 		if kind == stderrData {
 			to = r.p.Stderr
 		}

@@ -21,6 +21,15 @@ func (p *program) answer(raw json.RawMessage, people func()) error {
 	return nil
 }
 
+// show prints what was put together from several answers.
+func (p *program) show(v any, people func()) error {
+	if p.json {
+		return printJSON(p.Stdout, v)
+	}
+	people()
+	return nil
+}
+
 // table prints columns; the first row is their names.
 func (p *program) table(rows [][]string) {
 	w := tabwriter.NewWriter(p.Stdout, 0, 4, 2, ' ', 0)

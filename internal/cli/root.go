@@ -115,13 +115,13 @@ func (p *program) appCommands() []*cobra.Command {
 	named := []*cobra.Command{
 		p.remote(), p.branch(), p.info(), p.deploy(), p.logs(), p.tail(), p.open(), p.ps(), p.metrics(), p.scale(), p.restart(), p.run(), p.exec(), p.config(), p.releases(), p.rollback(),
 		p.deployments(), p.cancel(), p.retry(), p.activity(), p.domains(), p.volumes(), p.source(), p.webhooks(), p.rename(),
-		p.builder(), p.destroy(), p.restore(),
+		p.builder(), p.addons(), p.destroy(), p.restore(),
 	}
 	for _, c := range named {
 		c.PersistentFlags().StringVarP(&p.app, "app", "a", "", "name of the app; otherwise a git remote of the folder tells it")
 		complete(c, "app", p.completeApps)
 	}
-	return append([]*cobra.Command{p.create(), p.apps(), p.plans(), p.trash(), p.doctor(), p.disk(), p.address(), p.certificates(), p.diagnostics()}, named...)
+	return append([]*cobra.Command{p.create(), p.apps(), p.blueprints(), p.plans(), p.trash(), p.doctor(), p.disk(), p.address(), p.certificates(), p.diagnostics()}, named...)
 }
 
 func (p *program) accountCommands() []*cobra.Command {

@@ -29,6 +29,8 @@ type app struct {
 	Release          *release       `json:"release"`
 	LatestDeployment *deployment    `json:"latest_deployment"`
 	Builder          string         `json:"builder"`
+	Addon            bool           `json:"addon"`
+	Blueprint        string         `json:"blueprint"`
 	Dockerfile       string         `json:"dockerfile"`
 	TrashEndsAt      *time.Time     `json:"trash_ends_at"`
 	CreatedAt        time.Time      `json:"created_at"`

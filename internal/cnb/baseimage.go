@@ -20,6 +20,8 @@ const baseRepository = "base/debian"
 
 // ensureBase makes the image that apps are built and run on, into the registry and the engine.
 func (b *Builder) ensureBase(ctx context.Context, state *prepared, progress func(string)) error {
+	b.basing.Lock()
+	defer b.basing.Unlock()
 	tag := short("base", b.config.Base.Recipe(), architecture(), imageRecipe)
 	digest, err := b.registry.Tagged(ctx, baseRepository, tag)
 	if err != nil {
@@ -42,6 +44,13 @@ func (b *Builder) ensureBase(ctx context.Context, state *prepared, progress func
 	}
 	state.BaseTag, state.BaseDigest = tag, digest
 	return nil
+}
+
+// BaseImage gives the image that apps are built and run on. The engine has it then.
+func (b *Builder) BaseImage(ctx context.Context, progress func(string)) (string, error) {
+	var state prepared
+	err := b.ensureBase(ctx, &state, progress)
+	return b.local() + "/" + baseRepository + ":" + state.BaseTag, err
 }
 
 // imageRecipe changes when baseConfig does.

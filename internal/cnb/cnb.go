@@ -73,6 +73,7 @@ type Builder struct {
 
 	mu       sync.Mutex
 	prepared prepared
+	basing   sync.Mutex // one at a time makes the base image
 	apps     map[string]*appLock
 	removals sync.WaitGroup
 	building sync.RWMutex // held for reading by builds; nobody ever waits to write

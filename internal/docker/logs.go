@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/lugsail/lugsail/platform"
@@ -55,7 +56,7 @@ func (e *Engine) readLogs(ctx context.Context, id string, options container.Logs
 	stream, stop, err := open(ctx, e, "reading a replica's log", func(ctx context.Context) (io.ReadCloser, error) {
 		return e.client.ContainerLogs(ctx, id, options)
 	})
-	if isNotFound(err) {
+	if isNotFound(err) || cerrdefs.IsConflict(err) { // Docker's word for one that is being removed
 		return replicaNotFound(id)
 	}
 	if err != nil {

@@ -163,6 +163,9 @@ func (e *Engine) removeNetwork(ctx context.Context, appID string) error {
 		return err
 	}
 	for _, n := range found {
+		if err := e.clearNetwork(ctx, n.ID, appID); err != nil {
+			return err
+		}
 		err := do(ctx, e, e.limits.quick, "removing the app's network", func(ctx context.Context) error {
 			return e.client.NetworkRemove(ctx, n.ID)
 		})

@@ -19,6 +19,9 @@ type run struct {
 	progress *progress
 	steps    *steps
 	abort    context.CancelCauseFunc
+
+	base       string // what lugsail/base means just now; "" when the Dockerfile does not build on it
+	dockerfile string // directory of the Dockerfile with that name in it; "" means the source
 }
 
 // Build turns the source into an image that the engine has. Nothing but the image and the engine's cache
@@ -45,6 +48,7 @@ func (b *Builder) Build(ctx context.Context, req platform.BuildRequest, log io.W
 		defer b.config.Disk.WatchRoom(stop, func() { abort(platform.BuildRoom) })()
 	}
 	r := &run{builder: b, request: req, recipe: recipe, log: log, abort: abort}
+	defer r.cleanBase()
 	return r.build(stop)
 }
 
@@ -54,7 +58,18 @@ func (r *run) build(ctx context.Context) (platform.BuildResult, error) {
 		r.say("%s", line)
 	}
 	image := r.builder.repository(r.request.AppID) + ":" + r.request.BuildID
-	err := r.fencedSolve(ctx, image)
+	err := r.standOnBase(ctx)
+	shared := r.shared()
+	known := false
+	if err == nil {
+		known, err = r.taken(ctx, shared, image)
+	}
+	if err == nil && !known {
+		err = r.fencedSolve(ctx, image)
+	}
+	if err == nil && !known {
+		err = r.share(ctx, shared, image)
+	}
 	var result platform.BuildResult
 	if err == nil {
 		result, err = r.result(ctx, image)
@@ -63,6 +78,10 @@ func (r *run) build(ctx context.Context) (platform.BuildResult, error) {
 		err = r.explain(ctx, err)
 		r.builder.dropFailed(ctx, image)
 		return platform.BuildResult{}, err
+	}
+	if known {
+		r.say("The image is there already: another app of this blueprint has the same")
+		return result, nil
 	}
 	r.say("Built in %.1f s", time.Since(began).Seconds())
 	return result, nil

@@ -42,6 +42,9 @@ type Config struct {
 	Disk         Disk   // nil: nobody looks at the disk
 	Bases        Bases  // nil: BuildKit fetches what it lacks
 	Fence        Fence  // nil: steps reach what the engine lets them reach
+
+	// Base gives the platform's own image, which FROM lugsail/base means; nil: there is none.
+	Base func(ctx context.Context, progress func(string)) (image string, err error)
 }
 
 // Builder builds with Dockerfiles.

@@ -30,6 +30,7 @@ type recipe struct {
 	remarks []string // for the log
 	places  []place
 	images  []named
+	onBase  []int // lines with FROM lugsail/base, 1 for the first
 }
 
 // read reads and checks the Dockerfile; "" means the one at the top.
@@ -210,7 +211,9 @@ func (b *Builder) checkStage(r *recipe, stage instructions.Stage, known map[stri
 		return platform.Errorf(platform.Invalid, "image_variable", "Line %d of %s: the variable %s in FROM has no value.", line, r.path, plain(unknown, 60)).
 			WithHint("Give it one above the first FROM, for example: ARG %s=24", plain(unknown, 60))
 	}
-	if err := b.checkImage(r, named{line, base, true}, known); err != nil {
+	if isBase(base) {
+		r.onBase = append(r.onBase, line)
+	} else if err := b.checkImage(r, named{line, base, true}, known); err != nil {
 		return err
 	}
 	for _, command := range stage.Commands {

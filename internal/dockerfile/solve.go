@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -38,6 +39,10 @@ func (r *run) solve(ctx context.Context, image string) error {
 	if err != nil {
 		return fmt.Errorf("reading the source: %w", err)
 	}
+	recipe, err := fsutil.NewFS(cmp.Or(r.dockerfile, r.request.Dir))
+	if err != nil {
+		return fmt.Errorf("reading the Dockerfile: %w", err)
+	}
 	defer r.builder.noteCache(ctx, kit, r.request.AppID)()
 	r.progress = newProgress(r.log, r.request.Limits.Output, func() { r.abort(platform.BuildOutput) })
 	r.progress.stages = r.recipe.stages() > 1
@@ -51,7 +56,7 @@ func (r *run) solve(ctx context.Context, image string) error {
 	}()
 	_, err = kit.Solve(ctx, nil, client.SolveOpt{
 		Frontend: "dockerfile.v0", FrontendAttrs: r.attributes(),
-		LocalMounts: map[string]fsutil.FS{"context": source, "dockerfile": source},
+		LocalMounts: map[string]fsutil.FS{"context": source, "dockerfile": recipe},
 		Exports:     []client.ExportEntry{{Type: "moby", Attrs: map[string]string{"name": image}}},
 		SharedKey:   r.request.AppID,
 	}, statuses)

@@ -104,11 +104,14 @@ func deleteAppRows(tx *gorm.DB, id string) error {
 	if err := tx.Where("deployment_id IN (?)", ofApp).Delete(&platform.Step{}).Error; err != nil {
 		return err
 	}
-	rows := []any{&platform.Deployment{}, &platform.Build{}, &platform.Release{}, &configVar{}, &platform.Domain{}, &platform.Token{}, &platform.Remote{}, &webhook{}, &platform.Delivery{}, &deliveryMark{}, &platform.ConfigChange{}, &platform.Volume{}}
+	rows := []any{&platform.Deployment{}, &platform.Build{}, &platform.Release{}, &configVar{}, &platform.Domain{}, &platform.Token{}, &platform.Remote{}, &webhook{}, &platform.Delivery{}, &deliveryMark{}, &platform.ConfigChange{}, &platform.Volume{}, &platform.Binding{}}
 	for _, row := range rows {
 		if err := tx.Where("app_id = ?", id).Delete(row).Error; err != nil {
 			return err
 		}
+	}
+	if err := tx.Where("addon_id = ?", id).Delete(&platform.Binding{}).Error; err != nil {
+		return err
 	}
 	return tx.Where("id = ?", id).Delete(&platform.App{}).Error
 }

@@ -25,6 +25,7 @@ func migrations() []*gormigrate.Migration {
 		{ID: "0009_second_factors", Migrate: func(tx *gorm.DB) error { return tx.Migrator().CreateTable(schema9()...) }},
 		{ID: "0010_config_changes", Migrate: migrate10},
 		{ID: "0011_volumes", Migrate: func(tx *gorm.DB) error { return tx.Migrator().CreateTable(&schema11Volume{}) }},
+		{ID: "0012_addons", Migrate: migrate12},
 	}
 }
 

@@ -58,6 +58,9 @@ var expected = map[string]row{
 	"GET /login": open, "POST /login": open, "POST /api/v1/login": open, "POST /api/v1/setup": open,
 
 	"POST /api/v1/logout": apiAny, "GET /api/v1/account": apiAny, "GET /api/v1/server": apiAny, "GET /api/v1/plans": apiAny,
+	"GET /api/v1/blueprints": apiAny, "POST /api/v1/blueprints/:blueprint": apiServerDo, "GET /api/v1/bindings": apiAny,
+	"GET /api/v1/apps/:app/bindings": apiRead, "POST /api/v1/apps/:app/bindings": apiManage, "DELETE /api/v1/apps/:app/bindings/:addon": apiManage,
+	"POST /api/v1/apps/:app/rotate": apiManage, "POST /api/v1/apps/:app/renew": apiManage,
 	"GET /api/v1/trash": apiAny, "POST /api/v1/apps/:app/restore": apiManage,
 	"GET /trash": pageRead, "POST /apps/:app/restore": pageDo, "POST /apps/:app/builder": pageDo,
 	"GET /api/v1/apps": apiAny, "GET /api/v1/events": apiAllApps, "POST /api/v1/apps": apiServerDo,

@@ -83,6 +83,9 @@ func apiRoutes(a *api.API) []route {
 		{method: get, path: "/api/v1/apps", kind: program, action: read, any: true, handler: a.AppsList},
 		{method: get, path: "/api/v1/trash", kind: program, action: read, any: true, handler: a.TrashList},
 		{method: post, path: "/api/v1/apps", kind: program, action: manage, handler: a.AppCreate},
+		{method: get, path: "/api/v1/blueprints", kind: program, action: read, any: true, handler: a.BlueprintsList},
+		{method: post, path: "/api/v1/blueprints/:blueprint", kind: program, action: manage, handler: a.BlueprintMake},
+		{method: get, path: "/api/v1/bindings", kind: program, action: read, any: true, handler: a.BindingsList},
 	}
 }
 
@@ -124,6 +127,11 @@ func appRoutes(a *api.API) []route {
 		{method: get, path: app + "/volumes/:volume/file", kind: program, action: secrets, handler: a.VolumeFileGet},
 		{method: put, path: app + "/volumes/:volume/file", kind: program, action: manage, handler: a.VolumeFileSave},
 		{method: remove, path: app + "/volumes/:volume/file", kind: program, action: manage, handler: a.VolumeFileRemove},
+		{method: get, path: app + "/bindings", kind: program, action: read, handler: a.BindingsList},
+		{method: post, path: app + "/bindings", kind: program, action: manage, handler: a.BindingCreate},
+		{method: remove, path: app + "/bindings/:addon", kind: program, action: manage, handler: a.BindingRemove},
+		{method: post, path: app + "/rotate", kind: program, action: manage, handler: a.AddonRotate},
+		{method: post, path: app + "/renew", kind: program, action: manage, handler: a.AddonRenew},
 		{method: get, path: app + "/events", kind: program, action: read, handler: a.EventsList},
 		{method: get, path: app + "/doctor", kind: program, action: read, handler: a.DoctorApp},
 	}

@@ -39,6 +39,9 @@ func (s *Service) Redeploy(ctx context.Context, actor platform.Actor, name strin
 	if err != nil {
 		return platform.Deployment{}, err
 	}
+	if app.Addon {
+		return s.deployBlueprint(ctx, actor, app, "renewal of "+app.Name)
+	}
 	if remote, err := s.remoteOf(ctx, app); err != nil || remote != nil {
 		if err != nil {
 			return platform.Deployment{}, err
@@ -172,6 +175,10 @@ func (s *Service) Cancel(ctx context.Context, actor platform.Actor, name string,
 
 // begin records a deployment in the actor's name.
 func (s *Service) begin(ctx context.Context, actor platform.Actor, app platform.App, d platform.Deployment) (platform.Deployment, error) {
+	if app.Addon && d.Kind == platform.DeployPush && d.Source.Blueprint == "" {
+		return platform.Deployment{}, platform.Errorf(platform.Conflict, "app_is_addon", "%s is an add-on, made of the blueprint %s: it takes no code.", app.Name, app.Blueprint).
+			WithHint("Make an app for your code: lugsail create my-app")
+	}
 	d.AppID, d.Actor, d.Via = app.ID, actor.Name, actor.Via
 	// What the server has is for its owner; whoever rings a webhook is nobody.
 	d.Source.Here = d.Source.Here || d.Kind == platform.DeployPush && actor.AccountID != "" && platform.Can(actor, platform.ActionServer, "")

@@ -21,6 +21,9 @@ func (s *Service) Rename(ctx context.Context, actor platform.Actor, name, to str
 	if to == app.Name {
 		return s.show(ctx, actor, app)
 	}
+	if err := s.mayLeave(ctx, app); err != nil { // apps reach it by its name
+		return Overview{}, err
+	}
 	renamed, err := s.Store.UpdateApp(ctx, app.ID, func(a *platform.App) error {
 		a.Name = to
 		return nil

@@ -15,6 +15,9 @@ func Retryable(d platform.Deployment) bool {
 	}
 	switch d.Kind {
 	case platform.DeployPush:
+		if d.Source.Blueprint != "" {
+			return true
+		}
 		o := d.Source.Origin()
 		return o == platform.OriginRemote || o == platform.OriginImage && d.Source.Upload == ""
 	case platform.DeployRollback, platform.DeployConfig, platform.DeployScale:
@@ -52,6 +55,9 @@ func (s *Service) Retry(ctx context.Context, actor platform.Actor, name string, 
 
 func (s *Service) retrySource(ctx context.Context, actor platform.Actor, app platform.App, d platform.Deployment) (platform.Deployment, error) {
 	gone := platform.Errorf(platform.Conflict, "source_gone", "The source of deployment %d is not on the server any more.", d.Number)
+	if d.Source.Blueprint != "" {
+		return s.deployBlueprint(ctx, actor, app, fmt.Sprintf("retry of deployment %d", d.Number))
+	}
 	switch d.Source.Origin() {
 	case platform.OriginRemote:
 		return s.Pull(ctx, actor, app.Name, true)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/addon"
 	"github.com/lugsail/lugsail/platform/deploy"
 	"github.com/lugsail/lugsail/platform/hook"
 	"github.com/lugsail/lugsail/platform/observe"
@@ -101,6 +102,11 @@ type Service struct {
 	Remotes     Remotes
 	Webhooks    Webhooks
 	Volumes     Volumes
+	Blueprints  Blueprints     // nil: there are none
+	Stacks      Stacks         // set where Blueprints is
+	Ties        Bindings       // likewise
+	Addons      *addon.Service // likewise
+	Linker      Linker         // likewise
 	Progress    DeploymentLogs
 	Changes     Changes
 	Engine      Engine

@@ -37,6 +37,9 @@ func notConfirmed(app platform.App, now bool) error {
 }
 
 func (s *Service) takeAway(ctx context.Context, actor platform.Actor, app platform.App, kind platform.DeploymentKind, cause, action, text string) (platform.Deployment, error) {
+	if err := s.mayLeave(ctx, app); err != nil {
+		return platform.Deployment{}, err
+	}
 	d, err := s.begin(ctx, actor, app, platform.Deployment{Kind: kind, Cause: cause})
 	if err != nil {
 		return d, err

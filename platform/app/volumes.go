@@ -151,6 +151,10 @@ func (s *Service) changeVolume(ctx context.Context, actor platform.Actor, name, 
 	if app, err = s.Store.AppByID(ctx, app.ID); err != nil {
 		return VolumeView{}, platform.Deployment{}, err
 	}
+	if app.Addon {
+		return VolumeView{}, platform.Deployment{}, platform.Errorf(platform.Conflict, "volume_of_addon", "The volume %s holds what the add-on %s keeps.", volume, app.Name).
+			WithHint("It goes where the add-on goes: lugsail destroy %s", app.Name)
+	}
 	var before platform.Volume
 	v, err := s.Volumes.UpdateVolume(ctx, app.ID, volume, func(v *platform.Volume, others []platform.Volume) error {
 		before = *v

@@ -101,9 +101,16 @@ func (s *Service) build(ctx context.Context, app platform.App, d platform.Deploy
 		SourceDigest: d.Source.Digest, StartedAt: s.Now().UTC(),
 	}
 	return s.record(ctx, b, func() (platform.BuildResult, error) {
-		return s.Builder.Build(ctx, platform.BuildRequest{
+		result, err := s.Builder.Build(ctx, platform.BuildRequest{
 			BuildID: b.ID, AppID: app.ID, App: app.Name, Dir: d.Source.Dir, Limits: s.Limits, Builder: app.Builder, Dockerfile: app.Dockerfile, Here: d.Source.Here,
+			Blueprint: d.Source.Blueprint, Digest: d.Source.Digest,
 		}, log)
+		for i, p := range result.Processes {
+			if p.Type != platform.WebProcess {
+				result.Processes[i].Check = d.Source.Check
+			}
+		}
+		return result, err
 	})
 }
 

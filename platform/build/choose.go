@@ -59,7 +59,7 @@ func (c Choice) Build(ctx context.Context, req platform.BuildRequest, log io.Wri
 	if err != nil {
 		return platform.BuildResult{}, err
 	}
-	if why != "" {
+	if why != "" && req.Blueprint == "" {
 		_, _ = fmt.Fprintln(log, why) // a log that cannot be written must not stop a build
 	}
 	if builder == platform.BuilderDockerfile {

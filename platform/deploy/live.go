@@ -62,7 +62,7 @@ func (w *walk) start(ctx context.Context) (string, error) {
 		}
 	}
 	w.say("Start v%d: %s on %s", w.release.Number, describe(wanted), w.release.Plan)
-	if !w.release.HasWeb() {
+	if !w.release.HasWeb() && !w.app.Addon {
 		w.say("This release has no web process: nothing answers at the app's address. Name one web in the Procfile to get visitors.")
 	}
 	if startable := run.Wanted(w.release, allOnce(w.release)); len(wanted) == 0 && len(startable) > 0 {
@@ -126,7 +126,7 @@ func (w *walk) health(ctx context.Context) (string, error) {
 	results := make(chan result, len(w.fresh))
 	for _, r := range w.fresh {
 		go func() {
-			healthy, err := w.c.Replicas.WaitHealthy(ctx, r, w.release.Health, w.log)
+			healthy, err := w.c.Replicas.WaitHealthy(ctx, r, w.release, w.log)
 			results <- result{healthy, err}
 		}()
 	}

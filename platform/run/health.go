@@ -20,14 +20,16 @@ const (
 	loopbackWait  = 5 * time.Second         // an app that binds 127.0.0.1 does not change its mind
 	tellEvery     = 10 * time.Second        // what is awaited
 	workerSettles = 3 * time.Second         // a worker that lives that long has started
+	checkTime     = 15 * time.Second        // that a check command has
 )
 
 // WaitHealthy waits until a replica serves, and gives it back with its port and address.
 // The error is a *platform.Error that says what the replica did instead.
-func (s *Service) WaitHealthy(ctx context.Context, r platform.Replica, health platform.Health, log io.Writer) (platform.Replica, error) {
-	w := &wait{service: s, replica: r, health: health, log: log, name: Slot{r.Process, r.Index}.Name(), began: s.Now()}
+func (s *Service) WaitHealthy(ctx context.Context, r platform.Replica, release platform.Release, log io.Writer) (platform.Replica, error) {
+	process, _ := release.Process(r.Process)
+	w := &wait{service: s, replica: r, health: release.Health, check: process.Check, log: log, name: Slot{r.Process, r.Index}.Name(), began: s.Now()}
 	w.toldAt = w.began
-	ctx, cancel := context.WithTimeoutCause(ctx, health.Timeout(), errTooLate)
+	ctx, cancel := context.WithTimeoutCause(ctx, w.health.Timeout(), errTooLate)
 	defer cancel()
 	tick := time.NewTimer(0)
 	defer tick.Stop()
@@ -71,6 +73,7 @@ type wait struct {
 	service   *Service
 	replica   platform.Replica
 	health    platform.Health
+	check     []string // a command in the replica that decides; nil for none
 	log       io.Writer
 	name      string
 	began     time.Time
@@ -88,6 +91,9 @@ func (w *wait) look(ctx context.Context) (done bool, err error) {
 	if err := w.alive(ctx); err != nil {
 		return false, err
 	}
+	if len(w.check) > 0 {
+		return w.checked(ctx), nil
+	}
 	if w.replica.Process != platform.WebProcess {
 		return w.service.Now().Sub(w.began) >= w.service.settle(), nil
 	}
@@ -104,6 +110,22 @@ func (w *wait) look(ctx context.Context) (done bool, err error) {
 		return false, nil
 	}
 	return w.probe(ctx, port), nil
+}
+
+// checked runs the command that tells whether the replica is ready.
+func (w *wait) checked(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	term, err := w.service.Commands.Exec(ctx, w.replica.ID, platform.ExecSpec{Command: w.check})
+	if err != nil {
+		return false // it may just be starting; the next look at its state tells
+	}
+	defer func() { _, _ = term.Close(context.WithoutCancel(ctx), time.Second) }() // a command that hangs ends with its replica
+	if err := errors.Join(term.CloseInput(), term.Output(func(string, []byte) error { return nil })); err != nil {
+		return false
+	}
+	end, err := term.End(ctx)
+	return err == nil && end.ExitCode == 0
 }
 
 // alive asks for the replica's state, at most every 200 ms.
@@ -206,6 +228,8 @@ func (w *wait) tellWait() {
 	w.toldAt = now
 	what := fmt.Sprintf("to listen on port %d", w.port())
 	switch {
+	case len(w.check) > 0:
+		what = "to be ready"
 	case w.replica.Process != platform.WebProcess:
 		what = "to stay up"
 	case w.lastProbe != "":
@@ -219,6 +243,10 @@ func (w *wait) tellWait() {
 func (w *wait) ended(ctx context.Context) error {
 	if !errors.Is(context.Cause(ctx), errTooLate) {
 		return ctx.Err()
+	}
+	if len(w.check) > 0 {
+		return platform.Errorf(platform.Conflict, "never_ready", "%s was not ready within %s.", w.name, seconds(w.health)).
+			WithHint("Its last lines in the deployment's log say what it did.")
 	}
 	if only := onlyLoopback(w.seen, w.port()); len(only) > 0 {
 		w.loopAt = w.began.Add(-loopbackWait)

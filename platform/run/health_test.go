@@ -71,7 +71,7 @@ func web() platform.Replica {
 func wait(t *testing.T, m *machine, health platform.Health) (platform.Replica, string, *platform.Error) {
 	t.Helper()
 	var log bytes.Buffer
-	r, err := run.New(m, m, m, m).WaitHealthy(t.Context(), m.replica, health, &log)
+	r, err := run.New(m, m, m, m).WaitHealthy(t.Context(), m.replica, platform.Release{Health: health}, &log)
 	return r, log.String(), platform.AsError(err)
 }
 
@@ -115,7 +115,7 @@ func TestWaitHealthy_ALongWaitSaysWhatIsAwaited(t *testing.T) {
 		var log bytes.Buffer
 		s, now := run.New(m, m, m, m), time.Now()
 		s.Now = func() time.Time { now = now.Add(time.Second); return now }
-		_, err := s.WaitHealthy(t.Context(), m.replica, platform.Health{TimeoutSeconds: 1}, &log)
+		_, err := s.WaitHealthy(t.Context(), m.replica, platform.Release{Health: platform.Health{TimeoutSeconds: 1}}, &log)
 		if err == nil || !strings.Contains(log.String(), want) || !strings.Contains(log.String(), " of 1 second)\n") {
 			t.Errorf("%v, the log says\n%s\nwant %s", err, &log, want)
 		}

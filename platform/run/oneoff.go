@@ -55,6 +55,10 @@ func (s *Service) StartOnce(ctx context.Context, app platform.App, r platform.Re
 	if spec.Mounts, err = s.mounts(ctx, app.ID); err != nil {
 		return platform.Run{}, nil, err
 	}
+	spec.Env["LUGSAIL_MEMORY"] = fmt.Sprint(limits.Memory)
+	if err := s.bind(ctx, app, spec.Env); err != nil {
+		return platform.Run{}, nil, err
+	}
 	run, term, err := s.Commands.StartRun(ctx, spec)
 	if e := platform.AsError(err); err != nil && e.Code == "image_missing" {
 		if err := s.Images.Ensure(ctx, r.Image); err != nil {

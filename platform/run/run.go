@@ -52,6 +52,19 @@ type Volumes interface {
 	VolumesOf(ctx context.Context, appID string) ([]platform.Volume, error)
 }
 
+// Bindings tells what apps get from add-ons.
+type Bindings interface {
+	// Bound gives the config vars of an app that its add-ons bring.
+	Bound(ctx context.Context, appID string) (map[string]string, error)
+	// LinksOf gives the add-ons of an app; of an add-on, itself.
+	LinksOf(ctx context.Context, appID string) ([]platform.Link, error)
+}
+
+// Linker makes add-ons reachable for apps.
+type Linker interface {
+	Link(ctx context.Context, link platform.Link) error
+}
+
 // Mountable refuses volumes that no replica of an image could start with.
 type Mountable interface {
 	CheckMounts(ctx context.Context, image string, mounts []platform.Mount) error
@@ -71,6 +84,8 @@ type Service struct {
 	Host      func(app string) string // what probes say they ask for; nil means the address
 	Volumes   Volumes                 // nil where there are none
 	Mountable Mountable               // nil: nobody looks before the start
+	Bindings  Bindings                // nil where there are no add-ons
+	Linker    Linker                  // set where Bindings is
 	Commands  Commands                // what runs commands once; nil where there are none
 	Settle    time.Duration           // a replica without a port that lives that long has started; 0 means 3 seconds
 	Now       func() time.Time
@@ -163,6 +178,9 @@ func (s *Service) Start(ctx context.Context, app platform.App, r platform.Releas
 	if spec.Mounts, err = s.mounts(ctx, app.ID); err != nil {
 		return platform.Replica{}, err
 	}
+	if err := s.bind(ctx, app, spec.Env); err != nil {
+		return platform.Replica{}, err
+	}
 	replica, err := s.Engine.Start(ctx, spec)
 	if e := platform.AsError(err); err != nil && e.Code == "image_missing" {
 		if err := s.Images.Ensure(ctx, r.Image); err != nil {
@@ -173,7 +191,44 @@ func (s *Service) Start(ctx context.Context, app platform.App, r platform.Releas
 	if err != nil {
 		return platform.Replica{}, fmt.Errorf("starting %s: %w", slot.Name(), err)
 	}
-	return replica, nil
+	if app.Addon {
+		err = s.link(ctx, app.ID)
+	}
+	return replica, err
+}
+
+// bind gives a process what the app's add-ons bring, and makes them reachable for it. What a person set as a
+// config var goes before.
+func (s *Service) bind(ctx context.Context, app platform.App, env map[string]string) error {
+	if s.Bindings == nil || app.Addon {
+		return nil
+	}
+	bound, err := s.Bindings.Bound(ctx, app.ID)
+	if err != nil {
+		return fmt.Errorf("reading what add-ons bring: %w", err)
+	}
+	for name, value := range bound {
+		if _, set := env[name]; !set {
+			env[name] = value
+		}
+	}
+	return s.link(ctx, app.ID)
+}
+
+func (s *Service) link(ctx context.Context, appID string) error {
+	if s.Bindings == nil {
+		return nil
+	}
+	links, err := s.Bindings.LinksOf(ctx, appID)
+	if err != nil {
+		return fmt.Errorf("reading the app's add-ons: %w", err)
+	}
+	for _, l := range links {
+		if err := s.Linker.Link(ctx, l); err != nil {
+			return fmt.Errorf("reaching the add-on %s: %w", l.Name, err)
+		}
+	}
+	return nil
 }
 
 // mounts gives what processes of an app get.
@@ -225,7 +280,7 @@ func specOf(app platform.App, r platform.Release, deploymentID string, slot Slot
 	}
 	env := environment(app, r, slot.Name())
 	port := cmp.Or(p.Port, DefaultPort)
-	env["PORT"] = fmt.Sprint(port)
+	env["PORT"], env["LUGSAIL_MEMORY"] = fmt.Sprint(port), fmt.Sprint(limits.Memory)
 	return platform.ReplicaSpec{
 		AppID: app.ID, App: app.Name, Release: r.Number, Deployment: deploymentID, Process: slot.Process, Index: slot.Index,
 		Image: r.Image, Entrypoint: p.Entrypoint, Args: p.Args, Env: env, Port: port, Plan: limits,

@@ -14,7 +14,7 @@ import (
 func Operations() []openapi.Operation {
 	return join(
 		accountOperations, serverOperations, doctorOperations, diskOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
-		releaseOperations, replicaOperations, metricOperations, domainOperations, volumeOperations, fileOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
+		releaseOperations, replicaOperations, metricOperations, domainOperations, volumeOperations, fileOperations, blueprintOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
 		sourceOperations, webhookOperations,
 		commandOperations,
 		trashOperations, previewOperations, addressOperations, machineOperations,

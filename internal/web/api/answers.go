@@ -73,6 +73,18 @@ type (
 		Domain Domain       `json:"domain"`
 		Advice DomainAdvice `json:"advice"`
 	}
+	BlueprintsAnswer struct {
+		Blueprints []Blueprint `json:"blueprints"`
+	}
+	MadeAnswer struct {
+		App        App         `json:"app"`
+		Deployment *Deployment `json:"deployment"`
+		Addons     []string    `json:"addons" doc:"names of the add-ons that were made with it"`
+		Note       string      `json:"note" doc:"what the person should know; empty when there is nothing"`
+	}
+	BindingsAnswer struct {
+		Bindings []Binding `json:"bindings"`
+	}
 	VolumesAnswer struct {
 		Volumes []Volume `json:"volumes"`
 		Next    *string  `json:"next"`

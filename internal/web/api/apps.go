@@ -28,6 +28,8 @@ type App struct {
 	HasWeb           bool              `json:"has_web" doc:"false when what serves has no web process, and nothing answers at the URL"`
 	Builder          string            `json:"builder" doc:"auto, buildpacks or dockerfile"`
 	Dockerfile       string            `json:"dockerfile" doc:"its path in the source; empty means Dockerfile"`
+	Addon            bool              `json:"addon" doc:"it is for other apps: a database, a cache"`
+	Blueprint        string            `json:"blueprint" doc:"that it was made of; empty for none"`
 	TrashedAt        *time.Time        `json:"trashed_at" doc:"null when it is not in the trash"`
 	TrashEndsAt      *time.Time        `json:"trash_ends_at" doc:"when it is removed for good"`
 	URL              string            `json:"url"`
@@ -49,6 +51,7 @@ func appBody(o app.Overview) App {
 		Hosts: append([]string{}, o.Hosts...), Status: o.Health, CreatedAt: o.App.CreatedAt, CreatedBy: o.App.CreatedBy,
 	}
 	body.Builder, body.Dockerfile = o.App.Builder.Word(), o.App.Dockerfile
+	body.Addon, body.Blueprint = o.App.Addon, o.App.Blueprint
 	body.TrashedAt, body.TrashEndsAt = trashTimes(o.App)
 	if o.Release != nil {
 		r := releaseBody(*o.Release)
@@ -201,7 +204,7 @@ var appOperations = []openapi.Operation{
 	{
 		Route: "POST /api/v1/apps/:app/rename", Group: "Apps", Summary: "Rename an app", Notes: "Its address and its git address change with the name.",
 		Body: AppRenameBody{}, Status: http.StatusOK, Answer: AppAnswer{},
-		Errors: openapi.Codes{409: "app_exists deployment_running", 422: "app_name_invalid app_name_reserved"},
+		Errors: openapi.Codes{409: "addon_bound app_exists deployment_running", 422: "app_name_invalid app_name_reserved"},
 	},
 	begins(openapi.Operation{
 		Route: "POST /api/v1/apps/:app/restart", Group: "Apps", Summary: "Start an app's replicas anew",

@@ -119,7 +119,7 @@ var volumeOperations = []openapi.Operation{
 	}),
 	begins(openapi.Operation{
 		Route: "PUT /api/v1/apps/:app/volumes/:volume", Group: "Volumes", Summary: "Say where an app finds a volume, and whether replicas share it", Body: VolumeChangeBody{},
-		Errors: openapi.Codes{404: "volume_not_found", 409: "volume_path_taken volume_exclusive volume_trashed", 422: "volume_path_invalid volume_path_reserved"},
+		Errors: openapi.Codes{404: "volume_not_found", 409: "volume_path_taken volume_exclusive volume_trashed volume_of_addon", 422: "volume_path_invalid volume_path_reserved"},
 	}),
 	begins(openapi.Operation{
 		Route: "DELETE /api/v1/apps/:app/volumes/:volume", Group: "Volumes", Summary: "Put a volume into the trash, or remove one for good that is there",

@@ -1,0 +1,368 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestAddons makes each kind of add-on, and does with the rows in one of them what may lose them.
+func TestAddons(t *testing.T) {
+	s := newServer(t)
+	testInstall(t, s)
+	testAccount(t, s)
+	r := s.repo(t, "shop", "rows")
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T, *repo)
+	}{
+		{"made and bound", testAddonBound},
+		{"refusals", testAddonRefusals},
+		{"a new password under writes", testAddonRotated},
+		{"killed", testAddonKilled},
+		{"nobody else reaches it", testAddonAlone},
+		{"out and in", testAddonDumps},
+		{"tunnel", testAddonTunnel},
+		{"MariaDB", testAddonMariaDB},
+		{"Valkey", testAddonValkey},
+		{"made anew", testAddonRenewed},
+		{"into the trash and back", testAddonTrash},
+	} {
+		if !t.Run(part.name, func(t *testing.T) { part.run(t, r) }) {
+			break
+		}
+	}
+}
+
+// writer adds lines to an app until its end, and remembers those that were acknowledged.
+type writer struct {
+	kept []string
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+func (r *repo) writes(t *testing.T, name string) *writer {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &writer{stop: cancel}
+	t.Cleanup(func() { cancel(); w.done.Wait() })
+	w.done.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			line := fmt.Sprintf("%s-%05d", name, i)
+			if status, body := r.server.ask(r.app, "/add/"+line); status == http.StatusOK && body == "kept" {
+				w.kept = append(w.kept, line)
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	})
+	return w
+}
+
+func (w *writer) end() []string {
+	w.stop()
+	w.done.Wait()
+	return w.kept
+}
+
+// ask is get for what may go wrong.
+func (s *server) ask(app, path string) (status int, body string) {
+	res, err := s.client.Get(s.url(app) + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer func() { _ = res.Body.Close() }()
+	var text bytes.Buffer
+	if _, err := text.ReadFrom(res.Body); err != nil {
+		return 0, err.Error()
+	}
+	return res.StatusCode, text.String()
+}
+
+// wantRows looks for lines in the database of an app.
+func (r *repo) wantRows(t *testing.T, lines []string) {
+	t.Helper()
+	var body string
+	eventually(t, 60*time.Second, func() bool {
+		var status int
+		status, body = r.server.ask(r.app, "/")
+		return status == http.StatusOK
+	}, func() string { return "the app has no database: " + body })
+	there := map[string]bool{}
+	for line := range strings.Lines(body) {
+		there[strings.TrimSpace(line)] = true
+	}
+	lost := 0
+	for _, line := range lines {
+		if !there[line] {
+			lost++
+		}
+	}
+	if lost > 0 || len(lines) == 0 {
+		t.Fatalf("%d of %d rows are lost", lost, len(lines))
+	}
+}
+
+var rows []string // what TestAddons has written so far
+
+func testAddonBound(t *testing.T, r *repo) {
+	s := r.server
+	if out := s.lugsail(t, "addons"); !strings.Contains(out, "no add-ons yet") {
+		t.Errorf("before the first: %s", out)
+	}
+	if out := s.lugsail(t, "blueprints"); !strings.Contains(out, "postgresql") || !strings.Contains(out, "valkey") {
+		t.Errorf("blueprints: %s", out)
+	}
+	r.pushed(t, "first")
+	s.wantPage(t, "shop", "/", "no database")
+	began := time.Now()
+	out := s.lugsail(t, "addons", "create", "postgresql", "shop-db", "--app", "shop")
+	t.Logf("PostgreSQL made in %s", time.Since(began).Round(100*time.Millisecond))
+	for _, want := range []string{"DATABASE_URL", "DATABASE_PASSWORD", "shop finds shop-db by"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in:\n%s", want, out)
+		}
+	}
+	eventually(t, time.Minute, func() bool { _, body := s.ask("shop", "/vars"); return strings.Contains(body, "DATABASE_URL") }, func() string { return "the app has no DATABASE_URL" })
+	w := r.writes(t, "first")
+	time.Sleep(time.Second)
+	rows = append(rows, w.end()...)
+	r.wantRows(t, rows)
+	if out := s.lugsail(t, "addons"); !strings.Contains(out, "shop as DATABASE") {
+		t.Errorf("the list:\n%s", out)
+	}
+	if out := s.lugsail(t, "addons", "shell", "shop-db", "--", "-Atc", "SELECT count(*) FROM lines"); strings.TrimSpace(out) != fmt.Sprint(len(rows)) {
+		t.Errorf("the shell says %q of %d rows", out, len(rows))
+	}
+	r.edit(t, "server.js", "// Keeps", "// Still keeps")
+	r.pushed(t, "second")
+	r.wantRows(t, rows)
+}
+
+// refused runs a command that has to be refused with these words and a hint.
+func (s *server) refused(t *testing.T, want string, args ...string) {
+	t.Helper()
+	if got := s.run(t, s.home(), s.binary(), args...); got.code == 0 || !strings.Contains(got.out, want) {
+		t.Errorf("lugsail %s (%d): %q is not in\n%s", strings.Join(args, " "), got.code, want, got.out)
+	}
+}
+
+func testAddonRefusals(t *testing.T, r *repo) {
+	s := r.server
+	s.refused(t, "There is no blueprint", "addons", "create", "oracle", "ora-db")
+	s.refused(t, "already", "addons", "create", "postgresql", "shop-db")
+	s.refused(t, "bound to this add-on already", "addons", "bind", "shop-db", "--app", "shop")
+	s.refused(t, "cannot be what config vars begin with", "addons", "bind", "shop-db", "--app", "shop", "--as", "a b")
+	s.refused(t, "is an app and no add-on", "addons", "rotate", "shop")
+	s.refused(t, "is an add-on itself", "addons", "bind", "shop-db", "--app", "shop-db")
+	s.refused(t, "shop uses shop-db", "destroy", "shop-db", "--confirm", "shop-db")
+	s.refused(t, "shop uses shop-db", "rename", "other-db", "--app", "shop-db")
+	s.refused(t, "for one replica at a time", "scale", "database=2", "--app", "shop-db")
+	s.refused(t, "what the add-on shop-db keeps", "volumes", "remove", "data", "--confirm", "data", "--app", "shop-db")
+	s.refused(t, "it takes no code", "deploy", r.dir, "--app", "shop-db")
+	r.wantRows(t, rows)
+}
+
+func testAddonRotated(t *testing.T, r *repo) {
+	s := r.server
+	password := func() string {
+		var answer struct{ Config map[string]string }
+		s.json(t, &answer, "config", "--show", "--app", "shop-db")
+		return answer.Config["ADDON_PASSWORD"]
+	}
+	old := password()
+	w := r.writes(t, "rotated")
+	s.lugsail(t, "addons", "rotate", "shop-db")
+	if fresh := password(); fresh == old || len(fresh) != 32 {
+		t.Errorf("the password was %q and is %q", old, fresh)
+	}
+	enough := len(w.kept)
+	eventually(t, time.Minute, func() bool { return len(w.kept) > enough+20 }, func() string { return "the app does not write any more" })
+	rows = append(rows, w.end()...)
+	r.wantRows(t, rows)
+	out := s.run(t, s.home(), s.binary(), "exec", "--app", "shop-db", "--no-tty", "--", "env", "PGPASSWORD="+old, "psql", "-h", "127.0.0.1", "-U", "app", "-d", "app", "-c", "SELECT 1")
+	if out.code == 0 {
+		t.Error("the old password still logs in")
+	}
+	// The control plane dies in the middle: in the end app and database have one password.
+	s.lugsail(t, "addons", "rotate", "shop-db", "--detach")
+	s.kill(t, "serve")
+	s.answers(t)
+	w = r.writes(t, "killed")
+	eventually(t, 2*time.Minute, func() bool { return len(w.kept) > 50 }, func() string { return "the app does not write any more" })
+	rows = append(rows, w.end()...)
+	r.wantRows(t, rows)
+}
+
+func testAddonKilled(t *testing.T, r *repo) {
+	s := r.server
+	w := r.writes(t, "kill")
+	eventually(t, time.Minute, func() bool { return len(w.kept) > 20 }, func() string { return "the app does not write" })
+	container := strings.Fields(s.must(t, s.home(), "docker", "ps", "-q", "--filter", "label=lugsail.app-name=shop-db"))
+	if len(container) != 1 {
+		t.Fatalf("the database has the containers %v", container)
+	}
+	s.must(t, s.home(), "docker", "kill", "-s", "KILL", container[0])
+	enough := len(w.kept)
+	eventually(t, 2*time.Minute, func() bool { return len(w.kept) > enough+20 }, func() string { return "the database does not come back" })
+	rows = append(rows, w.end()...)
+	r.wantRows(t, rows)
+}
+
+func testAddonAlone(t *testing.T, r *repo) {
+	s := r.server
+	other := s.repo(t, "other", "rows")
+	other.pushed(t, "first")
+	address := strings.TrimSpace(s.must(t, s.home(), "docker", "ps", "-q", "--filter", "label=lugsail.app-name=shop-db"))
+	addresses := s.must(t, s.home(), "docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", address)
+	for _, host := range append(strings.Fields(addresses), "shop-db") {
+		if _, body := s.ask("other", "/reach/"+host+"/5432"); body != "not reached" {
+			t.Errorf("an app that is not bound and %s: %s", host, body)
+		}
+	}
+	if _, body := s.ask("shop", "/reach/shop-db/5432"); body != "reached" {
+		t.Errorf("the app that is bound: %s", body)
+	}
+	s.lugsail(t, "addons", "bind", "shop-db", "--app", "other")
+	if _, body := s.ask("other", "/reach/shop-db/5432"); body != "reached" {
+		t.Errorf("bound too: %s", body)
+	}
+	other.wantRows(t, rows)
+	s.lugsail(t, "addons", "unbind", "shop-db", "--app", "other")
+	if _, body := s.ask("other", "/reach/shop-db/5432"); body != "not reached" {
+		t.Errorf("no longer bound: %s", body)
+	}
+	if _, body := s.ask("other", "/vars"); strings.Contains(body, "DATABASE_URL") {
+		t.Error("no longer bound, and the config vars are still there")
+	}
+	s.lugsail(t, "destroy", "other", "--confirm", "other")
+	s.lugsail(t, "destroy", "other", "--confirm", "other", "--now")
+	r.wantRows(t, rows)
+}
+
+func testAddonDumps(t *testing.T, r *repo) {
+	s := r.server
+	dump, empty, binary, foreign, broken := filepath.Join(s.home(), "shop.sql"), filepath.Join(s.home(), "empty.sql"), filepath.Join(s.home(), "binary"), filepath.Join(s.home(), "maria.sql"), filepath.Join(s.home(), "it's broken.sql")
+	s.lugsail(t, "addons", "export", "shop-db", dump)
+	check(t, os.WriteFile(empty, nil, 0o600))
+	check(t, os.WriteFile(binary, bytes.Repeat([]byte{0, 1, 2, 3}, 50_000), 0o600))
+	check(t, os.WriteFile(foreign, []byte("-- MariaDB dump 10.19\nCREATE TABLE `x` (a int);\n"), 0o600))
+	check(t, os.WriteFile(broken, []byte("CREATE TABLE half (a int);\nINSERT INTO half VALUES ('no number');\n"), 0o600))
+	for file, want := range map[string]string{empty: "nothing in what was sent", binary: "neither SQL nor", foreign: "a dump of MariaDB", broken: "invalid input syntax", "/nowhere": "no such file"} {
+		s.refused(t, want, "addons", "import", "shop-db", file)
+	}
+	if out := s.lugsail(t, "addons", "shell", "shop-db", "--", "-Atc", "SELECT count(*) FROM pg_tables WHERE tablename = 'half'"); strings.TrimSpace(out) != "0" {
+		t.Errorf("half a dump is there: %s", out)
+	}
+	s.lugsail(t, "addons", "shell", "shop-db", "--", "-qc", "DELETE FROM lines")
+	s.lugsail(t, "addons", "import", "shop-db", dump)
+	r.wantRows(t, rows)
+}
+
+func testAddonTunnel(t *testing.T, r *repo) {
+	s := r.server
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	cmd := exec.CommandContext(ctx, s.binary(), "addons", "tunnel", "shop-db")
+	cmd.Dir, cmd.Env = s.home(), s.env()
+	out, err := cmd.StdoutPipe()
+	check(t, err)
+	check(t, cmd.Start())
+	defer func() { cancel(); _ = cmd.Wait() }()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	check(t, err)
+	for range 2 {
+		conn, err := net.Dial("tcp", strings.Fields(line)[0])
+		check(t, err)
+		check(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		_, err = conn.Write([]byte{0, 0, 0, 8, 4, 210, 22, 47}) // PostgreSQL's SSLRequest
+		check(t, err)
+		answer := make([]byte, 1)
+		if _, err := conn.Read(answer); err != nil || answer[0] != 'N' && answer[0] != 'S' {
+			t.Errorf("what lies behind the tunnel says %q: %v", answer, err)
+		}
+		check(t, conn.Close())
+	}
+}
+
+func testAddonMariaDB(t *testing.T, r *repo) {
+	s := r.server
+	s.lugsail(t, "addons", "create", "mariadb", "wiki-db", "--app", "shop", "--as", "WIKI")
+	eventually(t, time.Minute, func() bool { _, body := s.ask("shop", "/vars"); return strings.Contains(body, "WIKI_URL") }, func() string { return "the app has no WIKI_URL" })
+	if _, body := s.ask("shop", "/reach/wiki-db/3306"); body != "reached" {
+		t.Errorf("the app and wiki-db: %s", body)
+	}
+	s.lugsail(t, "addons", "shell", "wiki-db", "--", "-e", "CREATE TABLE pages (id int); INSERT INTO pages VALUES (1),(2),(3)")
+	dump := filepath.Join(s.home(), "wiki.sql")
+	s.lugsail(t, "addons", "export", "wiki-db", dump)
+	broken := filepath.Join(s.home(), "broken.sql")
+	check(t, os.WriteFile(broken, []byte("DROP TABLE pages;\nSELEKT 1;\n"), 0o600))
+	s.refused(t, "SQL syntax", "addons", "import", "wiki-db", broken)
+	s.refused(t, "a dump of PostgreSQL", "addons", "import", "wiki-db", filepath.Join(s.home(), "shop.sql"))
+	count := func() string {
+		return strings.TrimSpace(s.lugsail(t, "addons", "shell", "wiki-db", "--", "-N", "-e", "SELECT count(*) FROM pages"))
+	}
+	if got := count(); got != "3" {
+		t.Errorf("after a dump with an error: %s", got)
+	}
+	s.lugsail(t, "addons", "shell", "wiki-db", "--", "-e", "DELETE FROM pages")
+	s.lugsail(t, "addons", "import", "wiki-db", dump)
+	s.lugsail(t, "addons", "rotate", "wiki-db")
+	if got := count(); got != "3" {
+		t.Errorf("after its dump and a new password: %s", got)
+	}
+	s.lugsail(t, "addons", "unbind", "wiki-db", "--app", "shop")
+	s.lugsail(t, "destroy", "wiki-db", "--confirm", "wiki-db")
+	s.lugsail(t, "destroy", "wiki-db", "--confirm", "wiki-db", "--now")
+}
+
+func testAddonValkey(t *testing.T, r *repo) {
+	s := r.server
+	s.lugsail(t, "addons", "create", "valkey", "shop-cache", "--app", "shop")
+	s.lugsail(t, "addons", "shell", "shop-cache", "--", "SET", "greeting", "hello")
+	s.lugsail(t, "restart", "--app", "shop-cache")
+	if out := s.lugsail(t, "addons", "shell", "shop-cache", "--", "GET", "greeting"); !strings.Contains(out, "hello") {
+		t.Errorf("after a restart: %q", out)
+	}
+	if _, body := s.ask("shop", "/vars"); !strings.Contains(body, "REDIS_URL") {
+		t.Error("the app has no REDIS_URL")
+	}
+	began := time.Now()
+	s.lugsail(t, "addons", "create", "valkey", "second-cache")
+	t.Logf("another Valkey, whose image is there, made in %s", time.Since(began).Round(100*time.Millisecond))
+	for _, name := range []string{"second-cache", "shop-cache"} {
+		if name == "shop-cache" {
+			s.lugsail(t, "addons", "unbind", name, "--app", "shop")
+		}
+		s.lugsail(t, "destroy", name, "--confirm", name)
+		s.lugsail(t, "destroy", name, "--confirm", name, "--now")
+	}
+}
+
+func testAddonRenewed(t *testing.T, r *repo) {
+	r.server.lugsail(t, "addons", "renew", "shop-db")
+	r.wantRows(t, rows)
+}
+
+func testAddonTrash(t *testing.T, r *repo) {
+	s := r.server
+	s.lugsail(t, "addons", "unbind", "shop-db", "--app", "shop")
+	s.wantPage(t, "shop", "/", "no database")
+	s.lugsail(t, "destroy", "shop-db", "--confirm", "shop-db")
+	s.refused(t, "trash", "addons", "bind", "shop-db", "--app", "shop")
+	s.lugsail(t, "restore", "shop-db")
+	s.lugsail(t, "addons", "bind", "shop-db", "--app", "shop")
+	r.wantRows(t, rows)
+}
