@@ -17,6 +17,7 @@ import (
 	"github.com/docker/docker/api/types/volume"
 	"golang.org/x/sys/unix"
 
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -270,7 +271,7 @@ func (e *Engine) RemoveVolume(ctx context.Context, id string) error {
 		return platform.Errorf(platform.Conflict, "volume_in_use", "A replica still has the volume.").
 			WithHint("Deploy or restart the app, so that none has it any more.").Because(fmt.Errorf("container %s has it", short(users[0].ID)))
 	}
-	if err := os.RemoveAll(e.VolumeDirectory(id)); err != nil {
+	if err := disk.Remove(e.VolumeDirectory(id)); err != nil {
 		return fmt.Errorf("removing the files of a volume: %w", err)
 	}
 	return nil

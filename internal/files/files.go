@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -131,11 +132,16 @@ func (f Files) Remove(_ context.Context, volumeID, p string, all bool) error {
 	}
 	defer func() { _ = parent.Close() }() // likewise
 	base := path.Base(name)
-	if _, err := parent.Lstat(base); err != nil { // RemoveAll is content when nothing is there
+	if !all {
+		return explain("removing", name, parent.Remove(base))
+	}
+	if _, err := parent.Lstat(base); err != nil { // RemoveFrom is content when nothing is there
 		return explain("removing", name, err)
 	}
-	if all {
-		return explain("removing", name, parent.RemoveAll(base))
+	in, err := parent.Open(".")
+	if err != nil {
+		return explain("removing", name, err)
 	}
-	return explain("removing", name, parent.Remove(base))
+	defer func() { _ = in.Close() }() // likewise
+	return explain("removing", name, disk.RemoveFrom(in, base))
 }
