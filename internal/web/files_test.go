@@ -74,6 +74,10 @@ func TestAPI_FilesAreListedReadSavedAndRemoved(t *testing.T) {
 			t.Errorf("no event %s: %s", event, got)
 		}
 	}
+	r.do(ask{method: put, path: filePath + "tool&mode=755", token: token, json: "x", header: http.Header{"Content-Type": {"application/octet-stream"}}}).want(t, 204)
+	if info, err := os.Stat(filepath.Join(dir, "tool")); err != nil || info.Mode() != 0o755 {
+		t.Errorf("%v, %v", info, err)
+	}
 	r.do(ask{method: remove, path: filePath + "sub", token: token}).want(t, 409)
 	r.do(ask{method: remove, path: filePath + "sub&all=true", token: token}).want(t, 204)
 	r.do(ask{method: remove, path: filePath + "sub&all=true", token: token}).want(t, 404)
@@ -137,6 +141,12 @@ func TestAPI_FilesThatAreRefused(t *testing.T) {
 		}
 	}
 	r.put(token, "etc/evil", "x").want(t, 422)
+	for _, mode := range []string{"0", "4755", "rwx", "-1", "999", "0o755"} {
+		got := r.do(ask{method: put, path: filePath + "x&mode=" + mode, token: token, json: "x", header: http.Header{"Content-Type": {"application/octet-stream"}}}).want(t, 422)
+		if got.code() != "file_mode_invalid" {
+			t.Errorf("the mode %s: %s", mode, got.body)
+		}
+	}
 	if got := r.do(ask{method: put, path: filePath + "x", token: token, json: "{}"}).want(t, 415); got.code() != "not_binary" {
 		t.Errorf("JSON as a file: %s", got.body)
 	}
