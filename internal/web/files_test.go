@@ -150,6 +150,19 @@ func TestAPI_FilesThatAreRefused(t *testing.T) {
 	if got := r.do(ask{method: put, path: filePath + "x", token: token, json: "{}"}).want(t, 415); got.code() != "not_binary" {
 		t.Errorf("JSON as a file: %s", got.body)
 	}
+	for name, c := range map[string]struct {
+		value, code string
+		status      int
+	}{"Content-Range": {"bytes 5-9/10", "file_in_parts", 400}, "Content-Encoding": {"gzip", "file_encoded", 415}} {
+		header := http.Header{"Content-Type": {"application/octet-stream"}, name: {c.value}}
+		got := r.do(ask{method: put, path: filePath + "part", token: token, json: "x", header: header}).want(t, c.status)
+		if got.code() != c.code {
+			t.Errorf("%s: %s", name, got.body)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "part")); !os.IsNotExist(err) {
+		t.Errorf("a part was saved: %v", err)
+	}
 	foreign := http.Header{"Content-Type": {"application/octet-stream"}, "Origin": {"https://evil.example"}}
 	r.do(ask{method: put, path: filePath + "x", session: r.session, json: "x", header: foreign}).want(t, 403)
 }
