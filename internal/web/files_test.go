@@ -51,6 +51,7 @@ func TestAPI_FilesAreListedReadSavedAndRemoved(t *testing.T) {
 	}
 	r.put(token, "sub/hello.txt", "hello").want(t, 204)
 	r.put(token, "sub/empty", "").want(t, 204)
+	r.put(token, "/typed/../sub/./odd.txt", "x").want(t, 204)
 	got := r.do(ask{path: filePath + "/sub/hello.txt", token: token}).want(t, 200)
 	for name, want := range map[string]string{
 		"Content-Type": "application/octet-stream", "Content-Length": "5", "Content-Disposition": "attachment; filename=hello.txt", "X-Content-Type-Options": "nosniff",
@@ -69,9 +70,10 @@ func TestAPI_FilesAreListedReadSavedAndRemoved(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(dir, "sub/hello.txt")); err != nil || string(text) != "hello" {
 		t.Errorf("%q, %v", text, err)
 	}
-	for _, event := range []string{"volume.file-saved"} {
-		if got := r.do(ask{path: "/api/v1/apps/mine/events", token: token}).body; !strings.Contains(got, event) || !strings.Contains(got, "sub/hello.txt in the volume data") {
-			t.Errorf("no event %s: %s", event, got)
+	events := r.do(ask{path: "/api/v1/apps/mine/events", token: token}).body
+	for _, text := range []string{"volume.file-saved", `"sub/hello.txt in the volume data`, `"sub/odd.txt in the volume data`} {
+		if !strings.Contains(events, text) {
+			t.Errorf("no event %s: %s", text, events)
 		}
 	}
 	r.do(ask{method: put, path: filePath + "tool&mode=755", token: token, json: "x", header: http.Header{"Content-Type": {"application/octet-stream"}}}).want(t, 204)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -108,10 +109,10 @@ func (s *Service) RemoveVolumeFile(ctx context.Context, actor platform.Actor, na
 	return nil
 }
 
-// shownPath makes a path fit to be shown, its end before its beginning.
-func shownPath(path string) string {
+// shownPath makes a path fit to be shown, as the one that was meant, its end before its beginning.
+func shownPath(typed string) string {
 	const most = 200
-	letters := []rune(strings.TrimLeft(harmless(path), "/"))
+	letters := []rune(harmless(strings.TrimLeft(path.Clean("/"+typed), "/")))
 	if len(letters) > most {
 		return "…" + string(letters[len(letters)-most+1:])
 	}
