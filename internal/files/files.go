@@ -32,6 +32,7 @@ const (
 type Files struct {
 	Directory func(volumeID string) string              // where a volume's files lie; it need not be there yet
 	Room      func(directory string, bytes int64) error // refuses what would leave too little of the disk; nil never does
+	Hold      func(volumeID string) (release func())    // keeps a volume from being given to its first container's user; nil: nobody does that
 }
 
 // cleaned makes one form of a path: "." for the volume itself, else without "..", and never from "/" on.

@@ -38,7 +38,14 @@ func (f Files) Save(ctx context.Context, volumeID, p string, body io.Reader, siz
 	}
 	defer func() { _ = there.Close() }() // likewise
 	mode = cmp.Or(mode.Perm(), usual)
-	return explain("saving", name, save(there, saving{name, missing, mode}, in))
+	return explain("saving", name, save(there, saving{name, missing, mode, func() func() { return f.hold(volumeID) }}, in))
+}
+
+func (f Files) hold(volumeID string) (release func()) {
+	if f.Hold == nil {
+		return func() {}
+	}
+	return f.Hold(volumeID)
 }
 
 func (f Files) room(volumeID string, bytes int64) error {
@@ -50,6 +57,7 @@ func (f Files) room(volumeID string, bytes int64) error {
 
 // made opens a volume's directory, and makes the one that is missing.
 func (f Files) made(volumeID string) (*os.Root, error) {
+	defer f.hold(volumeID)() // one that has been given away meanwhile gets no mark
 	dir := f.Directory(volumeID)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -169,6 +177,7 @@ type saving struct {
 	name    string // for people
 	missing string // the way from the directory that is there to the one where it shall be
 	mode    fs.FileMode
+	hold    func() (release func()) // the volume's owner, as it is
 }
 
 // save writes in a directory that is there, and puts the file in its place when all has come.
@@ -202,8 +211,10 @@ func save(there *os.Root, s saving, in *incoming) error {
 	return err
 }
 
-// place makes the directories that are missing, and the draft the file.
+// place makes the directories that are missing, and the draft the file. Meanwhile nobody gives the volume to another:
+// what is not yet where it shall be would be left out.
 func (s saving) place(there *os.Root, draft string, file *os.File) error {
+	defer s.hold()()
 	parent, err := directories(there, s.missing)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/iotest"
@@ -71,6 +72,43 @@ func TestSave_NewOnesBelongToTheOwnerOfTheDirectory(t *testing.T) {
 		info, owner := stat(t, filepath.Join(dir, name))
 		if owner.Uid != 1001 || owner.Gid != 1002 || info.Mode() != mode {
 			t.Errorf("%s: %d:%d %v", name, owner.Uid, owner.Gid, info.Mode())
+		}
+	}
+}
+
+// What is saved while a volume is given to its first container's user belongs to that user, too.
+func TestSave_WaitsWhileTheVolumeIsGivenAway(t *testing.T) {
+	f, dir := volume(t)
+	if os.Geteuid() != 0 {
+		t.Fatal("only root gives files away: run this test as root")
+	}
+	var lock sync.Mutex
+	asked, times := make(chan struct{}), 0
+	f.Hold = func(string) func() {
+		if times++; times == 1 {
+			return func() {} // it begins before that
+		}
+		close(asked)
+		lock.Lock()
+		return lock.Unlock
+	}
+	lock.Lock()
+	saved := make(chan error, 1)
+	go func() { saved <- f.Save(t.Context(), "v", "sub/new", strings.NewReader("x"), 1, 0) }()
+	select {
+	case <-asked:
+	case err := <-saved:
+		t.Fatalf("it was saved meanwhile: %v", err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "sub")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory is there already: %v", err)
+	}
+	must(t, os.Chown(dir, 1001, 1002))
+	lock.Unlock()
+	must(t, <-saved)
+	for _, name := range []string{"sub", "sub/new"} {
+		if _, owner := stat(t, filepath.Join(dir, name)); owner.Uid != 1001 || owner.Gid != 1002 {
+			t.Errorf("%s belongs to %d:%d", name, owner.Uid, owner.Gid)
 		}
 	}
 }
