@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -225,6 +227,21 @@ func TestSane_TimesThatCannotBeWrittenDown(t *testing.T) {
 	}
 	if now := time.Now(); !sane(now).Equal(now) {
 		t.Error("a plain time is changed")
+	}
+}
+
+func TestRemove_ADirectoryDeeperThanFilesMayBeOpen(t *testing.T) {
+	f, dir := volume(t)
+	must(t, os.MkdirAll(filepath.Join(dir, "deep", strings.Repeat("d/", 400)), 0o755))
+	var before unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &before))
+	few := before
+	few.Cur = 200
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &few))
+	err := f.Remove(t.Context(), "v", "deep", true)
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &before))
+	if left, readErr := os.ReadDir(dir); err != nil || readErr != nil || len(left) > 0 {
+		t.Errorf("%v; left are %v, %v", err, left, readErr)
 	}
 }
 
