@@ -133,7 +133,7 @@ func (c *control) removeVolumes(ctx context.Context, appID string) error {
 
 // files are those in the volumes. The headroom of the disk is for what runs, not for what people send.
 func (v *volumes) files() files.Files {
-	return files.Files{Directory: v.VolumeDirectory, Room: func(directory string, bytes int64) error {
+	return files.Files{Directory: v.VolumeDirectory, Hold: v.HoldVolume, Room: func(directory string, bytes int64) error {
 		room, err := disk.RoomOf(directory)
 		if err != nil {
 			return err

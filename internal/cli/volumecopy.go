@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,7 @@ type copying struct {
 type fileCopy struct {
 	here, there string // with slashes; here is below the root of the copying's folder
 	bytes       int64
+	mode        fs.FileMode // of a file here; 0 when it has none that a server knows
 }
 
 func (k *copying) add(one fileCopy) {
@@ -41,7 +43,8 @@ func (p *program) volumeCopy() *cobra.Command {
 		Use: "cp FROM TO", Short: "Copy files into a volume, or out of one", Args: args(2, 2),
 		Long: "Copy a file or a directory into a volume, or out of one. The side in the volume is written VOLUME:PATH.\n\n" +
 			"A directory is copied with all files in it. To copy what is in it and not itself, write /. behind it.\n" +
-			"A file that is there is replaced when the new one has come whole, and keeps its owner and rights.\n" +
+			"A file that is there is replaced when the new one has come whole, and keeps its owner and rights; a new one gets\n" +
+			"the rights that it has here, and the owner of its directory.\n" +
 			"Links are not followed, and left out. A file here whose name has a colon is written ./a:b.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, down := placeOf(args[0])

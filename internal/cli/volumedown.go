@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -126,6 +127,9 @@ func (k *copying) fetch(ctx context.Context, root *os.Root, from place, name str
 		return 0, err
 	}
 	defer func() { _ = res.Body.Close() }() // nothing was written
+	if err := roomFor(root.Name(), name, res.ContentLength); err != nil {
+		return 0, err
+	}
 	draft := filepath.Join(filepath.Dir(name), ".lugsail-"+platform.NewID()+".part")
 	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return 0, unwritable(name, err)
@@ -149,6 +153,17 @@ func (k *copying) fetch(ctx context.Context, root *os.Root, from place, name str
 		return n, k.c.unreachable(body.broke)
 	}
 	return n, unwritable(name, err)
+}
+
+// roomFor refuses a file that is larger than the room left on this computer's disk: of one with holes on the server,
+// all is written here.
+func roomFor(dir, name string, size int64) error {
+	room, err := disk.RoomOf(dir)
+	if err != nil || size <= 0 || uint64(size) <= room.Free {
+		return nil //nolint:nilerr // what cannot be told is tried
+	}
+	return platform.Errorf(platform.NoRoom, "disk_full", "%s has %s, and this computer's disk has room for %s.", clean(name), platform.Bytes(size), platform.Bytes(int64(min(room.Free, 1<<62)))).
+		WithHint("Make room here, or name a place on another disk.")
 }
 
 // arriving knows whether it was the line that broke, or the disk that is full.

@@ -16,11 +16,12 @@ import (
 type keeper struct {
 	files map[string]*string
 	odd   []volumeFile // what else the top tells of
+	modes map[string]string
 }
 
 func (w *world) keeps(contents map[string]string) *keeper {
 	w.t.Helper()
-	k := &keeper{files: map[string]*string{"": nil}}
+	k := &keeper{files: map[string]*string{"": nil}, modes: map[string]string{}}
 	for name, text := range contents {
 		k.save(name, text)
 	}
@@ -40,6 +41,7 @@ func (w *world) keeps(contents map[string]string) *keeper {
 			w.t.Errorf("sent as %q, %v", r.Header.Get("Content-Type"), err)
 		}
 		k.save(r.URL.Query().Get("path"), string(text))
+		k.modes[r.URL.Query().Get("path")] = r.URL.Query().Get("mode")
 		rw.WriteHeader(http.StatusNoContent)
 	})
 	return k
@@ -184,6 +186,43 @@ func TestVolumes_CopiesUp(t *testing.T) {
 		if c.from == "." && !strings.Contains(errs, "Left out, as no files: link, sub/out") {
 			t.Errorf("nothing is said of links: %q", errs)
 		}
+	}
+}
+
+func TestVolumes_CopiesUpWithTheRightsOfFiles(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	k := w.keeps(nil)
+	dir := files(t, map[string]string{"all/tool": "1", "all/secret": "2"})
+	for name, mode := range map[string]os.FileMode{"tool": 0o755 | os.ModeSetuid, "secret": 0o600} {
+		if err := os.Chmod(filepath.Join(dir, "all", name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	code, out, errs := w.run("volumes", "cp", "all/.", "data:", "-a", "shop")
+	if code != ExitOK || k.modes["tool"] != "755" || k.modes["secret"] != "600" {
+		t.Errorf("%d %q %q: %v", code, out, errs, k.modes)
+	}
+}
+
+func TestVolumes_AFileWithoutRoomIsRefusedBeforeItIsWritten(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.keeps(map[string]string{"a": "1"})
+	w.mux.HandleFunc("GET /api/v1/apps/shop/volumes/holes/files", func(rw http.ResponseWriter, _ *http.Request) { notThere(rw) })
+	w.mux.HandleFunc("GET /api/v1/apps/shop/volumes/holes/file", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Length", "9000000000000000")
+		_, _ = io.WriteString(rw, "half")
+	})
+	dir := t.TempDir()
+	t.Chdir(dir)
+	code, out, errs := w.run("volumes", "cp", "holes:sub/large", "new", "-a", "shop")
+	if code == ExitOK || !strings.Contains(errs, "this computer's disk has room for") {
+		t.Errorf("%d %q %q", code, out, errs)
+	}
+	if got := tree(t, dir); got != "" {
+		t.Errorf("left: %s", got)
 	}
 }
 

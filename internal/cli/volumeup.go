@@ -3,11 +3,13 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	slashed "path"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/lugsail/lugsail/platform"
@@ -46,7 +48,11 @@ func (k *copying) up(ctx context.Context, from string, to place) error {
 		k.only(from, info, to.path)
 	}
 	return k.run(ctx, "Copied", from, to.String(), func(ctx context.Context, f fileCopy, count func(int)) error {
-		return k.c.put(ctx, place{to.volume, f.there}.address(k.app, "file"), f.bytes, func() (io.ReadCloser, error) {
+		address := place{to.volume, f.there}.address(k.app, "file")
+		if f.mode != 0 {
+			address += fmt.Sprintf("&mode=%03o", f.mode)
+		}
+		return k.c.put(ctx, address, f.bytes, func() (io.ReadCloser, error) {
 			return openToSend(open, f, count)
 		})
 	})
@@ -57,7 +63,11 @@ func (k *copying) only(name string, info fs.FileInfo, to string) {
 		k.left = append(k.left, name)
 		return
 	}
-	k.add(fileCopy{here: name, there: to, bytes: info.Size()})
+	one := fileCopy{here: name, there: to, bytes: info.Size()}
+	if runtime.GOOS != "windows" {
+		one.mode = info.Mode().Perm()
+	}
+	k.add(one)
 }
 
 // walk plans a directory. Links are not followed.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lugsail/lugsail/internal/atomicfile"
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -124,7 +125,7 @@ func (b *Builder) scratch(name string) (dir string, remove func(), err error) {
 
 // removeAll also removes directories without write permission, as Go's modules are.
 func removeAll(dir string) error {
-	err := os.RemoveAll(dir)
+	err := disk.Remove(dir)
 	if err == nil || os.Getuid() == 0 {
 		return err
 	}
@@ -134,7 +135,7 @@ func removeAll(dir string) error {
 		}
 		return nil
 	})
-	return os.RemoveAll(dir)
+	return disk.Remove(dir)
 }
 
 func architecture() string { return runtime.GOARCH }

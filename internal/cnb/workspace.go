@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -100,7 +101,7 @@ func (w workspace) fill(source string) error {
 		return fmt.Errorf("opening the app's build directory: %w", err)
 	}
 	defer func() { _ = home.Close() }() // nothing is buffered
-	if err := home.RemoveAll("app"); err != nil {
+	if err := disk.Remove(filepath.Join(w.home, "app")); err != nil {
 		return fmt.Errorf("removing the last build's source: %w", err)
 	}
 	if err := home.Mkdir("app", 0o755); err != nil {
@@ -184,11 +185,7 @@ func copyFile(from, to *os.Root, name string) error {
 
 // close removes what only this build needed. The source goes too: it can be large, and the image has it.
 func (w workspace) close() error {
-	err := removeAll(w.dir)
-	if home, openErr := os.OpenRoot(w.home); openErr == nil {
-		err = errors.Join(err, home.RemoveAll("app"), home.Close())
-	}
-	if err != nil {
+	if err := errors.Join(removeAll(w.dir), disk.Remove(filepath.Join(w.home, "app"))); err != nil {
 		return fmt.Errorf("removing the build's directory: %w", err)
 	}
 	return nil

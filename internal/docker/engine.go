@@ -56,7 +56,7 @@ type Engine struct {
 	kills    kills
 	machine  machine
 	alone    exclusive
-	filling  sync.Mutex // of volumes
+	held     sync.Map // of *sync.Mutex, by volume
 	volumes  string
 }
 

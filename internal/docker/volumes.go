@@ -17,6 +17,7 @@ import (
 	"github.com/docker/docker/api/types/volume"
 	"golang.org/x/sys/unix"
 
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -79,10 +80,18 @@ func (e *Engine) mountsOf(ctx context.Context, image string, mounts []platform.M
 	return made, nil
 }
 
+// HoldVolume is for what must not happen while a volume is given to the user of its first container. A program in a
+// container could lock the directory itself, so the lock is in this process, which alone does either.
+func (e *Engine) HoldVolume(id string) (release func()) {
+	held, _ := e.held.LoadOrStore(id, new(sync.Mutex))
+	lock := held.(*sync.Mutex)
+	lock.Lock()
+	return lock.Unlock
+}
+
 // prepare fills a volume that nobody has used yet; one at a time, because replicas start together.
 func (e *Engine) prepare(ctx context.Context, image string, m platform.Mount) error {
-	e.filling.Lock()
-	defer e.filling.Unlock()
+	defer e.HoldVolume(m.VolumeID)()
 	fresh, err := untouched(e.VolumeDirectory(m.VolumeID))
 	if err != nil || !fresh {
 		return err
@@ -270,7 +279,7 @@ func (e *Engine) RemoveVolume(ctx context.Context, id string) error {
 		return platform.Errorf(platform.Conflict, "volume_in_use", "A replica still has the volume.").
 			WithHint("Deploy or restart the app, so that none has it any more.").Because(fmt.Errorf("container %s has it", short(users[0].ID)))
 	}
-	if err := os.RemoveAll(e.VolumeDirectory(id)); err != nil {
+	if err := disk.Remove(e.VolumeDirectory(id)); err != nil {
 		return fmt.Errorf("removing the files of a volume: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -127,6 +128,30 @@ func TestVolume_WhatPeoplePutInBeforeIsTheUsersToo(t *testing.T) {
 		if info, err = os.Stat("/etc/passwd"); err != nil || ownerOf(info) != 0 || info.Mode().Perm() != 0o644 {
 			t.Errorf("%q: what a link leads to: %v, %v", user, info, err)
 		}
+	}
+}
+
+func TestVolume_IsNotGivenAwayWhileSomebodyHoldsIt(t *testing.T) {
+	e := &Engine{volumes: t.TempDir()}
+	dir := e.VolumeDirectory("l1")
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, 33, 33)); err != nil { // so that it needs no engine
+		t.Fatal(err)
+	}
+	release := e.HoldVolume("l1")
+	e.HoldVolume("l2")()
+	done := make(chan error, 1)
+	go func() {
+		done <- e.prepare(t.Context(), testImage, platform.Mount{VolumeID: "l1", Name: "data", Path: "/data"})
+	}()
+	select {
+	case err := <-done:
+		t.Errorf("it did not wait: %v", err)
+		done <- nil
+	case <-time.After(200 * time.Millisecond):
+	}
+	release()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

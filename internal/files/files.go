@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -31,6 +32,7 @@ const (
 type Files struct {
 	Directory func(volumeID string) string              // where a volume's files lie; it need not be there yet
 	Room      func(directory string, bytes int64) error // refuses what would leave too little of the disk; nil never does
+	Hold      func(volumeID string) (release func())    // keeps a volume from being given to its first container's user; nil: nobody does that
 }
 
 // cleaned makes one form of a path: "." for the volume itself, else without "..", and never from "/" on.
@@ -131,11 +133,16 @@ func (f Files) Remove(_ context.Context, volumeID, p string, all bool) error {
 	}
 	defer func() { _ = parent.Close() }() // likewise
 	base := path.Base(name)
-	if _, err := parent.Lstat(base); err != nil { // RemoveAll is content when nothing is there
+	if !all {
+		return explain("removing", name, parent.Remove(base))
+	}
+	if _, err := parent.Lstat(base); err != nil { // RemoveFrom is content when nothing is there
 		return explain("removing", name, err)
 	}
-	if all {
-		return explain("removing", name, parent.RemoveAll(base))
+	in, err := parent.Open(".")
+	if err != nil {
+		return explain("removing", name, err)
 	}
-	return explain("removing", name, parent.Remove(base))
+	defer func() { _ = in.Close() }() // likewise
+	return explain("removing", name, disk.RemoveFrom(in, base))
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -135,7 +137,7 @@ func TestPaths_NothingLeadsOutside(t *testing.T) {
 		}
 	}
 	for _, p := range []string{"passwd", "etc/evil", "up/evil", "root/tmp/evil", "up/volume/x", "circle/x", "etc", "proc/tmp/evil", ""} {
-		if err := f.Save(t.Context(), "v", p, strings.NewReader("x"), 1); err == nil || platform.AsError(err).Code == "internal" {
+		if err := f.Save(t.Context(), "v", p, strings.NewReader("x"), 1, 0); err == nil || platform.AsError(err).Code == "internal" {
 			t.Errorf("saved %q: %v", p, err)
 		}
 	}
@@ -147,7 +149,7 @@ func TestPaths_NothingLeadsOutside(t *testing.T) {
 	if _, err := f.List(t.Context(), "v", "etc", "", 10); err == nil {
 		t.Error("/etc is listed")
 	}
-	must(t, f.Save(t.Context(), "v", "../../../up-and-in", strings.NewReader("x"), 1)) // "/" is the volume
+	must(t, f.Save(t.Context(), "v", "../../../up-and-in", strings.NewReader("x"), 1, 0)) // "/" is the volume
 	if text, err := f.text(t, "up-and-in"); err != nil || text != "x" {
 		t.Errorf("%q, %v", text, err)
 	}
@@ -163,7 +165,7 @@ func TestPaths_LinksThatStayInsideAreFollowedOnTheWay(t *testing.T) {
 	if text, err := f.text(t, "current/file"); err != nil || text != "hello" {
 		t.Errorf("%q, %v", text, err)
 	}
-	must(t, f.Save(t.Context(), "v", "current/sub/new", strings.NewReader("x"), 1))
+	must(t, f.Save(t.Context(), "v", "current/sub/new", strings.NewReader("x"), 1, 0))
 	if text, err := os.ReadFile(filepath.Join(dir, "real/sub/new")); err != nil || string(text) != "x" {
 		t.Errorf("%q, %v", text, err)
 	}
@@ -174,7 +176,7 @@ func TestPaths_ThatCannotBeAreRefused(t *testing.T) {
 	for _, p := range []string{"a\x00b", strings.Repeat("a/", 2049), strings.Repeat("a", 256), "x/" + strings.Repeat("ä", 128)} {
 		_, _, err := f.Open(t.Context(), "v", p)
 		wantCode(t, err, "file_path_invalid")
-		wantCode(t, f.Save(t.Context(), "v", p, strings.NewReader(""), 0), "file_path_invalid")
+		wantCode(t, f.Save(t.Context(), "v", p, strings.NewReader(""), 0, 0), "file_path_invalid")
 		wantCode(t, f.Remove(t.Context(), "v", p, true), "file_path_invalid")
 		_, err = f.List(t.Context(), "v", p, "", 1)
 		wantCode(t, err, "file_path_invalid")
@@ -192,7 +194,7 @@ func TestOpen_OnlyRegularFilesAndNothingBlocks(t *testing.T) {
 	for _, p := range []string{"pipe", "dir", "link", "device"} {
 		_, err := f.text(t, p)
 		wantCode(t, err, "file_not_regular")
-		wantCode(t, f.Save(t.Context(), "v", p, strings.NewReader("x"), 1), "file_not_regular")
+		wantCode(t, f.Save(t.Context(), "v", p, strings.NewReader("x"), 1, 0), "file_not_regular")
 	}
 	for _, p := range []string{"pipe", "pipe/x", "link/x"} {
 		_, err := f.List(t.Context(), "v", p, "", 1)
@@ -206,8 +208,8 @@ func TestOpen_OnlyRegularFilesAndNothingBlocks(t *testing.T) {
 func TestOpen_EmptyAndLargeFiles(t *testing.T) {
 	f, _ := volume(t)
 	large := bytes.Repeat([]byte("0123456789abcdef"), 4<<16)
-	must(t, f.Save(t.Context(), "v", "large", bytes.NewReader(large), -1))
-	must(t, f.Save(t.Context(), "v", "empty", strings.NewReader(""), 0))
+	must(t, f.Save(t.Context(), "v", "large", bytes.NewReader(large), -1, 0))
+	must(t, f.Save(t.Context(), "v", "empty", strings.NewReader(""), 0, 0))
 	if text, err := f.text(t, "large"); err != nil || text != string(large) {
 		t.Errorf("%d bytes of %d, %v", len(text), len(large), err)
 	}
@@ -225,6 +227,21 @@ func TestSane_TimesThatCannotBeWrittenDown(t *testing.T) {
 	}
 	if now := time.Now(); !sane(now).Equal(now) {
 		t.Error("a plain time is changed")
+	}
+}
+
+func TestRemove_ADirectoryDeeperThanFilesMayBeOpen(t *testing.T) {
+	f, dir := volume(t)
+	must(t, os.MkdirAll(filepath.Join(dir, "deep", strings.Repeat("d/", 400)), 0o755))
+	var before unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &before))
+	few := before
+	few.Cur = 200
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &few))
+	err := f.Remove(t.Context(), "v", "deep", true)
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &before))
+	if left, readErr := os.ReadDir(dir); err != nil || readErr != nil || len(left) > 0 {
+		t.Errorf("%v; left are %v, %v", err, left, readErr)
 	}
 }
 

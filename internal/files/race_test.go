@@ -50,7 +50,7 @@ func TestRace_WhatIsSwappedMeanwhileLeadsNowhereElse(t *testing.T) {
 				t.Errorf("read %q, %v", text, err)
 			}
 		}
-		err := f.Save(t.Context(), "v", "at/new", strings.NewReader("x"), 1)
+		err := f.Save(t.Context(), "v", "at/new", strings.NewReader("x"), 1, 0)
 		if err == nil {
 			saved++
 		} else if platform.AsError(err).Code == "internal" {

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -15,8 +16,9 @@ import (
 )
 
 // Save makes a file of what comes from body, or replaces one. size is what was announced, less than 0 when nothing
-// was. Whoever has the old file open keeps it; until all has come, the old one stays.
-func (f Files) Save(ctx context.Context, volumeID, p string, body io.Reader, size int64) error {
+// was. A new file gets the permissions of mode, or those that are usual when it has none. Whoever has the old file
+// open keeps it; until all has come, the old one stays, and no directory is made.
+func (f Files) Save(ctx context.Context, volumeID, p string, body io.Reader, size int64, mode fs.FileMode) error {
 	name, err := named(p)
 	if err != nil {
 		return err
@@ -30,12 +32,20 @@ func (f Files) Save(ctx context.Context, volumeID, p string, body io.Reader, siz
 	if err := in.room(max(size, 0)); err != nil {
 		return err
 	}
-	parent, err := directories(root, path.Dir(name))
+	there, missing, err := nearest(root, path.Dir(name))
 	if err != nil {
 		return explain("saving", name, err)
 	}
-	defer func() { _ = parent.Close() }() // likewise
-	return explain("saving", name, save(parent, name, in))
+	defer func() { _ = there.Close() }() // likewise
+	mode = cmp.Or(mode.Perm(), usual)
+	return explain("saving", name, save(there, saving{name, missing, mode, func() func() { return f.hold(volumeID) }}, in))
+}
+
+func (f Files) hold(volumeID string) (release func()) {
+	if f.Hold == nil {
+		return func() {}
+	}
+	return f.Hold(volumeID)
 }
 
 func (f Files) room(volumeID string, bytes int64) error {
@@ -47,6 +57,7 @@ func (f Files) room(volumeID string, bytes int64) error {
 
 // made opens a volume's directory, and makes the one that is missing.
 func (f Files) made(volumeID string) (*os.Root, error) {
+	defer f.hold(volumeID)() // one that has been given away meanwhile gets no mark
 	dir := f.Directory(volumeID)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -93,6 +104,21 @@ func oursAndEmpty(dir *os.File) (bool, error) {
 	return false, err
 }
 
+// nearest opens the directory at p or, when it is missing, the last one on the way to it; missing leads on from there,
+// and is "." when nothing is missing.
+func nearest(root *os.Root, p string) (dir *os.Root, missing string, err error) {
+	for missing = "."; ; p = path.Dir(p) {
+		dir, err = directory(root, p)
+		if p == "." || !errors.Is(err, fs.ErrNotExist) {
+			return dir, missing, err
+		}
+		if _, err := root.Lstat(p); err == nil { // a link that leads nowhere
+			return nil, "", &fs.PathError{Op: "mkdirat", Path: p, Err: syscall.EEXIST}
+		}
+		missing = path.Join(path.Base(p), missing)
+	}
+}
+
 // directories opens a directory, and makes those on the way that are missing.
 func directories(root *os.Root, p string) (*os.Root, error) {
 	dir, err := directory(root, p)
@@ -105,7 +131,7 @@ func directories(root *os.Root, p string) (*os.Root, error) {
 	}
 	defer func() { _ = above.Close() }() // nothing was written through it
 	base := path.Base(p)
-	if err := above.Mkdir(base, 0o755); err != nil {
+	if err := above.Mkdir(base, 0o755); err != nil && !errors.Is(err, fs.ErrExist) { // somebody else may have made it
 		return nil, err
 	}
 	if dir, err = directory(above, base); err != nil {
@@ -143,13 +169,26 @@ func ownerOf(info fs.FileInfo) (uid, gid int) {
 	return int(stat.Uid), int(stat.Gid)
 }
 
-// save writes beside the file and then puts it in its place.
-func save(parent *os.Root, name string, in *incoming) error {
-	base, draft := path.Base(name), ".lugsail-"+platform.NewID()+".part"
-	if _, _, _, err := identity(parent, name); err != nil { // before all comes
-		return err
+// usual are the permissions of a new file of which nothing is said.
+const usual fs.FileMode = 0o644
+
+// saving is a file on its way.
+type saving struct {
+	name    string // for people
+	missing string // the way from the directory that is there to the one where it shall be
+	mode    fs.FileMode
+	hold    func() (release func()) // the volume's owner, as it is
+}
+
+// save writes in a directory that is there, and puts the file in its place when all has come.
+func save(there *os.Root, s saving, in *incoming) error {
+	draft := ".lugsail-" + platform.NewID() + ".part"
+	if s.missing == "." { // before all comes
+		if _, _, _, err := s.identity(there); err != nil {
+			return err
+		}
 	}
-	file, err := parent.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := there.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -157,23 +196,52 @@ func save(parent *os.Root, name string, in *incoming) error {
 		err = in.whole()
 	}
 	if err == nil {
-		err = identify(parent, name, file)
-	}
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = parent.Rename(draft, base)
+		err = file.Sync() // a disk that is full may say so only now
 	}
 	if err == nil {
-		return lasting(parent)
+		err = s.place(there, draft, file)
 	}
-	if left := parent.Remove(draft); !errors.Is(left, fs.ErrNotExist) {
+	err = errors.Join(err, file.Close())
+	if err == nil {
+		return nil
+	}
+	if left := there.Remove(draft); !errors.Is(left, fs.ErrNotExist) {
 		err = errors.Join(err, left)
 	}
 	return err
 }
 
+// place makes the directories that are missing, and the draft the file. Meanwhile nobody gives the volume to another:
+// what is not yet where it shall be would be left out.
+func (s saving) place(there *os.Root, draft string, file *os.File) error {
+	defer s.hold()()
+	parent, err := directories(there, s.missing)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = parent.Close() }() // what was written is synced before
+	if err := s.identify(parent, file); err != nil {
+		return err
+	}
+	from, err := there.Open(".")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }() // likewise
+	to, err := parent.Open(".")
+	if err != nil {
+		return err
+	}
+	err = unix.Renameat(int(from.Fd()), draft, int(to.Fd()), path.Base(s.name)) //nolint:gosec // descriptors are small
+	if err == nil {
+		err = to.Sync() // so that the new name lasts
+	}
+	return errors.Join(err, to.Close())
+}
+
 // identify makes a file whose its predecessor is by now: the first container may have got the volume meanwhile.
-func identify(parent *os.Root, name string, file *os.File) error {
-	uid, gid, mode, err := identity(parent, name)
+func (s saving) identify(parent *os.Root, file *os.File) error {
+	uid, gid, mode, err := s.identity(parent)
 	if err != nil {
 		return err
 	}
@@ -181,15 +249,15 @@ func identify(parent *os.Root, name string, file *os.File) error {
 	return errors.Join(file.Chown(uid, gid), file.Chmod(mode), file.Sync())
 }
 
-// identity is what the file at a place is and its successor shall be: whose, and what is allowed with it.
-func identity(parent *os.Root, name string) (uid, gid int, mode fs.FileMode, err error) {
-	info, err := parent.Lstat(path.Base(name))
+// identity is what the file at its place is and its successor shall be: whose, and what is allowed with it.
+func (s saving) identity(parent *os.Root) (uid, gid int, mode fs.FileMode, err error) {
+	info, err := parent.Lstat(path.Base(s.name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		info, err = parent.Stat(".")
-		mode = 0o644
+		mode = s.mode
 	case err == nil && !info.Mode().IsRegular():
-		err = notRegular(name, info)
+		err = notRegular(s.name, info)
 	case err == nil:
 		mode = info.Mode().Perm()
 	}
@@ -198,13 +266,4 @@ func identity(parent *os.Root, name string) (uid, gid int, mode fs.FileMode, err
 	}
 	uid, gid = ownerOf(info)
 	return uid, gid, mode, nil
-}
-
-// lasting syncs a directory, so that a new name in it lasts.
-func lasting(dir *os.Root) error {
-	f, err := dir.Open(".")
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -18,8 +18,8 @@ type line struct {
 	in      *bufio.Reader
 	idle    *time.Timer
 	visit   *visit
-	pace    *platform.Pace // of a push; nil: what comes is small
-	swallow bool           // go on without a client
+	pace    *pace // nil until there is something to come
+	swallow bool  // go on without a client
 	gone    bool
 	late    *time.Timer // nil until end
 	closed  atomic.Bool
@@ -46,9 +46,9 @@ func (l *line) Read(p []byte) (int, error) {
 	began := time.Now()
 	n, err := l.in.Read(p)
 	if err == nil && l.pace != nil && !l.pace.Came(n, time.Since(began)) {
-		_, _ = io.WriteString(l.channel.Stderr(), lines(errPace)) // the client may have gone
-		time.AfterFunc(farewell, l.cut)                           // what it has sent already would come for a long time
-		err = errPace
+		_, _ = io.WriteString(l.channel.Stderr(), lines(platform.AsError(l.pace.tooSlow))) // the client may have gone
+		time.AfterFunc(farewell, l.cut)                                                    // what it has sent already would come for a long time
+		err = l.pace.tooSlow
 	}
 	l.idle.Reset(l.visit.cfg.SSH.Patience)
 	return n, err

@@ -65,19 +65,55 @@ func TestPush_OneThatComesTooSlowlyEnds(t *testing.T) {
 	})
 }
 
+// A fetch that never says what it wants ends, too.
+func TestFetch_OneThatAsksTooSlowlyEnds(t *testing.T) {
+	slow := func(c *Config) { c.Pace = 200 * time.Millisecond }
+	asking := func() *drips { return &drips{strings.NewReader("fff0want ")} }
+	wantEnd := func(w *world, out string) {
+		w.t.Helper()
+		contains(w.t, out, "what to fetch came too slowly")
+		wait(w.t, "the end of the server's git", func() bool { return !runs(w.t, w.repo("shop")) })
+	}
+	t.Run("https", func(t *testing.T) {
+		w := newWorld(t, slow)
+		wantEnd(w, w.send("git-upload-pack", asking()))
+	})
+	t.Run("ssh", func(t *testing.T) {
+		w := newWorld(t, slow)
+		w.sshAddress()
+		client := w.dial(w.key)
+		session, err := client.NewSession()
+		must(t, err)
+		var told bytes.Buffer
+		session.Stdin, session.Stdout, session.Stderr = asking(), io.Discard, &told
+		must(t, session.Start("git-upload-pack 'shop.git'"))
+		_ = client.Wait() // until the server has ended it
+		if session.Wait() == nil {
+			t.Error("it was served")
+		}
+		wantEnd(w, told.String())
+	})
+}
+
 // drip pushes by HTTPS without an end, and gives what the server says once it has had enough.
 func (w *world) drip(underWay func()) string {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.https.URL+"/git/shop.git/git-receive-pack", newDrips())
-	must(w.t, err)
-	r.SetBasicAuth("git", "right")
-	r.Header.Set("Content-Type", "application/x-git-receive-pack-request")
 	if underWay != nil {
 		go func() {
 			wait(w.t, "the server's git", func() bool { return runs(w.t, w.repo("shop")) })
 			underWay()
 		}()
 	}
+	return w.send("git-receive-pack", newDrips())
+}
+
+// send asks a service of git by HTTPS without an end.
+func (w *world) send(service string, body io.Reader) string {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.https.URL+"/git/shop.git/"+service, body)
+	must(w.t, err)
+	r.SetBasicAuth("git", "right")
+	r.Header.Set("Content-Type", "application/x-"+service+"-request")
 	answer, err := w.https.Client().Do(r)
 	must(w.t, err)
 	defer answer.Body.Close()

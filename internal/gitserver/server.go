@@ -57,7 +57,7 @@ type Config struct {
 	Console    func(*http.Request) string // the host name that was asked, for the actor; nil names none
 	Quiet      time.Duration              // silence after which the pusher hears that it goes on; 0 means 15 seconds
 	Recheck    time.Duration              // how often it is asked again whether who pushes or clones still may; 0 means 2.5 seconds
-	Pace       time.Duration              // over which a push must come at a least rate; 0 means platform.PaceWindow
+	Pace       time.Duration              // over which a push must come at a least rate, and ten times of it for what is asked before a fetch; 0 means platform.PaceWindow
 	Log        *slog.Logger               // nil means slog.Default
 	SSH        SSH
 
@@ -121,6 +121,7 @@ func (c *Config) complete() {
 	c.MaxPack = cmp.Or(max(c.MaxPack, 0), 1<<30)
 	c.Quiet = cmp.Or(max(c.Quiet, 0), 15*time.Second)            // longer than between two lines of a wait for health
 	c.Recheck = cmp.Or(max(c.Recheck, 0), 2500*time.Millisecond) // a revoked token ends within 5 seconds
+	c.Pace = cmp.Or(max(c.Pace, 0), platform.PaceWindow)
 	c.SSH.Machine = cmp.Or(c.SSH.Machine, 15*time.Second)
 	c.SSH.Person = cmp.Or(c.SSH.Person, 2*time.Minute)
 	c.SSH.Patience = cmp.Or(c.SSH.Patience, 2*time.Minute)

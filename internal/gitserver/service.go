@@ -55,7 +55,9 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request, c call) {
 	w.Header().Set("Content-Type", "application/x-"+uploadPack+"-result")
 	git := s.git("", protocolEnv(gitProtocol(r)), "upload-pack", "--stateless-rpc", c.repo)
 	in.from = io.LimitReader(in.from, maxFetchRequest)
+	in.pace, in.tired = s.fetchPace(), out.tell
 	if err := stream(ctx, git, in, out, func(error) {}); err != nil && ctx.Err() == nil {
+		out.slow = errors.Is(err, errFetchPace)
 		s.cfg.Log.InfoContext(ctx, "a fetch ended early", "app", c.app.Name, "error", err)
 	}
 }
@@ -75,7 +77,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, c call) {
 		s.deny(w, r, err)
 		return
 	}
-	in.pace, in.tired = s.pace(), out.tell
+	in.pace, in.tired = s.pushPace(), out.tell
 	p := s.register(c, shallow)
 	defer s.unregister(p)
 	w.Header().Set("Content-Type", "application/x-"+receivePack+"-result")
@@ -107,8 +109,6 @@ func (s *Server) whileSending(ctx context.Context, c call, in *intake, out *outl
 		stop()
 	}
 }
-
-func (s *Server) pace() *platform.Pace { return &platform.Pace{Window: s.cfg.Pace} }
 
 // receiving is the git that takes a push whose refs the client has seen.
 func (s *Server) receiving(p *push) command.Command {

@@ -125,7 +125,7 @@ func (v *visit) serveGit(ctx context.Context, channel ssh.Channel, text string) 
 func (v *visit) uploadOverSSH(ctx context.Context, l *line, c call) error {
 	ctx, stop := v.whileAllowed(ctx, c.allowed)
 	defer stop()
-	l.in = bufio.NewReader(io.LimitReader(l.channel, maxFetchRequest))
+	l.in, l.pace = bufio.NewReader(io.LimitReader(l.channel, maxFetchRequest)), v.fetchPace()
 	err := stream(ctx, v.git("", nil, "upload-pack", c.repo), l, l, l.delivered)
 	if cause := context.Cause(ctx); refusal(cause) {
 		_, _ = io.WriteString(l.channel.Stderr(), lines(platform.AsError(cause))) // the client may have gone
@@ -156,7 +156,7 @@ func (v *visit) receiveOverSSH(ctx context.Context, l *line, c call) error {
 		return nil
 	}
 	head, _ = l.in.Peek(4 + len(shallowLine)) // likewise
-	l.pace = v.pace()
+	l.pace = v.pushPace()
 	p := v.register(c, strings.HasSuffix(string(head), shallowLine))
 	defer v.unregister(p)
 	if err := stream(v.life, v.receiving(p), l, l, l.delivered); err != nil {

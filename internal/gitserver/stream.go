@@ -33,8 +33,8 @@ type intake struct {
 	from    io.Reader
 	control *http.ResponseController
 
-	pace  *platform.Pace // of a push; nil: what comes is small
-	tired func(error)    // tells the client that it is too slow
+	pace  *pace
+	tired func(error) // tells the client that it is too slow
 
 	mu    sync.Mutex
 	until time.Time // no reading after that; zero: no end
@@ -53,15 +53,31 @@ func (in *intake) Read(p []byte) (int, error) {
 			err = cause
 		}
 	} else if in.pace != nil && !in.pace.Came(n, time.Since(began)) {
-		in.tired(errPace)
-		return n, errPace
+		in.tired(in.pace.tooSlow)
+		return n, in.pace.tooSlow
 	}
 	return n, err
+}
+
+// pace is the least rate of a client, and what it is told below that.
+type pace struct {
+	platform.Pace
+	tooSlow error
+}
+
+func (s *Server) pushPace() *pace { return &pace{platform.Pace{Window: s.cfg.Pace}, errPace} }
+
+// fetchPace leaves a client time to think: over SSH it looks between its lines what it has already.
+func (s *Server) fetchPace() *pace {
+	return &pace{platform.Pace{Window: 10 * s.cfg.Pace}, errFetchPace}
 }
 
 // errPace ends a push that keeps its place from others by sending next to nothing.
 var errPace = platform.Errorf(platform.Invalid, "push_pace", "The push came too slowly: less than a kilobyte a second for a minute.").
 	WithHint("Nothing was deployed. Push again over a better connection.")
+
+var errFetchPace = platform.Errorf(platform.Invalid, "fetch_pace", "The request for what to fetch came too slowly: less than 64 KB in ten minutes.").
+	WithHint("Fetch again over a better connection.")
 
 // extend gives the client its time for the next bytes.
 func (in *intake) extend() error {

@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/lugsail/lugsail/internal/command"
+	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -121,7 +122,7 @@ func RemoveMarked(path string) (removed bool, err error) {
 		return false, fmt.Errorf("removing %s: %w", path, err)
 	}
 	// What is a disk of its own becomes empty.
-	if err := os.RemoveAll(place); err != nil && !errors.Is(err, syscall.EBUSY) {
+	if err := disk.Remove(place); err != nil && !errors.Is(err, syscall.EBUSY) {
 		return false, fmt.Errorf("removing %s: %w", path, err)
 	}
 	if place != path {

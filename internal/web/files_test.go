@@ -51,6 +51,7 @@ func TestAPI_FilesAreListedReadSavedAndRemoved(t *testing.T) {
 	}
 	r.put(token, "sub/hello.txt", "hello").want(t, 204)
 	r.put(token, "sub/empty", "").want(t, 204)
+	r.put(token, "/typed/../sub/./odd.txt", "x").want(t, 204)
 	got := r.do(ask{path: filePath + "/sub/hello.txt", token: token}).want(t, 200)
 	for name, want := range map[string]string{
 		"Content-Type": "application/octet-stream", "Content-Length": "5", "Content-Disposition": "attachment; filename=hello.txt", "X-Content-Type-Options": "nosniff",
@@ -69,10 +70,15 @@ func TestAPI_FilesAreListedReadSavedAndRemoved(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(dir, "sub/hello.txt")); err != nil || string(text) != "hello" {
 		t.Errorf("%q, %v", text, err)
 	}
-	for _, event := range []string{"volume.file-saved"} {
-		if got := r.do(ask{path: "/api/v1/apps/mine/events", token: token}).body; !strings.Contains(got, event) || !strings.Contains(got, "sub/hello.txt in the volume data") {
-			t.Errorf("no event %s: %s", event, got)
+	events := r.do(ask{path: "/api/v1/apps/mine/events", token: token}).body
+	for _, text := range []string{"volume.file-saved", `"sub/hello.txt in the volume data`, `"sub/odd.txt in the volume data`} {
+		if !strings.Contains(events, text) {
+			t.Errorf("no event %s: %s", text, events)
 		}
+	}
+	r.do(ask{method: put, path: filePath + "tool&mode=755", token: token, json: "x", header: http.Header{"Content-Type": {"application/octet-stream"}}}).want(t, 204)
+	if info, err := os.Stat(filepath.Join(dir, "tool")); err != nil || info.Mode() != 0o755 {
+		t.Errorf("%v, %v", info, err)
 	}
 	r.do(ask{method: remove, path: filePath + "sub", token: token}).want(t, 409)
 	r.do(ask{method: remove, path: filePath + "sub&all=true", token: token}).want(t, 204)
@@ -137,8 +143,27 @@ func TestAPI_FilesThatAreRefused(t *testing.T) {
 		}
 	}
 	r.put(token, "etc/evil", "x").want(t, 422)
+	for _, mode := range []string{"0", "4755", "rwx", "-1", "999", "0o755"} {
+		got := r.do(ask{method: put, path: filePath + "x&mode=" + mode, token: token, json: "x", header: http.Header{"Content-Type": {"application/octet-stream"}}}).want(t, 422)
+		if got.code() != "file_mode_invalid" {
+			t.Errorf("the mode %s: %s", mode, got.body)
+		}
+	}
 	if got := r.do(ask{method: put, path: filePath + "x", token: token, json: "{}"}).want(t, 415); got.code() != "not_binary" {
 		t.Errorf("JSON as a file: %s", got.body)
+	}
+	for name, c := range map[string]struct {
+		value, code string
+		status      int
+	}{"Content-Range": {"bytes 5-9/10", "file_in_parts", 400}, "Content-Encoding": {"gzip", "file_encoded", 415}} {
+		header := http.Header{"Content-Type": {"application/octet-stream"}, name: {c.value}}
+		got := r.do(ask{method: put, path: filePath + "part", token: token, json: "x", header: header}).want(t, c.status)
+		if got.code() != c.code {
+			t.Errorf("%s: %s", name, got.body)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "part")); !os.IsNotExist(err) {
+		t.Errorf("a part was saved: %v", err)
 	}
 	foreign := http.Header{"Content-Type": {"application/octet-stream"}, "Origin": {"https://evil.example"}}
 	r.do(ask{method: put, path: filePath + "x", session: r.session, json: "x", header: foreign}).want(t, 403)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
@@ -91,7 +92,28 @@ func (m *machine) Disks(context.Context) []observe.Disk {
 }
 
 func (m *machine) Uses(context.Context) []observe.DiskUse {
-	return []observe.DiskUse{{Kind: "database", Bytes: 3 << 20}, {Kind: "foreign", Bytes: 1 << 30}}
+	return []observe.DiskUse{
+		{Kind: "database", Bytes: 3 << 20},
+		{Kind: "foreign", Bytes: 1 << 30},
+		{App: "lother", Kind: "images", Bytes: 2 << 30},
+		{App: "lgone", Kind: "cache", Bytes: 5 << 20},
+	}
+}
+
+func TestDisk_ImagesOfAnotherLugsailAreNobodysHere(t *testing.T) {
+	r := newRig(t)
+	withMachine(r)
+	var got struct {
+		Uses []struct {
+			App, Kind string
+			Bytes     int64
+		}
+	}
+	r.do(ask{path: "/api/v1/disk", session: r.session}).want(t, http.StatusOK).decode(t, &got)
+	want := "[{ foreign 3221225472} {(removed) cache 5242880} { database 3145728}]"
+	if fmt.Sprint(got.Uses) != want {
+		t.Errorf("got %v, want %s", got.Uses, want)
+	}
 }
 
 func TestClean_TellsFirstAndRemovesWhatIsLugsailsAlone(t *testing.T) {

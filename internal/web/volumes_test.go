@@ -86,6 +86,23 @@ func TestA13_VolumesKeepTheirRules(t *testing.T) {
 	}
 }
 
+func TestVolumes_DeploymentsSayWhatWasDoneToOne(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	token := r.token("", platform.ScopeAdmin)
+	for _, c := range []struct{ method, path, body, cause string }{
+		{post, volumesPath, `{"name":"data","path":"/data"}`, "volume data created"},
+		{put, volumesPath + "/data", `{"path":"/srv","shared":true}`, "volume data changed"},
+		{"DELETE", volumesPath + "/data", `{"confirm":"data"}`, "volume data trashed"},
+		{post, volumesPath + "/data/restore", "", "volume data restored"},
+	} {
+		got := r.do(ask{method: c.method, path: c.path, token: token, json: c.body}).want(t, 202)
+		if !strings.Contains(got.body, `"cause":"`+c.cause+`"`) {
+			t.Errorf("without %q: %s", c.cause, got.body)
+		}
+	}
+}
+
 func TestPages_VolumesAreAddedChangedAndTrashed(t *testing.T) {
 	r := newRig(t)
 	r.serving("mine")

@@ -37,14 +37,26 @@ func (s *Service) Disk(ctx context.Context, actor platform.Actor) (DiskView, err
 	for _, a := range apps {
 		names[a.ID] = a.Name
 	}
-	uses := s.DiskMeter.Uses(ctx)
-	for i, u := range uses {
-		if u.App == "" {
+	return DiskView{Disks: s.DiskMeter.Disks(ctx), Uses: observe.DiskUses(named(s.DiskMeter.Uses(ctx), names))}, nil
+}
+
+// named says whose the uses are. Images of an app that is not known are another Lugsail's on the same engine: ours
+// leave with their app, and the names are alike.
+func named(uses []observe.DiskUse, apps map[string]string) []observe.DiskUse {
+	foreign := observe.DiskUse{Kind: "foreign"}
+	var ours []observe.DiskUse
+	for _, u := range uses {
+		name, known := apps[u.App]
+		switch {
+		case u.Kind == foreign.Kind, u.Kind == "images" && !known:
+			foreign.Bytes += u.Bytes
 			continue
+		case known:
+			u.App = name
+		case u.App != "":
+			u.App = "(removed)"
 		}
-		if uses[i].App = names[u.App]; uses[i].App == "" {
-			uses[i].App = "(removed)"
-		}
+		ours = append(ours, u)
 	}
-	return DiskView{Disks: s.DiskMeter.Disks(ctx), Uses: observe.DiskUses(uses)}, nil
+	return append(ours, foreign)
 }

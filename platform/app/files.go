@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"io"
+	"io/fs"
+	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,7 +17,7 @@ type Files interface {
 	// List gives what lies in a directory by its Order, behind after, at most limit.
 	List(ctx context.Context, volumeID, path, after string, limit int) ([]platform.VolumeFile, error)
 	Open(ctx context.Context, volumeID, path string) (io.ReadCloser, platform.VolumeFile, error)
-	Save(ctx context.Context, volumeID, path string, body io.Reader, size int64) error
+	Save(ctx context.Context, volumeID, path string, body io.Reader, size int64, mode fs.FileMode) error
 	Remove(ctx context.Context, volumeID, path string, all bool) error
 }
 
@@ -83,7 +85,7 @@ func (s *Service) SaveVolumeFile(ctx context.Context, actor platform.Actor, name
 		return err
 	}
 	defer free()
-	if err := s.Files.Save(ctx, v.ID, path, up.Body, up.Size); err != nil {
+	if err := s.Files.Save(ctx, v.ID, path, up.Body, up.Size, up.Mode); err != nil {
 		return err
 	}
 	s.event(ctx, actor, app, "volume.file-saved", shownPath(path)+" in the volume "+v.Name)
@@ -107,10 +109,10 @@ func (s *Service) RemoveVolumeFile(ctx context.Context, actor platform.Actor, na
 	return nil
 }
 
-// shownPath makes a path fit to be shown, its end before its beginning.
-func shownPath(path string) string {
+// shownPath makes a path fit to be shown, as the one that was meant, its end before its beginning.
+func shownPath(typed string) string {
 	const most = 200
-	letters := []rune(strings.TrimLeft(harmless(path), "/"))
+	letters := []rune(harmless(strings.TrimLeft(path.Clean("/"+typed), "/")))
 	if len(letters) > most {
 		return "…" + string(letters[len(letters)-most+1:])
 	}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"io"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -12,8 +13,9 @@ import (
 // Upload is an archive that a person sends.
 type Upload struct {
 	Body io.Reader
-	Size int64  // as announced; less than 0 when it was not
-	Name string // of the file or folder, as the person calls it; "" means "a folder"
+	Size int64       // as announced; less than 0 when it was not
+	Name string      // of the file or folder, as the person calls it; "" means "a folder"
+	Mode fs.FileMode // the permissions of a new file in a volume; 0 means the usual ones
 }
 
 // Upload brings the contents of an archive live. It is recorded when it has arrived whole.

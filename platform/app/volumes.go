@@ -85,14 +85,13 @@ func (s *Service) CreateVolume(ctx context.Context, actor platform.Actor, name, 
 	}); err != nil {
 		return VolumeView{}, platform.Deployment{}, err
 	}
-	s.event(ctx, actor, app, "volume.created", fmt.Sprintf("volume %s at %s", v.Name, v.Path))
-	d, err := s.remount(ctx, actor, app, "volume "+v.Name)
+	d, err := s.remount(ctx, actor, app, v, "created")
 	return s.volumeView(v), d, err
 }
 
 // ChangeVolume says anew where an app finds a volume, and whether replicas share it.
 func (s *Service) ChangeVolume(ctx context.Context, actor platform.Actor, name, volume string, ask VolumeRequest) (VolumeView, platform.Deployment, error) {
-	return s.changeVolume(ctx, actor, name, volume, "volume.changed", func(app platform.App, v *platform.Volume, others []platform.Volume) error {
+	return s.changeVolume(ctx, actor, name, volume, "changed", func(app platform.App, v *platform.Volume, others []platform.Volume) error {
 		if v.State != platform.VolumeActive {
 			return volumeTrashed(app, *v)
 		}
@@ -114,7 +113,7 @@ func (s *Service) RemoveVolume(ctx context.Context, actor platform.Actor, name, 
 	if now {
 		return platform.Deployment{}, s.deleteVolume(ctx, actor, name, volume)
 	}
-	_, d, err := s.changeVolume(ctx, actor, name, volume, "volume.trashed", func(app platform.App, v *platform.Volume, _ []platform.Volume) error {
+	_, d, err := s.changeVolume(ctx, actor, name, volume, "trashed", func(app platform.App, v *platform.Volume, _ []platform.Volume) error {
 		if v.State == platform.VolumeTrashed {
 			return volumeTrashed(app, *v)
 		}
@@ -127,7 +126,7 @@ func (s *Service) RemoveVolume(ctx context.Context, actor platform.Actor, name, 
 
 // RestoreVolume brings a volume back from the trash.
 func (s *Service) RestoreVolume(ctx context.Context, actor platform.Actor, name, volume string) (VolumeView, platform.Deployment, error) {
-	return s.changeVolume(ctx, actor, name, volume, "volume.restored", func(app platform.App, v *platform.Volume, others []platform.Volume) error {
+	return s.changeVolume(ctx, actor, name, volume, "restored", func(app platform.App, v *platform.Volume, others []platform.Volume) error {
 		if v.State != platform.VolumeTrashed {
 			return platform.Errorf(platform.Conflict, "volume_not_trashed", "The volume %s is not in the trash.", v.Name)
 		}
@@ -141,7 +140,7 @@ func volumeTrashed(app platform.App, v platform.Volume) error {
 		WithHint("Bring it back: lugsail volumes restore %s --app %s. Or remove it for good: lugsail volumes remove %s --now --app %s", v.Name, app.Name, v.Name, app.Name)
 }
 
-func (s *Service) changeVolume(ctx context.Context, actor platform.Actor, name, volume, action string, change func(app platform.App, v *platform.Volume, others []platform.Volume) error) (VolumeView, platform.Deployment, error) {
+func (s *Service) changeVolume(ctx context.Context, actor platform.Actor, name, volume, did string, change func(app platform.App, v *platform.Volume, others []platform.Volume) error) (VolumeView, platform.Deployment, error) {
 	app, err := s.find(ctx, actor, name, platform.ActionManage)
 	if err != nil {
 		return VolumeView{}, platform.Deployment{}, err
@@ -166,8 +165,7 @@ func (s *Service) changeVolume(ctx context.Context, actor platform.Actor, name, 
 	if before.Path == v.Path && before.Shared == v.Shared && before.State == v.State {
 		return s.volumeView(v), platform.Deployment{}, nil
 	}
-	s.event(ctx, actor, app, action, fmt.Sprintf("volume %s at %s", v.Name, v.Path))
-	d, err := s.remount(ctx, actor, app, "volume "+v.Name)
+	d, err := s.remount(ctx, actor, app, v, did)
 	return s.volumeView(v), d, err
 }
 
@@ -228,13 +226,14 @@ func (s *Service) fitsVolumes(ctx context.Context, appID string, n int) error {
 	return nil
 }
 
-// remount lets what runs have the app's volumes as they are now.
-func (s *Service) remount(ctx context.Context, actor platform.Actor, app platform.App, cause string) (platform.Deployment, error) {
+// remount records what was done to a volume, and lets what runs have the app's volumes as they are now.
+func (s *Service) remount(ctx context.Context, actor platform.Actor, app platform.App, v platform.Volume, did string) (platform.Deployment, error) {
+	s.event(ctx, actor, app, "volume."+did, fmt.Sprintf("volume %s at %s", v.Name, v.Path))
 	release, err := s.currentWithoutVars(ctx, app)
 	if err != nil || release.Number == 0 || total(counted(app.Scale, release)) == 0 {
 		return platform.Deployment{}, err
 	}
-	return s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployRestart, Cause: cause})
+	return s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployRestart, Cause: "volume " + v.Name + " " + did})
 }
 
 // deleteVolume removes a volume in the trash with its files.

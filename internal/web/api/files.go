@@ -1,7 +1,9 @@
 package api
 
 import (
+	"io/fs"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -62,12 +64,29 @@ func (a *API) VolumeFileSave(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	mode, err := fileMode(c.QueryParam("mode"))
+	if err != nil {
+		return err
+	}
 	ctx, actor, name := actorAnd(c)
-	err = a.Apps.SaveVolumeFile(ctx, actor, name, c.Param("volume"), c.QueryParam("path"), app.Upload{Body: body, Size: size})
+	err = a.Apps.SaveVolumeFile(ctx, actor, name, c.Param("volume"), c.QueryParam("path"), app.Upload{Body: body, Size: size, Mode: mode})
 	if err != nil {
 		return request.UploadStatus(err)
 	}
 	return c.NoContent(http.StatusNoContent)
+}
+
+// fileMode reads permissions as chmod takes them. Those that let a program run as somebody else are none.
+func fileMode(text string) (fs.FileMode, error) {
+	if text == "" {
+		return 0, nil
+	}
+	mode, err := strconv.ParseUint(text, 8, 32)
+	if err != nil || mode > 0o777 || mode == 0 {
+		return 0, platform.Errorf(platform.Invalid, "file_mode_invalid", "The mode %.20q is none of a file.", text).
+			WithHint("Give it as chmod takes it, with three digits from 0 to 7: 644, or 755 for a program.")
+	}
+	return fs.FileMode(mode), nil
 }
 
 // VolumeFileRemove answers DELETE /apps/:app/volumes/:volume/file.
@@ -96,10 +115,10 @@ var fileOperations = []openapi.Operation{
 	{
 		Route: "PUT /api/v1/apps/:app/volumes/:volume/file", Group: "Volumes", Summary: "Save a file in a volume",
 		Notes: "The body is the file. Directories on the way are made. A file that is there is replaced when all has come, and keeps its owner and rights.",
-		Query: []openapi.Param{pathParam}, Media: []string{request.Binary}, Status: http.StatusNoContent,
+		Query: []openapi.Param{pathParam, {Name: "mode", Type: "string", Means: "the permissions of a new file as chmod takes them, up to 777; empty is 644"}}, Media: []string{request.Binary}, Status: http.StatusNoContent,
 		Errors: openapi.Codes{
-			400: "upload_cut", 404: "volume_not_found file_not_found", 408: "upload_pace", 409: "volume_trashed file_not_regular file_busy",
-			415: "not_binary", 422: "file_path_invalid", 429: "uploads_busy", 507: "disk_low disk_files disk_full",
+			400: "upload_cut file_in_parts", 404: "volume_not_found file_not_found", 408: "upload_pace", 409: "volume_trashed file_not_regular file_busy",
+			415: "not_binary file_encoded", 422: "file_path_invalid file_mode_invalid", 429: "uploads_busy", 507: "disk_low disk_files disk_full",
 		},
 	},
 	{

@@ -68,5 +68,15 @@ func File(c echo.Context) (body io.Reader, size int64, err error) {
 			platform.Errorf(platform.Invalid, "not_binary", "This address takes a file as the body of the request.").
 				WithHint("Send the file itself with the header Content-Type: %s, not a form.", Binary))
 	}
+	if r.Header.Get("Content-Range") != "" {
+		return nil, 0, WithStatus(http.StatusBadRequest,
+			platform.Errorf(platform.Invalid, "file_in_parts", "A file is saved whole, and the header Content-Range says that this is a part.").
+				WithHint("Send the whole file, without that header."))
+	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return nil, 0, WithStatus(http.StatusUnsupportedMediaType,
+			platform.Errorf(platform.Invalid, "file_encoded", "A file is saved as it comes, and the header Content-Encoding says that this one is to be unpacked first.").
+				WithHint("Send the file itself, without that header."))
+	}
 	return slowly(c), r.ContentLength, nil
 }

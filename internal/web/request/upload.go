@@ -128,11 +128,12 @@ type slowBody struct {
 }
 
 var errPace = platform.Errorf(platform.Invalid, "upload_pace", "The upload came too slowly: less than a kilobyte a second for a minute.").
-	WithHint("Nothing was deployed. Send it again over a better connection.")
+	WithHint("Nothing was changed. Send it again over a better connection.")
 
 func (b *slowBody) Read(p []byte) (int, error) {
 	now := time.Now()
-	_ = b.control.SetReadDeadline(now.Add(patience)) // a test's recorder has no deadlines
+	_ = b.control.SetReadDeadline(now.Add(patience))    // a test's recorder has no deadlines
+	_ = b.control.SetWriteDeadline(now.Add(answerLate)) // whatever ends it: an answer is told
 	if now.Sub(b.looked) > lookAgain {
 		if err := b.alive(b.ctx); err != nil {
 			return 0, err
@@ -144,10 +145,7 @@ func (b *slowBody) Read(p []byte) (int, error) {
 	if err == nil && !b.pace.Came(n, time.Since(began)) {
 		return n, errPace
 	}
-	if err != nil { // net/http lifts the read deadline at the body's end
-		_ = b.control.SetWriteDeadline(time.Now().Add(answerLate))
-	}
-	return n, err
+	return n, err // net/http lifts the read deadline at the body's end
 }
 
 // UploadStatus gives the troubles of uploads the status that programs know them by.

@@ -21,6 +21,29 @@ func (drips) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
+// clock is a connection that knows until when it may be written to.
+type clock struct {
+	http.ResponseWriter
+	until time.Time
+}
+
+func (c *clock) SetWriteDeadline(t time.Time) error {
+	c.until = t
+	return nil
+}
+
+// An upload may take longer than the time that a request has for its answer.
+func TestUpload_TheAnswerOfOneThatIsRefusedLateIsTold(t *testing.T) {
+	c := &clock{ResponseWriter: httptest.NewRecorder(), until: time.Now().Add(-time.Minute)}
+	body := &slowBody{
+		ctx: t.Context(), from: drips{}, control: http.NewResponseController(c),
+		alive: func(context.Context) error { return nil }, looked: time.Now(),
+	}
+	if _, err := body.Read(make([]byte, 1)); err != nil || time.Until(c.until) < time.Minute { // the disk is full, say
+		t.Errorf("the answer may be told for %v, %v", time.Until(c.until), err)
+	}
+}
+
 func TestUpload_OneThatComesTooSlowlyEnds(t *testing.T) {
 	body := &slowBody{
 		ctx: t.Context(), from: drips{}, control: http.NewResponseController(httptest.NewRecorder()),
