@@ -79,6 +79,11 @@ func Arrange(root *cobra.Command) {
 		}
 	}
 	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "help" {
+			c.Run, c.RunE = nil, help
+		}
+	}
 	illustrate(root, "")
 }
 
