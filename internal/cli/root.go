@@ -155,7 +155,7 @@ func unknown(cmd *cobra.Command, args []string) error {
 	if hint := meant(args[0], names); hint != "" {
 		return hinted(cmd.CommandPath()+" --help", "%s %s", text, hint)
 	}
-	if cmd.HasParent() && showsAlone(cmd) && (slices.Contains(listWords, args[0]) || len(near(args[0], listWords)) > 0) {
+	if cmd.HasParent() && showsAlone(cmd) && (slices.Contains(listWords, args[0]) || len(near(args[0], listWords[:1])) > 0) {
 		return hinted("It shows what there is without a word after it: "+cmd.CommandPath(), "%s", text)
 	}
 	return &usageError{err: errors.New(text), arg: args[0], hint: cmd.CommandPath() + " --help"}
