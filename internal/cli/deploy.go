@@ -244,7 +244,7 @@ func (p *program) showDeployments(name string, all []deployment) {
 		if d.Release > 0 {
 			made = fmt.Sprintf("v%d", d.Release)
 		}
-		rows = append(rows, []string{"#" + strconv.Itoa(d.Number), d.State, made, d.took(), ago(d.CreatedAt), d.Cause, commitText(d.Commit, d.CommitTitle)})
+		rows = append(rows, []string{"#" + strconv.Itoa(d.Number), d.word(), made, d.took(), ago(d.CreatedAt), d.Cause, commitText(d.Commit, d.CommitTitle)})
 	}
 	p.table(rows)
 }

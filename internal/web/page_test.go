@@ -120,6 +120,9 @@ var inline = regexp.MustCompile(`<[^>]* (style|on[a-z]+)="|<style|<script>`)
 func TestPages_EveryPageShowsAndExplains(t *testing.T) {
 	r := newRig(t)
 	r.serving("mine")
+	if got := r.do(ask{path: "/apps/mine/deployments", session: r.session}); !strings.Contains(got.body, "</svg>Live</span>") {
+		t.Errorf("the deployment that serves is not told:\n%s", got.body)
+	}
 	for path, want := range map[string]string{
 		"/": "v1 serves", "/create": "Create the app", "/activity": "Who did what", "/server": "SHA-256", "/account": "How you sign in", "/account/browsers": "Test Browser", "/account/tokens": "Make a token", "/account/keys": "Add a key", "/account/password": "New password", "/account/second-factor": "Show the QR code", "/account/passkeys": "Add a passkey",
 		"/apps/mine": "Say hello", "/apps/mine/deployments": "Say hello", "/apps/mine/deployments/1": "second line",

@@ -81,6 +81,9 @@ func (s *Service) followState(ctx context.Context, d *platform.Deployment, tell 
 		if err != nil {
 			return fmt.Errorf("reading the deployment: %w", err)
 		}
+		if app, err := s.Store.AppByID(ctx, d.AppID); err == nil { // else it is gone with its app
+			now.Serves = now.ServesIn(app)
+		}
 		if first || now.State != d.State || !slices.Equal(stepStates(now), stepStates(*d)) {
 			*d = now
 			if err := tell(Progress{Deployment: &now}); err != nil {

@@ -426,3 +426,22 @@ func TestLogs_HoldTheNewestLinesOfAllReplicasWithinABound(t *testing.T) {
 		t.Errorf("%d lines, %d bytes, the last %.20q", len(lines), bytes, lines[len(lines)-1].Text)
 	}
 }
+
+func TestDeployments_TellWhichOneServes(t *testing.T) {
+	s, db := newService(t)
+	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop", Plan: "pico"})
+	check(t, err)
+	live(t, db, "shop", 2)
+	all, err := s.DeploymentsLike(t.Context(), viewer, "shop", platform.DeploymentFilter{}, 0, 10)
+	check(t, err)
+	if len(all) != 2 || all[0].Word() != "Live" || all[1].Word() != "Was live" || all[1].State != platform.DeploymentLive {
+		t.Errorf("%+v", all)
+	}
+	first, err := s.Deployment(t.Context(), viewer, "shop", 1)
+	check(t, err)
+	second, err := s.FollowDeployment(t.Context(), viewer, "shop", 2, 0, func(app.Progress) error { return nil })
+	check(t, err)
+	if o, err := s.App(t.Context(), viewer, "shop"); err != nil || first.Serves || !second.Serves || !o.Latest.Serves {
+		t.Errorf("%v, %v, %+v %v", first.Serves, second.Serves, o.Latest, err)
+	}
+}
