@@ -55,6 +55,20 @@ func (r Release) HasWeb() bool {
 	return ok
 }
 
+// Verb says what the release does at a scale, while all is well: it "serves" visitors, only "runs" when no
+// replica of it gets traffic, or "is stopped" when it has none.
+func (r Release) Verb(s Scale) string {
+	if r.HasWeb() && s.Of(WebProcess) > 0 {
+		return "serves"
+	}
+	for _, p := range r.Processes {
+		if s.Of(p.Type) > 0 {
+			return "runs"
+		}
+	}
+	return "is stopped"
+}
+
 // Process finds a process type of the release.
 func (r Release) Process(processType string) (Process, bool) {
 	for _, p := range r.Processes {

@@ -380,7 +380,7 @@ func TestReleases_TellWhatWasNeverLive(t *testing.T) {
 	if len(rows) != 5 {
 		t.Fatalf("%s %s", out, errs)
 	}
-	for i, want := range [][]string{{"v4", "serves", "rollback to v2", "2222222 Second"}, {"v3", "failed", "push of 3333333"}, {"v2", " - ", "push of 2222222", "2222222 Second"}} {
+	for i, want := range [][]string{{"v4", " live ", "rollback to v2", "2222222 Second"}, {"v3", "failed", "push of 3333333"}, {"v2", " - ", "push of 2222222", "2222222 Second"}} {
 		for _, text := range want {
 			if !strings.Contains(rows[i+1], text) {
 				t.Errorf("%q is not in %s", text, rows[i+1])

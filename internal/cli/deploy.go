@@ -334,11 +334,11 @@ func (p *program) releases() *cobra.Command {
 	}
 }
 
-// stateText tells what serves and what was never live; what was live and is not any more is "-".
+// stateText tells what is live and what was never live; what was live and is not any more is "-".
 func (r release) stateText() string {
 	switch {
 	case r.Current:
-		return "serves"
+		return "live"
 	case r.State == "live":
 		return "-"
 	case underWay(r.State):

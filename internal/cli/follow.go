@@ -236,7 +236,11 @@ func ended(d deployment, a app) error {
 		text = fmt.Sprintf("Deployment #%d failed", d.Number)
 	}
 	if a.Release != nil {
-		text += fmt.Sprintf("; v%d is still serving", a.Release.Number)
+		stays := "is still serving"
+		if web, ok := a.Scale[platform.WebProcess]; ok && web == 0 {
+			stays = "stays as it was"
+		}
+		text += fmt.Sprintf("; v%d %s", a.Release.Number, stays)
 	}
 	return platform.Errorf(platform.Invalid, firstOf(d.Failure.Code, "deployment_failed"), "%s.", text)
 }

@@ -268,7 +268,7 @@ func TestPages_ErrorsLeadBack(t *testing.T) {
 		t.Errorf("a refused cancel (%d) does not lead back to the app", cancel.StatusCode)
 	}
 	same := r.do(ask{method: post, path: "/apps/mine/rollback", session: r.session, form: url.Values{"release": {"1"}}}).want(t, http.StatusConflict)
-	if !strings.Contains(same.body, "v1 is what serves now") || !strings.Contains(same.body, "All deployments") {
+	if !strings.Contains(same.body, "v1 is live now") || !strings.Contains(same.body, "All deployments") {
 		t.Error("a refused rollback does not show the app's page again")
 	}
 }

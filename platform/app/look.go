@@ -27,6 +27,11 @@ type Overview struct {
 	NoWeb   bool             // what serves has no web process: nothing answers at the URL
 }
 
+// Serves reports whether visitors get an answer from what is live, if it is well.
+func (o Overview) Serves() bool {
+	return o.Release != nil && o.Release.Verb(o.App.Scale) == "serves"
+}
+
 // Apps gives the apps that the actor sees, by name.
 func (s *Service) Apps(ctx context.Context, actor platform.Actor) ([]Overview, error) {
 	return s.AppsAfter(ctx, actor, "", math.MaxInt)

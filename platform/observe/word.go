@@ -57,9 +57,12 @@ func judgeRunning(l Look) Word {
 		}
 		oom = oom || r.OutOfMemory && r.Release == l.Release.Number
 	}
-	verb, note := "serves", ""
-	if !l.Release.HasWeb() {
-		verb, note = "runs", " It has no web process, so nothing answers at its address."
+	verb, note := l.Release.Verb(l.App.Scale), ""
+	switch {
+	case !l.Release.HasWeb():
+		note = " It has no web process, so nothing answers at its address."
+	case verb != "serves":
+		note = " web is scaled to 0, so nothing answers at its address."
 	}
 	loops, looping := crashing(l)
 	switch {

@@ -45,6 +45,11 @@ func TestJudge(t *testing.T) {
 		{"nearly full", observe.Look{App: one, Release: release, Replicas: []platform.Replica{up(1, 3)}, Recent: full}, "warn", "Memory is at 91 % of 1 GB."},
 		{"nearly full and one is missing", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3)}, Recent: full}, "warn", "1 of 2 replicas"},
 		{"latest failed", observe.Look{App: app, Release: release, Latest: failed, Replicas: []platform.Replica{up(1, 3), up(2, 3)}}, "ok", "latest deployment failed"},
+		{"only workers run", observe.Look{
+			App: platform.App{Plan: "nano", Scale: platform.Scale{"web": 0, "worker": 1}}, Recent: visited,
+			Release:  &platform.Release{Number: 3, Processes: []platform.Process{{Type: "web"}, {Type: "worker"}}},
+			Replicas: []platform.Replica{{Process: "worker", Index: 1, Release: 3, State: platform.ReplicaRunning}},
+		}, "ok", "v3 runs; 1 replica is running. web is scaled to 0, so nothing answers"},
 		{"leaving", observe.Look{App: platform.App{State: platform.AppDestroying}}, "pending", "being removed"},
 		{"scaled to nothing", observe.Look{App: platform.App{Scale: platform.Scale{"web": 0}}, Release: release}, "pending", "0 replicas"},
 	} {
