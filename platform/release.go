@@ -1,6 +1,9 @@
 package platform
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Build is one run that turned a source into an image.
 type Build struct {
@@ -47,6 +50,17 @@ type Release struct {
 	CommitTitle  string            // the first line of its message, cut to 120 characters
 	CreatedAt    time.Time
 	CreatedBy    string
+}
+
+// AutomaticReturn begins the cause of a release that Lugsail made when the one before died soon after it went live.
+const AutomaticReturn = "automatic return to "
+
+// Returned says in a sentence that Lugsail went back to an older release by itself, and why; "" when it did not.
+func (r Release) Returned() string {
+	if rest, ok := strings.CutPrefix(r.Cause, AutomaticReturn); ok && r.CreatedBy == System().Name {
+		return "Lugsail went back to " + rest + "."
+	}
+	return ""
 }
 
 // HasWeb reports whether it has a process type that gets traffic.

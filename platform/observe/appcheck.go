@@ -68,6 +68,9 @@ func appRelease(c Checkup) Finding {
 		return fine("deployment", fmt.Sprintf("Deployment %d is under way.", c.Latest.Number))
 	case c.Release == nil:
 		return warning("deployment", "Nothing is deployed yet.", "Push your code: git push lugsail main")
+	case c.Release.Returned() != "":
+		return warning("deployment", fmt.Sprintf("v%d %s. %s", c.Release.Number, c.Release.Verb(c.App.Scale), c.Release.Returned()),
+			fmt.Sprintf("Mend it and push again. What it wrote: lugsail logs --app %s", c.App.Name))
 	}
 	return fine("deployment", fmt.Sprintf("v%d %s.", c.Release.Number, c.Release.Verb(c.App.Scale)))
 }

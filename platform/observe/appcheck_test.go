@@ -41,6 +41,9 @@ func TestExamineApp_EachFaultIsFound(t *testing.T) {
 	}{
 		{"nothing deployed", func(c *Checkup) { c.Release, c.Latest = nil, nil }, "deployment", LevelWarn, "Nothing is deployed", "git push"},
 		{"first deployment failed", func(c *Checkup) { c.Release, c.Latest = nil, failed }, "deployment", LevelBad, "The build failed. Nothing serves", "Mend main.go."},
+		{"went back by itself", func(c *Checkup) {
+			c.Release.Cause, c.Release.CreatedBy = "automatic return to v1: web.1 of v2 ended with exit code 1, 4 s after it went live", "lugsail"
+		}, "deployment", LevelWarn, "v3 serves. Lugsail went back to v1: web.1 of v2 ended", "lugsail logs --app shop"},
 		{"deployment failed", func(c *Checkup) { c.Latest = failed }, "deployment", LevelWarn, "v3 serves as before", "Mend main.go."},
 		{"failed without a hint", func(c *Checkup) { c.Latest = &platform.Deployment{Number: 6, State: platform.DeploymentFailed} }, "deployment", LevelWarn, "Deployment 6", "lugsail deployments 6"},
 		{"F14 engine hangs", func(c *Checkup) { c.Engine, c.Replicas = away, nil }, "replicas", LevelBad, "not answering", "lugsail doctor"},

@@ -82,6 +82,8 @@ func judgeRunning(l Look) Word {
 		return Word{"ok", "Updating", fmt.Sprintf("v%d %s while deployment %d is under way.", l.Release.Number, verb, l.Latest.Number)}
 	case l.Latest != nil && l.Latest.State == platform.DeploymentFailed:
 		return Word{"ok", "Ok", fmt.Sprintf("v%d %s. The latest deployment failed: %s", l.Release.Number, verb, l.Latest.FailureText)}
+	case l.Release.Returned() != "":
+		return Word{"warn", "Warning", fmt.Sprintf("v%d %s. %s", l.Release.Number, verb, l.Release.Returned())}
 	}
 	if visits := l.Recent.visits(); visits != "" && note == "" {
 		return Word{"ok", "Ok", fmt.Sprintf("v%d %s: %s", l.Release.Number, verb, visits)}
