@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/netip"
 	"path/filepath"
@@ -443,5 +444,46 @@ func TestDeployments_TellWhichOneServes(t *testing.T) {
 	check(t, err)
 	if o, err := s.App(t.Context(), viewer, "shop"); err != nil || first.Serves || !second.Serves || !o.Latest.Serves {
 		t.Errorf("%v, %v, %+v %v", first.Serves, second.Serves, o.Latest, err)
+	}
+}
+
+func TestLogs_HaveTheLastLinesOfReplicasThatAreGone(t *testing.T) {
+	s, db := newService(t)
+	o, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	check(t, err)
+	began := time.Now().Add(-time.Minute)
+	log, err := db.Logs().Writer(platform.AppLog(o.App.ID))
+	check(t, err)
+	for i, l := range []platform.LogLine{{Replica: "web.1", Release: 1, Stream: "stderr", Text: "a\x1fb died"}, {Replica: "worker.1", Release: 1, Stream: "stdout", Text: "worked"}} {
+		l.At = began.Add(time.Duration(i) * time.Second)
+		_, err := io.WriteString(log, platform.KeptLine(l)+"\n")
+		check(t, err)
+	}
+	_, err = io.WriteString(log, "web.1 of v1 is stopped\n")
+	check(t, err)
+	check(t, log.Close())
+	engine := s.Engine.(*enginetest.Fake)
+	r, err := engine.Start(t.Context(), platform.ReplicaSpec{AppID: o.App.ID, App: "shop", Release: 2, Process: "web", Index: 1, Image: "i", Port: 8080})
+	check(t, err)
+	engine.Say(r.ID, "stdout", "hello")
+	for _, c := range []struct {
+		options app.LogOptions
+		want    string
+	}{
+		{app.LogOptions{Tail: 10}, "web.1 1 a\x1fb died|worker.1 1 worked|lugsail 0 web.1 of v1 is stopped|web.1 2 hello|"},
+		{app.LogOptions{Tail: 10, Process: "web"}, "web.1 1 a\x1fb died|web.1 2 hello|"},
+		{app.LogOptions{Tail: 10, Release: 1}, "web.1 1 a\x1fb died|worker.1 1 worked|"},
+		{app.LogOptions{Tail: 10, Contains: "DIED"}, "web.1 1 a\x1fb died|"},
+		{app.LogOptions{Tail: 10, Process: "lugsail"}, "lugsail 0 web.1 of v1 is stopped|"},
+		{app.LogOptions{Tail: 1}, "web.1 2 hello|"},
+	} {
+		got := ""
+		check(t, s.Logs(t.Context(), owner, "shop", c.options, func(l platform.LogLine) error {
+			got += fmt.Sprintf("%s %d %s|", l.Replica, l.Release, l.Text)
+			return nil
+		}))
+		if got != c.want {
+			t.Errorf("%+v: %q, want %q", c.options, got, c.want)
+		}
 	}
 }
