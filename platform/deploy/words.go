@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -124,10 +126,12 @@ func (c *Conductor) keepWords(ctx context.Context, r platform.Replica, lines []p
 	}
 	log := c.Redact(file, slices.AppendSeq(hidden, maps.Values(release.ConfigVars)))
 	defer func() { err = errors.Join(err, log.Close(), file.Close()) }()
+	var text strings.Builder
 	for _, l := range lines {
-		if _, err := fmt.Fprintln(log, platform.KeptLine(l)); err != nil {
-			return fmt.Errorf("writing the app's log: %w", err)
-		}
+		text.WriteString(platform.KeptLine(l) + "\n")
+	}
+	if _, err := io.WriteString(log, text.String()); err != nil {
+		return fmt.Errorf("writing the app's log: %w", err)
 	}
 	return nil
 }
