@@ -82,6 +82,9 @@ func (c *Conductor) listen(ctx context.Context, replicas []platform.Replica) (ke
 		}()
 	}
 	return func(gone bool) {
+		if !gone {
+			cancel()
+		}
 		late := time.AfterFunc(hearTime, cancel)
 		for _, e := range ears {
 			<-e.done // at the latest when listening ends
