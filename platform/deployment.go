@@ -2,6 +2,7 @@ package platform
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,6 +28,32 @@ type Deployment struct {
 	StartedAt   *time.Time
 	EndedAt     *time.Time // live, failed, cancelled or replaced
 	Steps       []Step     `gorm:"-"`
+	Serves      bool       `gorm:"-"` // its release is the app's current one; false where nobody asked
+}
+
+// ServesIn reports whether what a deployment made live is the app's current release.
+func (d Deployment) ServesIn(app App) bool {
+	return d.State == DeploymentLive && app.State == AppActive && d.Release > 0 && d.Release == app.CurrentRelease
+}
+
+// Word is the state for people. It tells what is live from what was live until a newer release took its
+// place, which have one state.
+func (d Deployment) Word() string {
+	switch {
+	case d.State == DeploymentLive && d.Serves:
+		return "Live"
+	case d.State == DeploymentLive && d.Release > 0 && !d.Kind.TakesAway():
+		return "Was live"
+	case d.State == DeploymentLive:
+		return "Done"
+	case d.State == DeploymentRunning && d.CancelAsked:
+		return "Cancelling"
+	case d.State == DeploymentRunning:
+		return "Under way"
+	case d.State == "":
+		return ""
+	}
+	return strings.ToUpper(string(d.State[:1])) + string(d.State[1:])
 }
 
 // DeploymentFilter narrows a list of deployments; the zero value lets all through.

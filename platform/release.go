@@ -1,6 +1,9 @@
 package platform
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Build is one run that turned a source into an image.
 type Build struct {
@@ -49,10 +52,35 @@ type Release struct {
 	CreatedBy    string
 }
 
+// AutomaticReturn begins the cause of a release that Lugsail made when the one before died soon after it went live.
+const AutomaticReturn = "automatic return to "
+
+// Returned says in a sentence that Lugsail went back to an older release by itself, and why; "" when it did not.
+func (r Release) Returned() string {
+	if rest, ok := strings.CutPrefix(r.Cause, AutomaticReturn); ok && r.CreatedBy == System().Name {
+		return "Lugsail went back to " + rest + "."
+	}
+	return ""
+}
+
 // HasWeb reports whether it has a process type that gets traffic.
 func (r Release) HasWeb() bool {
 	_, ok := r.Process(WebProcess)
 	return ok
+}
+
+// Verb says what the release does at a scale, while all is well: it "serves" visitors, only "runs" when no
+// replica of it gets traffic, or "is stopped" when it has none.
+func (r Release) Verb(s Scale) string {
+	if r.HasWeb() && s.Of(WebProcess) > 0 {
+		return "serves"
+	}
+	for _, p := range r.Processes {
+		if s.Of(p.Type) > 0 {
+			return "runs"
+		}
+	}
+	return "is stopped"
 }
 
 // Process finds a process type of the release.

@@ -1,6 +1,10 @@
 package platform
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Replica is one running copy of a process type, as the engine reports it.
 type Replica struct {
@@ -75,6 +79,30 @@ type LogLine struct {
 	Release int       `json:"release"`
 	Stream  string    `json:"stream"` // "stdout" or "stderr"
 	Text    string    `json:"text"`
+}
+
+// keptMark begins the lines in an app's own log that a replica wrote which is gone; no line of Lugsail's does.
+const (
+	keptMark = "\x1e"
+	keptCut  = "\x1f"
+)
+
+// KeptLine is a replica's line as an app's own log has it, with who wrote it and when.
+func KeptLine(l LogLine) string {
+	at := strconv.FormatInt(l.At.UnixNano(), 36) // not as a date: that may be the value of a config var, which is hidden
+	text := strings.NewReplacer("\n", " ", "\r", " ").Replace(strings.ToValidUTF8(l.Text, "\uFFFD"))
+	return strings.Join([]string{keptMark, l.Replica, strconv.Itoa(l.Release), l.Stream, at, text}, keptCut)
+}
+
+// ParseKeptLine reads what KeptLine gave; ok is false for lines of Lugsail's own.
+func ParseKeptLine(text string) (l LogLine, ok bool) {
+	parts := strings.SplitN(text, keptCut, 6)
+	if len(parts) < 6 || parts[0] != keptMark {
+		return LogLine{}, false
+	}
+	release, _ := strconv.Atoi(parts[2]) // 0 is none
+	at, err := strconv.ParseInt(parts[4], 36, 64)
+	return LogLine{At: time.Unix(0, at).UTC(), Replica: parts[1], Release: release, Stream: parts[3], Text: parts[5]}, err == nil
 }
 
 // Sample is what one replica uses at a moment.

@@ -172,7 +172,7 @@ func (p *program) describe(a app) {
 		rows = append(rows, []string{"Release", fmt.Sprintf("v%d, %s, %s", r.Number, r.Cause, ago(r.CreatedAt))})
 	}
 	if d := a.LatestDeployment; d != nil {
-		rows = append(rows, []string{"Deployment", fmt.Sprintf("#%d, %s, %s", d.Number, d.State, ago(d.CreatedAt))})
+		rows = append(rows, []string{"Deployment", fmt.Sprintf("#%d, %s, %s", d.Number, d.word(), ago(d.CreatedAt))})
 	}
 	rows = append(rows, []string{"Created", fmt.Sprintf("%s by %s", ago(a.CreatedAt), a.CreatedBy)})
 	p.table(slices.DeleteFunc(rows, func(r []string) bool { return r[1] == "" }))

@@ -207,8 +207,14 @@ func (r *remoteCommand) output(ctx context.Context, c *client) error {
 	if errors.Is(end, errMemory) {
 		r.p.note("The command ran out of memory. Give it a larger plan: lugsail scale --plan small\n")
 	}
+	if code, ok := statusOf(end); ok && code == notFoundCode {
+		r.p.note("→ Exit code %d: a program is not there. Look around in the image: lugsail run%s\n", code, r.p.named())
+	}
 	return end
 }
+
+// notFoundCode is how shells, and the container's init, end where there is no such program.
+const notFoundCode = 127
 
 // read returns how the command ended.
 func (r *remoteCommand) read(ctx context.Context, c *client) error {

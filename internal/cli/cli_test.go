@@ -337,6 +337,25 @@ func TestRollback_SaysWhatServesAgainAndTheWayBack(t *testing.T) {
 	if code != ExitOK || !strings.Contains(out, "v12 is live at https://shop.x") || !strings.Contains(out, "It is v10 again. To bring the newest push back: lugsail deploy --app shop\n") {
 		t.Errorf("%d %s %s", code, out, errs)
 	}
+	config := `{"names":["A"],"waiting":{"added":[],"changed":[],"removed":[],"same":1}}`
+	w.mux.HandleFunc("GET /api/v1/apps/shop/config", func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, config) })
+	if _, out, _ := w.run("rollback", "-a", "shop"); !strings.Contains(out, "\nIts config vars are those that v10 had; they are the same as the app's now.\n") {
+		t.Errorf("the same config vars: %s", out)
+	}
+	config = `{"names":["A"],"waiting":{"added":["B"],"changed":["A"],"removed":[],"same":0}}`
+	if _, out, _ := w.run("rollback", "-a", "shop"); !strings.Contains(out, "\nIts config vars are those that v10 had. The app's own are newer (new B; changed A), and come with the next push or: lugsail config apply --app shop\n") {
+		t.Errorf("older config vars: %s", out)
+	}
+}
+
+func TestDeployments_AnOldOneIsNotCalledLive(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.deploys("POST /api/v1/apps/shop/rollback", `"kind":"push","release":3`)
+	w.says("GET /api/v1/apps/shop", 200, `{"app": {"name": "shop", "url": "https://shop.x", "scale": {"web": 1}, "release": {"number": 5}}}`)
+	if code, out, errs := w.run("deployments", "5", "-a", "shop"); code != ExitOK || !strings.HasSuffix(out, "v3 was live; v5 has taken its place.\n") {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
 }
 
 func TestScale_ToNothingDoesNotSayThatItIsLive(t *testing.T) {
@@ -361,7 +380,7 @@ func TestReleases_TellWhatWasNeverLive(t *testing.T) {
 	if len(rows) != 5 {
 		t.Fatalf("%s %s", out, errs)
 	}
-	for i, want := range [][]string{{"v4", "serves", "rollback to v2", "2222222 Second"}, {"v3", "failed", "push of 3333333"}, {"v2", " - ", "push of 2222222", "2222222 Second"}} {
+	for i, want := range [][]string{{"v4", " live ", "rollback to v2", "2222222 Second"}, {"v3", "failed", "push of 3333333"}, {"v2", " - ", "push of 2222222", "2222222 Second"}} {
 		for _, text := range want {
 			if !strings.Contains(rows[i+1], text) {
 				t.Errorf("%q is not in %s", text, rows[i+1])

@@ -31,9 +31,13 @@ func (p *program) deploy() *cobra.Command {
 			"New commits deploy by themselves when they are pushed:  git push lugsail main\n\n" +
 			"From a public repository:  lugsail deploy --git https://github.com/you/app.git\n" +
 			"Its newest commit, later:  lugsail deploy --pull   (by itself: lugsail webhooks on)",
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if len(args) == 1 && p.namesApp(args[0]) {
 				p.app, args = args[0], nil
+				defer func() { err = nothingOfName(p.app, err) }()
+			}
+			if err := isThere(args); err != nil {
+				return err
 			}
 			fetch, err := from.wanted(cmd, args)
 			if err != nil {
@@ -74,12 +78,33 @@ func (p *program) namesApp(word string) bool {
 	return err != nil && p.app == "" && platform.ValidateAppName(word) == nil
 }
 
+// whatToDeploy is the hint for who names a place that is not there.
+const whatToDeploy = "This folder: lugsail deploy .   Another folder, or an archive: lugsail deploy ../shop, lugsail deploy app.zip"
+
+// isThere checks that what is to be sent exists, before anybody is asked about the app.
+func isThere(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if _, err := os.Stat(args[0]); errors.Is(err, fs.ErrNotExist) {
+		return hinted(whatToDeploy, "There is no file or folder %q", args[0])
+	}
+	return nil
+}
+
+// nothingOfName is about a word that could have been a folder or an app, and is neither.
+func nothingOfName(word string, err error) error {
+	known := new(platform.Error)
+	if !errors.As(err, &known) || known.Code != "app_not_found" {
+		return err
+	}
+	return platform.Errorf(known.Kind, known.Code, "There is no file or folder %q here, and no app of that name.", word).WithHint("%s   %s", whatToDeploy, known.Hint)
+}
+
 // deployPath sends a folder or an archive.
 func (p *program) deployPath(ctx context.Context, c *client, name, at string, detach bool) error {
 	info, err := os.Stat(at)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return usagef("There is no file or folder %q. This folder is deployed by: lugsail deploy .", at)
 	case err != nil:
 		return unreadableFile(at, err)
 	case info.IsDir():
@@ -219,7 +244,7 @@ func (p *program) showDeployments(name string, all []deployment) {
 		if d.Release > 0 {
 			made = fmt.Sprintf("v%d", d.Release)
 		}
-		rows = append(rows, []string{"#" + strconv.Itoa(d.Number), d.State, made, d.took(), ago(d.CreatedAt), d.Cause, commitText(d.Commit, d.CommitTitle)})
+		rows = append(rows, []string{"#" + strconv.Itoa(d.Number), d.word(), made, d.took(), ago(d.CreatedAt), d.Cause, commitText(d.Commit, d.CommitTitle)})
 	}
 	p.table(rows)
 }
@@ -309,11 +334,11 @@ func (p *program) releases() *cobra.Command {
 	}
 }
 
-// stateText tells what serves and what was never live; what was live and is not any more is "-".
+// stateText tells what is live and what was never live; what was live and is not any more is "-".
 func (r release) stateText() string {
 	switch {
 	case r.Current:
-		return "serves"
+		return "live"
 	case r.State == "live":
 		return "-"
 	case underWay(r.State):

@@ -32,3 +32,21 @@ func TestDeployments_OnlyThoseOfAStateAndKind(t *testing.T) {
 		}
 	}
 }
+
+func TestDeployments_TellWhatIsLiveFromWhatWas(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.says("GET /api/v1/apps/shop/deployments", 200, `{"deployments":[{"number":5,"kind":"push","state":"running"},
+		{"number":4,"kind":"push","state":"live","serves":true,"release":2},{"number":3,"kind":"push","state":"failed"},
+		{"number":2,"kind":"push","state":"live","release":1},{"number":1,"kind":"trash","state":"live"}],"next":null}`)
+	_, out, errs := w.run("deployments", "-a", "shop")
+	lines := strings.Split(out, "\n")
+	for i, want := range []string{"#5      under way", "#4      live ", "#3      failed", "#2      was live", "#1      done"} {
+		if len(lines) < 6 || !strings.HasPrefix(lines[i+1], want) {
+			t.Errorf("no %q in\n%s%s", want, out, errs)
+		}
+	}
+	if _, out, _ := w.run("deployments", "-a", "shop", "--json"); strings.Count(out, `"state": "live"`) != 3 {
+		t.Errorf("the API's states are not kept: %s", out)
+	}
+}

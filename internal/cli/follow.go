@@ -182,20 +182,42 @@ func (p *program) outcome(ctx context.Context, c *client, name string, d deploym
 	}
 	p.printf("\n")
 	p.live(d, answer.App)
+	if d.Kind == string(platform.DeployRollback) && d.FromRelease > 0 && !gone(d, answer.App) {
+		p.rolledBack(ctx, c, name, d)
+	}
 	return nil
+}
+
+// gone reports whether a newer release has taken the place of what a deployment made live.
+func gone(d deployment, a app) bool {
+	return a.Release != nil && d.Release > 0 && a.Release.Number > d.Release
+}
+
+// rolledBack says what came back with a release, and how to go on from there.
+func (p *program) rolledBack(ctx context.Context, c *client, name string, d deployment) {
+	p.printf("It is v%d again. To bring the newest push back: lugsail deploy%s\n", d.FromRelease, p.named())
+	var answer struct{ Waiting *platform.ConfigDiff }
+	if _, err := c.call(ctx, http.MethodGet, path(name, "config"), nil, &answer); err != nil || answer.Waiting == nil {
+		p.printf("Its config vars are those that v%d had.\n", d.FromRelease)
+		return
+	}
+	if answer.Waiting.Nothing() {
+		p.printf("Its config vars are those that v%d had; they are the same as the app's now.\n", d.FromRelease)
+		return
+	}
+	p.printf("Its config vars are those that v%d had. The app's own are newer (%s), and come with the next push or: lugsail config apply%s\n", d.FromRelease, changesText(*answer.Waiting), p.named())
 }
 
 // live says where what went live answers, and how to go on from there.
 func (p *program) live(d deployment, a app) {
-	if web, ok := a.Scale[platform.WebProcess]; !ok {
+	if gone(d, a) {
+		p.printf("v%d was live; v%d has taken its place.\n", d.Release, a.Release.Number)
+	} else if web, ok := a.Scale[platform.WebProcess]; !ok {
 		p.printf("v%d is live (%s)\n", d.Release, d.took())
 	} else if web == 0 {
 		p.printf("%s is scaled to 0: nothing answers at %s\n", a.Name, a.URL)
 	} else {
 		p.printf("v%d is live at %s (%s)\n", d.Release, a.URL, d.took())
-	}
-	if d.Kind == string(platform.DeployRollback) && d.FromRelease > 0 {
-		p.printf("It is v%d again. To bring the newest push back: lugsail deploy%s\n", d.FromRelease, p.named())
 	}
 }
 
@@ -214,7 +236,11 @@ func ended(d deployment, a app) error {
 		text = fmt.Sprintf("Deployment #%d failed", d.Number)
 	}
 	if a.Release != nil {
-		text += fmt.Sprintf("; v%d is still serving", a.Release.Number)
+		stays := "is still serving"
+		if web, ok := a.Scale[platform.WebProcess]; ok && web == 0 {
+			stays = "stays as it was"
+		}
+		text += fmt.Sprintf("; v%d %s", a.Release.Number, stays)
 	}
 	return platform.Errorf(platform.Invalid, firstOf(d.Failure.Code, "deployment_failed"), "%s.", text)
 }

@@ -123,7 +123,19 @@ func TestRemote_LeadsThereBySSHOrHTTPSAndIsReadBack(t *testing.T) {
 	if code, out, errs := w.run("info"); code != ExitOK || !strings.Contains(out, "Git by SSH") { // the remote tells the app
 		t.Errorf("%d %s%s", code, out, errs)
 	}
-	if code, out, errs := w.run("remote"); code != ExitOK || !strings.Contains(out, w.server.URL+"/git/shop.git") {
+	leads := func() string {
+		out, err := git("remote", "get-url", remote).Output(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	for _, look := range []string{"remote", "remote shop"} {
+		if code, out, errs := w.run(strings.Fields(look)...); code != ExitOK || !strings.Contains(out, "leads to "+ssh+"\n") || leads() != ssh {
+			t.Errorf("%s changes what it only shows: %d %s%s, %s", look, code, out, errs, leads())
+		}
+	}
+	if code, out, errs := w.run("remote", "--https"); code != ExitOK || leads() != w.server.URL+"/git/shop.git" {
 		t.Errorf("back: %d %s%s", code, out, errs)
 	}
 	w.says("GET /api/v1/apps/blog", 200, `{"app": {"name": "blog", "git_url": "`+w.server.URL+`/git/blog.git", "ssh_url": ""}}`)

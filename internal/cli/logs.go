@@ -18,6 +18,9 @@ func (p *program) logs() *cobra.Command {
 	var follow bool
 	c := &cobra.Command{
 		Use: "logs [APP]", Short: "Show what an app writes", Args: p.appArg, ValidArgsFunction: p.completeApp,
+		Long: "Show what an app writes: the newest lines of what runs and, of each replica that a deployment, a restart\n" +
+			"or a scaling has stopped, the last 200 lines (32 KB at most), in the order of time.\n\n" +
+			"What a release wrote that never went live is in the log of its deployment: lugsail deployments NUMBER",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, name, err := p.target(cmd.Context())
 			if err != nil {

@@ -36,7 +36,7 @@ func TestA01_TheCommandLineTakesAStrangeNameForNothingElse(t *testing.T) {
 			{"remote", "--", name},
 			{"remote", "--ssh", "--", name},
 			{"destroy", "--yes", "--confirm", name, "--", name},
-			{"rename", "--app", "shop", "--", name},
+			{"rename", "--yes", "--app", "shop", "--", name},
 			{"config", "--app", name},
 			{"deploy", "--app", name, "--detach"},
 			{"rollback", "--app", name},

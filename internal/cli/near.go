@@ -83,20 +83,38 @@ func meant(word string, names []string) string {
 // flagError tells which flag may have been meant.
 func flagError(cmd *cobra.Command, err error) error {
 	wrong := &usageError{err: err}
-	unknown, ok := strings.CutPrefix(err.Error(), "unknown flag: --")
-	if !ok {
-		return wrong
-	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden {
 			names = append(names, f.Name)
 		}
 	})
-	if best := near(unknown, names); len(best) > 0 {
+	if best := nearFlags(err.Error(), names); len(best) > 0 {
 		wrong.hint = "Did you mean --" + strings.Join(best, " or --") + "?"
 	}
 	return wrong
+}
+
+// nearFlags finds the flags that an error about one may mean. Of -follow, which is a whole name behind one
+// dash, the error names what is left after the letters that are flags: -ollow.
+func nearFlags(problem string, names []string) []string {
+	if unknown, ok := strings.CutPrefix(problem, "unknown flag: --"); ok {
+		if slices.Contains([]string{"yes", "force"}, unknown) && slices.Contains(names, "confirm") {
+			return []string{"confirm"}
+		}
+		return near(unknown, names)
+	}
+	_, rest, ok := strings.Cut(problem, " in -")
+	if !ok || len(rest) < 2 {
+		return nil
+	}
+	rest, _, _ = strings.Cut(rest, "=")
+	for _, name := range names {
+		if strings.HasSuffix(name, rest) {
+			return []string{name}
+		}
+	}
+	return near(rest, names)
 }
 
 // nextStep is where this program shows what there is, for errors that only say that something is not.

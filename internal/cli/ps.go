@@ -107,11 +107,11 @@ func (p *program) scale() *cobra.Command {
 		Example:           "  lugsail scale web=3 worker=1\n  lugsail scale --plan small\n  lugsail scale --stop-grace 60\n  lugsail scale web=3 --preview",
 		ValidArgsFunction: p.completeScale,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, name, err := p.target(cmd.Context())
+			change, err := counts(args)
 			if err != nil {
 				return err
 			}
-			change, err := counts(args)
+			c, name, err := p.target(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -198,9 +198,12 @@ func (p *program) restart() *cobra.Command {
 
 func counts(args []string) (map[string]int, error) {
 	change := map[string]int{}
-	for _, arg := range args {
+	for i, arg := range args {
 		t, n, ok := strings.Cut(arg, "=")
 		count, err := strconv.Atoi(n)
+		if form := joined(args[i:]); form != "" {
+			return nil, hinted("lugsail scale "+form, "A process type and its number are one word, such as %s", form)
+		}
 		if !ok || err != nil || count < 0 || count > platform.MaxReplicas {
 			return nil, usageOf(arg, "%q must be a process type and a number up to %d, such as web=3", arg, platform.MaxReplicas)
 		}
@@ -210,4 +213,20 @@ func counts(args []string) (map[string]int, error) {
 		change[t] = count
 	}
 	return change, nil
+}
+
+// joined is what somebody means who writes a process type and its number as two words, web 3, or as web:3,
+// or the number alone; "" when it is nothing of that.
+func joined(args []string) string {
+	t, n, ok := strings.Cut(args[0], ":")
+	if !ok && len(args) > 1 {
+		t, n = args[0], args[1]
+	}
+	if n == "" {
+		t, n = platform.WebProcess, args[0]
+	}
+	if _, err := strconv.Atoi(n); err != nil || platform.ValidateProcessType(t) != nil {
+		return ""
+	}
+	return t + "=" + n
 }

@@ -17,19 +17,23 @@ func (p *program) remote() *cobra.Command {
 	var ssh, https bool
 	c := &cobra.Command{
 		Use: "remote [APP]", Short: "Let this folder's git remote \"lugsail\" lead to an app", Args: p.appArg, ValidArgsFunction: p.completeApp,
-		Long: "Makes the git remote \"lugsail\" in this folder, or changes where it leads: to the app by HTTPS with your token,\n" +
-			"or with --ssh by SSH with your key (see lugsail keys).",
+		Long: "Makes the git remote \"lugsail\" in this folder lead to an app: by HTTPS with your token,\n" +
+			"or with --ssh by SSH with your key (see lugsail keys).\n\n" +
+			"Where one leads to the app already, it is shown, and stays as it is until --ssh or --https asks for the other way.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if ssh && https {
 				return usagef("Either --ssh or --https, not both")
 			}
-			c, _, err := p.target(cmd.Context())
+			c, name, err := p.target(cmd.Context())
 			if err != nil {
 				return err
 			}
 			a, _, err := p.fetch(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if by, address := p.leads(cmd.Context(), c, name); by != "" && !ssh && !https {
+				return p.done(map[string]string{"remote": address}, "The git remote %s leads to %s\nDeploy with:  %s\nThe other way:  lugsail remote --ssh, or --https\n", by, address, pushLine(cmd.Context(), by, a.DeployBranch))
 			}
 			address, err := c.remoteOf(a, ssh)
 			if err != nil {
@@ -44,6 +48,20 @@ func (p *program) remote() *cobra.Command {
 	c.Flags().BoolVar(&ssh, "ssh", false, "by SSH, with a key")
 	c.Flags().BoolVar(&https, "https", false, "by HTTPS, with a token (the default)")
 	return c
+}
+
+// leads finds the folder's git remote that leads to an app already, and where that is; "" when none does.
+// For an app that was named, only the one that git push lugsail takes counts, on the server that is meant.
+func (p *program) leads(ctx context.Context, c *client, app string) (by, address string) {
+	base, name, by := p.remoteApp(ctx)
+	if by == "" || name != app || p.app != "" && (base != c.base || by != remote) {
+		return "", ""
+	}
+	out, err := git("remote", "get-url", by).Output(ctx)
+	if err != nil {
+		return "", ""
+	}
+	return by, strings.TrimSpace(string(out))
 }
 
 func (c *client) remoteOf(a app, ssh bool) (string, error) {

@@ -9,15 +9,22 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lugsail/lugsail/internal/command"
+	"github.com/lugsail/lugsail/platform"
 )
 
 func (p *program) rename() *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	c := &cobra.Command{
 		Use: "rename NEW-NAME", Short: "Give an app another name and address", Args: args(1, 1),
-		Example: "  lugsail rename my-store --app my-shop",
+		Long: "Give an app another name, and with it another address.\n\n" +
+			"The old address and the old git remote lead nowhere from then on: links to it break. Domains, releases, config vars and volumes stay.",
+		Example: "  lugsail rename my-store --app my-shop\n  lugsail rename my-store --yes",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
+				return err
+			}
+			if err := p.agreeRename(cmd.Context(), args[0], yes); err != nil {
 				return err
 			}
 			var answer struct{ App app }
@@ -38,6 +45,30 @@ func (p *program) rename() *cobra.Command {
 			})
 		},
 	}
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return c
+}
+
+// agreeRename asks once, since what was linked to the old address breaks; elsewhere --yes must have been given.
+func (p *program) agreeRename(ctx context.Context, to string, yes bool) error {
+	if yes {
+		return nil
+	}
+	if err := platform.ValidateAppName(to); err != nil {
+		return err
+	}
+	if !p.interactive() {
+		return usagef("Give --yes where nobody can be asked: the app's old address stops answering")
+	}
+	a, _, err := p.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	agreed, err := p.confirm(ctx, fmt.Sprintf("%s stops answering at once, and so does its git address; nothing leads from there to the new one.\nDomains, releases, config vars and volumes stay.\nRename %s to %s?", a.URL, a.Name, to))
+	if err != nil || !agreed {
+		return platform.Errorf(platform.Conflict, "not_confirmed", "Nothing was renamed.").WithHint("To rename it without a question: lugsail rename %s --yes%s", to, p.named()).Because(err)
+	}
+	return nil
 }
 
 // moveRemotes leads the folder's git remotes of an app to its new name.

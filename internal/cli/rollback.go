@@ -80,7 +80,7 @@ func (p *program) previewRollback(ctx context.Context, c *client, name string, t
 // rows are what differs, under their headings.
 func (r rollbackPreview) rows() [][]string {
 	d := r.Difference
-	rows := [][]string{{"WHAT CHANGES", fmt.Sprintf("V%d, SERVES NOW", d.From), fmt.Sprintf("V%d", d.To)}}
+	rows := [][]string{{"WHAT CHANGES", fmt.Sprintf("V%d, LIVE NOW", d.From), fmt.Sprintf("V%d", d.To)}}
 	add := func(what, from, to string) { rows = append(rows, []string{what, firstOf(from, "-"), firstOf(to, "-")}) }
 	if d.Image != nil {
 		add("Code", d.Image.From, d.Image.To)

@@ -20,8 +20,8 @@ func TestRollback_PreviewTellsWhatChangesAndChangesNothing(t *testing.T) {
 		t.Fatalf("%d %q %v", code, errs, w.asked)
 	}
 	for _, want := range []string{
-		"Code                 9999999 Ninth   7777777 Seventh\n", "Process type worker  run jobs        -\n", "Plan                 small           nano\n",
-		"-               has OLD\n", "newer MODE      older MODE\n", "has NEW         -\n",
+		"Code                 9999999 Ninth  7777777 Seventh\n", "Process type worker  run jobs       -\n", "Plan                 small          nano\n",
+		"-              has OLD\n", "newer MODE     older MODE\n", "has NEW        -\n",
 		"\nRestarts 2 replicas, no downtime. Nothing is built.\nDomains stay.\nNothing was changed. Do it: lugsail rollback v7 --app shop\n",
 	} {
 		if !strings.Contains(out, want) {

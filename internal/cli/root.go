@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -141,7 +142,7 @@ func unknown(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
 	}
-	text := fmt.Sprintf("There is no command %q.", args[0])
+	text := fmt.Sprintf("There is no command %q.", strings.TrimPrefix(cmd.CommandPath()+" "+args[0], "lugsail "))
 	if here := habitual(cmd, args[0]); here != "" && !cmd.HasParent() {
 		return hinted("Here: "+here, "%s", text)
 	}
@@ -152,9 +153,35 @@ func unknown(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if hint := meant(args[0], names); hint != "" {
-		return usagef("%s %s", text, hint)
+		return hinted(cmd.CommandPath()+" --help", "%s %s", text, hint)
 	}
-	return usageOf(args[0], "%s", text)
+	if cmd.HasParent() && showsAlone(cmd) && (slices.Contains(listWords, args[0]) || len(near(args[0], listWords[:1])) > 0) {
+		return hinted("It shows what there is without a word after it: "+cmd.CommandPath(), "%s", text)
+	}
+	return &usageError{err: errors.New(text), arg: args[0], hint: cmd.CommandPath() + " --help"}
+}
+
+// listWords are what people type to see a list.
+var listWords = []string{"list", "ls", "show", "all"}
+
+// showsAlone reports whether a command does more than to show its help when nothing stands after it.
+func showsAlone(cmd *cobra.Command) bool { return cmd.Annotations[onlyParent] == "" }
+
+// onlyParent marks commands that only hold others.
+const onlyParent = "only-parent"
+
+// help shows a command's help; a word that is no command is an error, as it is everywhere else.
+func help(cmd *cobra.Command, args []string) error {
+	found, rest, err := cmd.Root().Find(args)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 && (found.HasSubCommands() || found == cmd.Root()) {
+		return unknown(found, rest)
+	}
+	found.InitDefaultHelpFlag()
+	found.InitDefaultVersionFlag()
+	return found.Help()
 }
 
 // appArg takes the app's name as the only argument.
@@ -184,13 +211,23 @@ func sayHowUsed(c *cobra.Command) {
 	for _, below := range c.Commands() {
 		sayHowUsed(below)
 	}
+	if c.HasSubCommands() && !c.Runnable() {
+		c.RunE, c.DisableFlagsInUseLine = unknown, true
+		c.Annotations = map[string]string{onlyParent: "true"}
+	}
 	takes := c.Args
-	if takes == nil || c.HasSubCommands() {
+	if takes == nil {
 		return
 	}
 	c.Args = func(cmd *cobra.Command, args []string) error {
 		err := takes(cmd, args)
-		if err == nil || errors.As(err, new(*usageError)) || errors.As(err, new(*platform.Error)) {
+		if err == nil || errors.As(err, new(*platform.Error)) {
+			return err
+		}
+		if cmd.HasSubCommands() && len(args) > 0 && cmd.Use == cmd.Name() {
+			return unknown(cmd, args)
+		}
+		if errors.As(err, new(*usageError)) {
 			return err
 		}
 		return usagef("This command is used as: %s", cmd.UseLine())

@@ -82,6 +82,16 @@ func TestRun_InputOutputAndExitCodeGoThrough(t *testing.T) {
 	}
 }
 
+func TestRun_AProgramThatIsNotThereComesWithWhatToDo(t *testing.T) {
+	w := newWorld(t)
+	w.signedIn()
+	w.terminal("GET /api/v1/apps/shop/runs/terminal", w.echo("127"))
+	code, out, errs := w.run("run", "--app", "shop", "--", "nosuch")
+	if code != 127 || out != "" || errs != "oh\n→ Exit code 127: a program is not there. Look around in the image: lugsail run --app shop\n" {
+		t.Errorf("%d %q %q", code, out, errs)
+	}
+}
+
 func TestRun_ErrorsAreSentences(t *testing.T) {
 	w := newWorld(t)
 	w.signedIn()

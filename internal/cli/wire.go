@@ -2,7 +2,10 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/lugsail/lugsail/platform"
 )
 
 // What the API answers, as far as it is shown here.
@@ -59,6 +62,8 @@ type deployment struct {
 	Number      int        `json:"number"`
 	Kind        string     `json:"kind"`
 	State       string     `json:"state"`
+	Serves      bool       `json:"serves"`
+	CancelAsked bool       `json:"cancel_asked"`
 	Cause       string     `json:"cause"`
 	Origin      string     `json:"origin"`
 	Commit      string     `json:"commit"`
@@ -70,6 +75,13 @@ type deployment struct {
 	CreatedAt   time.Time  `json:"created_at"`
 	StartedAt   *time.Time `json:"started_at"`
 	EndedAt     *time.Time `json:"ended_at"`
+}
+
+// word is the state for people, as the console tells it.
+func (d deployment) word() string {
+	return strings.ToLower(platform.Deployment{
+		Kind: platform.DeploymentKind(d.Kind), State: platform.DeploymentState(d.State), Serves: d.Serves, CancelAsked: d.CancelAsked, Release: d.Release,
+	}.Word())
 }
 
 func underWay(state string) bool { return state == "waiting" || state == "running" }

@@ -257,7 +257,7 @@ func (m *monkey) rename(t *testing.T) bool {
 		return false
 	}
 	was, name := c.name, m.next("app")
-	m.fine(t, m.s.run(t, c.repo.dir, m.s.binary(), "rename", name, "--app", was))
+	m.fine(t, m.s.run(t, c.repo.dir, m.s.binary(), "rename", name, "--yes", "--app", was))
 	delete(m.apps, was)
 	c.name, c.repo.app = name, name
 	m.apps[name] = c

@@ -129,10 +129,10 @@ func testRun(t *testing.T, app *repo) {
 		{"a line\nanother\n", []string{"cat"}, "a line\nanother\n", "", 0},
 		{strings.Repeat("0123456789abcde\n", 1<<16), []string{"sh", "-c", "wc -c"}, "1048576\n", "", 0},
 		{"", []string{"echo one && echo two >&2; exit 4"}, "one\n", "two\n", 4},
-		{"", []string{"nosuchprogram"}, "", "", 127},
+		{"", []string{"nosuchprogram"}, "", "There is no program nosuchprogram in the image of this app.\n→ Exit code 127: a program is not there. Look around in the image: lugsail run --app shop\n", 127},
 	} {
 		out, errs, code := s.piped(t, c.in, append([]string{"run", "--app", "shop", "--"}, c.args...)...)
-		if code != c.code && !(c.code == 127 && code != 0) || c.code != 127 && (out != c.out || errs != c.errs) {
+		if code != c.code || out != c.out || errs != c.errs {
 			t.Errorf("%q: code %d, %q, %q; want %d, %q, %q", c.args, code, out, errs, c.code, c.out, c.errs)
 		}
 	}

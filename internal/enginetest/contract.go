@@ -38,6 +38,7 @@ func Run(t *testing.T, image string, open func(t *testing.T) Engine) {
 		{"ListenersTellLoopback", listenersTellLoopback},
 		{"LogsOfThePast", logsOfThePast},
 		{"LogsAreFollowedToTheEnd", logsAreFollowedToTheEnd},
+		{"WhoFollowsWhatIsStoppedHearsItsLastLines", whoFollowsWhatIsStoppedHearsItsLastLines},
 		{"LogsStopWhenToldTo", logsStopWhenToldTo},
 		{"WatchTellsTheLifeOfAReplica", watchTellsTheLifeOfAReplica},
 		{"RemoveAppRemovesThatAppOnly", removeAppRemovesThatAppOnly},

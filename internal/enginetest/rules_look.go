@@ -76,6 +76,30 @@ func logsAreFollowedToTheEnd(c *contract) {
 	}
 }
 
+func whoFollowsWhatIsStoppedHearsItsLastLines(c *contract) {
+	r := c.start(c.spec("lappa", "ignore-term", "say=ready", "wait=700ms", "say=last", "serve"))
+	c.untilSaid(r.ID, "ready")
+	var lines []string
+	hears, followed := make(chan bool, 2), make(chan error, 1)
+	go func() {
+		followed <- c.Logs(c.ctx(), r.ID, 200, true, func(l platform.LogLine) error {
+			lines = append(lines, l.Text)
+			hears <- true
+			return nil
+		})
+	}()
+	<-hears
+	if err := c.Stop(c.ctx(), r.ID, 2*time.Second); err != nil {
+		c.Fatal(err)
+	}
+	if err := <-followed; err != nil && !platform.IsKind(err, platform.NotFound) {
+		c.Errorf("error %v", err)
+	}
+	if want := []string{"ready", "last"}; !slices.Equal(lines, want) {
+		c.Errorf("%q, want %q", lines, want)
+	}
+}
+
 func logsStopWhenToldTo(c *contract) {
 	r := c.start(c.spec("lappa", "print=3", "serve"))
 	enough := errors.New("enough")

@@ -120,6 +120,9 @@ var inline = regexp.MustCompile(`<[^>]* (style|on[a-z]+)="|<style|<script>`)
 func TestPages_EveryPageShowsAndExplains(t *testing.T) {
 	r := newRig(t)
 	r.serving("mine")
+	if got := r.do(ask{path: "/apps/mine/deployments", session: r.session}); !strings.Contains(got.body, "</svg>Live</span>") {
+		t.Errorf("the deployment that serves is not told:\n%s", got.body)
+	}
 	for path, want := range map[string]string{
 		"/": "v1 serves", "/create": "Create the app", "/activity": "Who did what", "/server": "SHA-256", "/account": "How you sign in", "/account/browsers": "Test Browser", "/account/tokens": "Make a token", "/account/keys": "Add a key", "/account/password": "New password", "/account/second-factor": "Show the QR code", "/account/passkeys": "Add a passkey",
 		"/apps/mine": "Say hello", "/apps/mine/deployments": "Say hello", "/apps/mine/deployments/1": "second line",
@@ -265,7 +268,7 @@ func TestPages_ErrorsLeadBack(t *testing.T) {
 		t.Errorf("a refused cancel (%d) does not lead back to the app", cancel.StatusCode)
 	}
 	same := r.do(ask{method: post, path: "/apps/mine/rollback", session: r.session, form: url.Values{"release": {"1"}}}).want(t, http.StatusConflict)
-	if !strings.Contains(same.body, "v1 is what serves now") || !strings.Contains(same.body, "All deployments") {
+	if !strings.Contains(same.body, "v1 is live now") || !strings.Contains(same.body, "All deployments") {
 		t.Error("a refused rollback does not show the app's page again")
 	}
 }

@@ -23,10 +23,10 @@ func TestPages_TrashListsRestoresAndRemoves(t *testing.T) {
 		t.Errorf("the trash does not show it:\n%s", page.body)
 	}
 	app := r.do(ask{path: "/apps/mine", session: r.session}).want(t, http.StatusOK).body
-	if !strings.Contains(app, `action="/apps/mine/restore"`) || !strings.Contains(app, "served last") {
+	if !strings.Contains(app, `action="/apps/mine/restore"`) || !strings.Contains(app, "live last") {
 		t.Error("the page of an app in the trash offers no way back")
 	}
-	for _, not := range []string{"serves now", "Deploy again", "Roll back to", "git push"} {
+	for _, not := range []string{"state ok\">live<", "Deploy again", "Roll back to", "git push"} {
 		if strings.Contains(app, not) {
 			t.Errorf("the page of an app in the trash says %q", not)
 		}

@@ -81,6 +81,9 @@ func (s *Service) followState(ctx context.Context, d *platform.Deployment, tell 
 		if err != nil {
 			return fmt.Errorf("reading the deployment: %w", err)
 		}
+		if app, err := s.Store.AppByID(ctx, d.AppID); err == nil { // else it is gone with its app
+			now.Serves = now.ServesIn(app)
+		}
 		if first || now.State != d.State || !slices.Equal(stepStates(now), stepStates(*d)) {
 			*d = now
 			if err := tell(Progress{Deployment: &now}); err != nil {
@@ -150,7 +153,7 @@ func (s *Service) hider(ctx context.Context, appID string) (func(string) string,
 	return hide, nil
 }
 
-// readLogs gives the newest lines of all replicas in the order of time, and for each replica that
+// readLogs gives the newest lines of all replicas, and the last ones of those that are gone, in the order of time, and for each replica that
 // has written the time of its last line. What lines contain is looked for in what is shown of them:
 // nobody learns of a secret value by searching for it.
 func (s *Service) readLogs(ctx context.Context, app platform.App, o LogOptions, hide func(string) string, fn func(platform.LogLine) error) (map[string]time.Time, error) {
@@ -169,10 +172,14 @@ func (s *Service) readLogs(ctx context.Context, app platform.App, o LogOptions, 
 			return held.add(l)
 		}
 	}
-	if o.wantsOwn() {
-		if _, err := s.readNotes(ctx, app.ID, 0, add); err != nil {
-			return nil, err
+	_, err = s.readNotes(ctx, app.ID, 0, func(l platform.LogLine) error {
+		if !o.wantsLine(l) {
+			return nil
 		}
+		return add(l)
+	})
+	if err != nil {
+		return nil, err
 	}
 	for _, r := range writers {
 		if !o.wants(r) {

@@ -102,7 +102,11 @@ func (g GitDoor) Outcome(ctx context.Context, actor platform.Actor, d platform.D
 	}
 	lines := []string{"", fmt.Sprintf("Deployment %d %s.", d.Number, d.State)} // the log has said why
 	if app, err := g.Service.Store.AppByID(ctx, d.AppID); err == nil && app.CurrentRelease > 0 {
-		lines = append(lines, fmt.Sprintf("v%d is still serving.", app.CurrentRelease))
+		stays := "is still serving"
+		if app.Scale.Of(platform.WebProcess) == 0 {
+			stays = "stays as it was"
+		}
+		lines = append(lines, fmt.Sprintf("v%d %s.", app.CurrentRelease, stays))
 	}
 	return lines
 }

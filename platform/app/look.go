@@ -27,6 +27,11 @@ type Overview struct {
 	NoWeb   bool             // what serves has no web process: nothing answers at the URL
 }
 
+// Serves reports whether visitors get an answer from what is live, if it is well.
+func (o Overview) Serves() bool {
+	return o.Release != nil && o.Release.Verb(o.App.Scale) == "serves"
+}
+
 // Apps gives the apps that the actor sees, by name.
 func (s *Service) Apps(ctx context.Context, actor platform.Actor) ([]Overview, error) {
 	return s.AppsAfter(ctx, actor, "", math.MaxInt)
@@ -97,6 +102,9 @@ func (s *Service) overview(actor platform.Actor, app platform.App, known facts, 
 	}
 	o.Hosts = append(o.Hosts, s.Addresses.hostsOf(app.Name, actor.Console)...)
 	o.URL = s.Addresses.URL(o.Hosts[0])
+	if o.Latest != nil {
+		o.Latest.Serves = o.Latest.ServesIn(app)
+	}
 	if r := o.Release; r != nil {
 		o.NoWeb = !r.HasWeb()
 		r.ConfigVars, r.State = nil, platform.DeploymentLive
@@ -137,7 +145,11 @@ func (s *Service) DeploymentsLike(ctx context.Context, actor platform.Actor, nam
 	if err := filter.Validate(); err != nil {
 		return nil, err
 	}
-	return s.History.DeploymentsLike(ctx, app.ID, filter, before, limit)
+	all, err := s.History.DeploymentsLike(ctx, app.ID, filter, before, limit)
+	for i := range all {
+		all[i].Serves = all[i].ServesIn(app)
+	}
+	return all, err
 }
 
 // Deployment gives one deployment with its steps.
@@ -146,7 +158,9 @@ func (s *Service) Deployment(ctx context.Context, actor platform.Actor, name str
 	if err != nil {
 		return platform.Deployment{}, err
 	}
-	return s.History.DeploymentByNumber(ctx, app.ID, number)
+	d, err := s.History.DeploymentByNumber(ctx, app.ID, number)
+	d.Serves = d.ServesIn(app)
+	return d, err
 }
 
 // Releases gives the newest releases, without config vars, and with how their deployments went; before, unless 0,

@@ -26,6 +26,15 @@ type writer struct {
 
 func (o LogOptions) wantsOwn() bool { return (o.Process == "" || o.Process == own) && o.Release == 0 }
 
+// wantsLine decides about a line of the app's own log.
+func (o LogOptions) wantsLine(l platform.LogLine) bool {
+	if l.Replica == own {
+		return o.wantsOwn()
+	}
+	process, _, _ := strings.Cut(l.Replica, ".")
+	return o.wants(writer{process: process, name: l.Replica, release: l.Release})
+}
+
 // writers gives those whose output the engine has.
 func (s *Service) writers(ctx context.Context, appID string) ([]writer, error) {
 	replicas, err := s.Engine.Replicas(ctx, appID)
@@ -60,11 +69,15 @@ func (s *Service) readNotes(ctx context.Context, appID string, from int64, fn fu
 	return from, nil
 }
 
+// noteOf reads a line of an app's own log: Lugsail's, or one of the last of a replica that is gone.
 func noteOf(line string) platform.LogLine {
 	stamp, text, _ := strings.Cut(line, " ")
 	at, err := time.Parse(noteTime, stamp)
 	if err != nil {
 		text = line
+	}
+	if kept, ok := platform.ParseKeptLine(text); ok {
+		return kept
 	}
 	return platform.LogLine{At: at, Replica: own, Stream: "stdout", Text: text}
 }
@@ -76,7 +89,10 @@ func (f *logFollower) followNotes(ctx context.Context, cancel func(), appID stri
 	}
 	f.tasks.Go(func() {
 		err := f.service.Progress.Follow(ctx, platform.AppLog(appID), from, func(_ int64, line string) error {
-			return f.tell(noteOf(line))
+			if note := noteOf(line); note.Replica == own { // what replicas wrote was told while they ran
+				return f.tell(note)
+			}
+			return nil
 		}, func() bool { return false })
 		if err != nil && ctx.Err() == nil {
 			slog.InfoContext(ctx, "the app's log ended", "app", appID, "error", err)

@@ -73,7 +73,7 @@ func (s *Service) returnable(ctx context.Context, app platform.App, number int) 
 		return platform.Release{}, platform.Errorf(platform.Conflict, "nothing_before", "%s has no earlier release to go back to.", app.Name)
 	}
 	if number == app.CurrentRelease {
-		return platform.Release{}, platform.Errorf(platform.Conflict, "release_serves", "v%d is what serves now.", number).
+		return platform.Release{}, platform.Errorf(platform.Conflict, "release_serves", "v%d is live now.", number).
 			WithHint("See the others with: lugsail releases")
 	}
 	old, err := s.History.ReleaseByNumber(ctx, app.ID, number)

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/netip"
 	"path/filepath"
@@ -424,5 +425,65 @@ func TestLogs_HoldTheNewestLinesOfAllReplicasWithinABound(t *testing.T) {
 	lines, bytes := read(10000)
 	if bytes > 8<<20 || bytes < 7<<20 || lines[len(lines)-1].Text != "the last" {
 		t.Errorf("%d lines, %d bytes, the last %.20q", len(lines), bytes, lines[len(lines)-1].Text)
+	}
+}
+
+func TestDeployments_TellWhichOneServes(t *testing.T) {
+	s, db := newService(t)
+	_, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop", Plan: "pico"})
+	check(t, err)
+	live(t, db, "shop", 2)
+	all, err := s.DeploymentsLike(t.Context(), viewer, "shop", platform.DeploymentFilter{}, 0, 10)
+	check(t, err)
+	if len(all) != 2 || all[0].Word() != "Live" || all[1].Word() != "Was live" || all[1].State != platform.DeploymentLive {
+		t.Errorf("%+v", all)
+	}
+	first, err := s.Deployment(t.Context(), viewer, "shop", 1)
+	check(t, err)
+	second, err := s.FollowDeployment(t.Context(), viewer, "shop", 2, 0, func(app.Progress) error { return nil })
+	check(t, err)
+	if o, err := s.App(t.Context(), viewer, "shop"); err != nil || first.Serves || !second.Serves || !o.Latest.Serves {
+		t.Errorf("%v, %v, %+v %v", first.Serves, second.Serves, o.Latest, err)
+	}
+}
+
+func TestLogs_HaveTheLastLinesOfReplicasThatAreGone(t *testing.T) {
+	s, db := newService(t)
+	o, err := s.Create(t.Context(), owner, app.CreateRequest{Name: "shop"})
+	check(t, err)
+	began := time.Now().Add(-time.Minute)
+	log, err := db.Logs().Writer(platform.AppLog(o.App.ID))
+	check(t, err)
+	for i, l := range []platform.LogLine{{Replica: "web.1", Release: 1, Stream: "stderr", Text: "a\x1fb died"}, {Replica: "worker.1", Release: 1, Stream: "stdout", Text: "worked"}} {
+		l.At = began.Add(time.Duration(i) * time.Second)
+		_, err := io.WriteString(log, platform.KeptLine(l)+"\n")
+		check(t, err)
+	}
+	_, err = io.WriteString(log, "web.1 of v1 is stopped\n")
+	check(t, err)
+	check(t, log.Close())
+	engine := s.Engine.(*enginetest.Fake)
+	r, err := engine.Start(t.Context(), platform.ReplicaSpec{AppID: o.App.ID, App: "shop", Release: 2, Process: "web", Index: 1, Image: "i", Port: 8080})
+	check(t, err)
+	engine.Say(r.ID, "stdout", "hello")
+	for _, c := range []struct {
+		options app.LogOptions
+		want    string
+	}{
+		{app.LogOptions{Tail: 10}, "web.1 1 a\x1fb died|worker.1 1 worked|lugsail 0 web.1 of v1 is stopped|web.1 2 hello|"},
+		{app.LogOptions{Tail: 10, Process: "web"}, "web.1 1 a\x1fb died|web.1 2 hello|"},
+		{app.LogOptions{Tail: 10, Release: 1}, "web.1 1 a\x1fb died|worker.1 1 worked|"},
+		{app.LogOptions{Tail: 10, Contains: "DIED"}, "web.1 1 a\x1fb died|"},
+		{app.LogOptions{Tail: 10, Process: "lugsail"}, "lugsail 0 web.1 of v1 is stopped|"},
+		{app.LogOptions{Tail: 1}, "web.1 2 hello|"},
+	} {
+		got := ""
+		check(t, s.Logs(t.Context(), owner, "shop", c.options, func(l platform.LogLine) error {
+			got += fmt.Sprintf("%s %d %s|", l.Replica, l.Release, l.Text)
+			return nil
+		}))
+		if got != c.want {
+			t.Errorf("%+v: %q, want %q", c.options, got, c.want)
+		}
 	}
 }

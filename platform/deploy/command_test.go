@@ -1,11 +1,13 @@
 package deploy_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/lugsail/lugsail/internal/enginetest"
+	"github.com/lugsail/lugsail/internal/secret"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -301,4 +303,35 @@ func TestA37_AReplicaThatIsStartedAgainAtOnceIsStillSaidToHaveRunOutOfMemory(t *
 	r.eventually("its reason in the app's log", func() bool {
 		return strings.Contains(r.appLog(app), "web.1 of v1 ran out of memory: more than the 512 MB of plan nano")
 	})
+}
+
+func TestRetire_KeepsTheLastLinesOfWhatWasStoppedWithoutSecrets(t *testing.T) {
+	r := newRig(t)
+	app := r.app("shop")
+	r.ended(r.push(app, "one"), platform.DeploymentLive)
+	all, err := r.engine.Replicas(t.Context(), app.ID)
+	r.check(err)
+	for i := range 300 {
+		r.engine.Say(all[0].ID, "stdout", fmt.Sprintf("line %d", i))
+	}
+	r.engine.Say(all[0].ID, "stderr", "Error: no queue at LGS-CANARY-secret")
+	r.ended(r.push(app, "two"), platform.DeploymentLive)
+	var kept []platform.LogLine
+	r.eventually("the lines in the app's log", func() bool {
+		kept = nil
+		for line := range strings.Lines(r.appLog(app)) {
+			_, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+			if l, ok := platform.ParseKeptLine(text); ok {
+				kept = append(kept, l)
+			}
+		}
+		return len(kept) > 0 && strings.HasPrefix(kept[len(kept)-1].Text, "Error: ") // it is written line by line
+	})
+	last := kept[len(kept)-1]
+	if len(kept) != 200 || last.Replica != "web.1" || last.Release != 1 || last.Stream != "stderr" || last.Text != "Error: no queue at "+secret.Redacted || last.At.Before(kept[0].At) {
+		t.Errorf("%d lines, the last %+v", len(kept), last)
+	}
+	if strings.Contains(r.appLog(app), "LGS-CANARY") {
+		t.Error("a secret value is in the app's log")
+	}
 }

@@ -171,7 +171,7 @@ func TestF18_ReleaseThatDiesAfterTheSwitchGivesWayToTheOneBefore(t *testing.T) {
 	r.converged(app, 3)
 	release, err := r.store.ReleaseByNumber(t.Context(), app.ID, 3)
 	r.check(err)
-	if release.Image != "one" || !strings.Contains(release.Cause, "automatic return to v1") || release.CreatedBy != "lugsail" {
+	if release.Image != "one" || !strings.Contains(release.Returned(), "went back to v1: web.1 of v2 ended with exit code") || release.CreatedBy != "lugsail" {
 		t.Errorf("release %+v", release)
 	}
 	r.engine.Exit(r.proxy.route(app.ID).Targets[0].ID, 9) // an automatic return is not returned from

@@ -191,7 +191,7 @@ func (w *walk) switchOver(ctx context.Context) (string, error) {
 		slog.ErrorContext(ctx, "routes not published", "app", w.app.ID, "release", w.release.Number, "error", err)
 	}
 	w.c.Replicas.Keep(ctx, w.ready)
-	return fmt.Sprintf("v%d serves", w.release.Number), nil
+	return fmt.Sprintf("v%d %s", w.release.Number, w.release.Verb(w.app.Scale)), nil
 }
 
 // freshGrace bounds what replicas that never served have to end: somebody waits for the verdict.

@@ -134,7 +134,7 @@ func (c *Conductor) unfinishedOf(ctx context.Context, appID string) ([]platform.
 	return slices.DeleteFunc(all, func(d platform.Deployment) bool { return d.AppID != appID }), nil
 }
 
-// retire lets requests under way end, then stops the replicas.
+// retire lets requests under way end, then stops the replicas, and keeps their last lines.
 func (c *Conductor) retire(ctx context.Context, replicas []platform.Replica) error {
 	if len(replicas) == 0 {
 		return nil
@@ -151,7 +151,10 @@ func (c *Conductor) retire(ctx context.Context, replicas []platform.Replica) err
 	if left > 0 {
 		slog.WarnContext(ctx, "requests cut at the end of the drain time", "requests", left)
 	}
-	return c.stop(ctx, replicas, platform.MaxStopGrace*time.Second)
+	keep := c.listen(ctx, replicas)
+	err = c.stop(ctx, replicas, platform.MaxStopGrace*time.Second)
+	keep(err == nil)
+	return err
 }
 
 // stop ends an app's replicas on purpose, so that their end is nobody's failure.

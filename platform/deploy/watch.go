@@ -72,7 +72,7 @@ func (c *Conductor) comeBack(ctx context.Context, change platform.ReplicaChange,
 	}
 	_, err = c.Start(ctx, platform.Deployment{
 		AppID: app.ID, Kind: platform.DeployRollback, FromRelease: before, Actor: platform.System().Name, Via: "system",
-		Cause: fmt.Sprintf("automatic return to v%d: %s.%d of v%d ended with exit code %d, %d s after it went live",
+		Cause: fmt.Sprintf(platform.AutomaticReturn+"v%d: %s.%d of v%d ended with exit code %d, %d s after it went live",
 			before, r.Process, r.Index, w.release, change.ExitCode, int(after.Seconds())),
 	})
 	return err

@@ -57,7 +57,7 @@ func appRelease(c Checkup) Finding {
 	case c.Latest != nil && c.Latest.State == platform.DeploymentFailed:
 		level, serves := bad, "Nothing serves yet."
 		if c.Release != nil {
-			level, serves = warning, fmt.Sprintf("v%d serves on.", c.Release.Number)
+			level, serves = warning, fmt.Sprintf("v%d %s as before.", c.Release.Number, c.Release.Verb(c.App.Scale))
 		}
 		hint := c.Latest.FailureHint
 		if hint == "" {
@@ -68,8 +68,11 @@ func appRelease(c Checkup) Finding {
 		return fine("deployment", fmt.Sprintf("Deployment %d is under way.", c.Latest.Number))
 	case c.Release == nil:
 		return warning("deployment", "Nothing is deployed yet.", "Push your code: git push lugsail main")
+	case c.Release.Returned() != "":
+		return warning("deployment", fmt.Sprintf("v%d %s. %s", c.Release.Number, c.Release.Verb(c.App.Scale), c.Release.Returned()),
+			fmt.Sprintf("Mend it and push again. What it wrote: lugsail logs --app %s", c.App.Name))
 	}
-	return fine("deployment", fmt.Sprintf("v%d serves.", c.Release.Number))
+	return fine("deployment", fmt.Sprintf("v%d %s.", c.Release.Number, c.Release.Verb(c.App.Scale)))
 }
 
 // stop ends a text with a full stop.

@@ -41,7 +41,10 @@ func TestExamineApp_EachFaultIsFound(t *testing.T) {
 	}{
 		{"nothing deployed", func(c *Checkup) { c.Release, c.Latest = nil, nil }, "deployment", LevelWarn, "Nothing is deployed", "git push"},
 		{"first deployment failed", func(c *Checkup) { c.Release, c.Latest = nil, failed }, "deployment", LevelBad, "The build failed. Nothing serves", "Mend main.go."},
-		{"deployment failed", func(c *Checkup) { c.Latest = failed }, "deployment", LevelWarn, "v3 serves on", "Mend main.go."},
+		{"went back by itself", func(c *Checkup) {
+			c.Release.Cause, c.Release.CreatedBy = "automatic return to v1: web.1 of v2 ended with exit code 1, 4 s after it went live", "lugsail"
+		}, "deployment", LevelWarn, "v3 serves. Lugsail went back to v1: web.1 of v2 ended", "lugsail logs --app shop"},
+		{"deployment failed", func(c *Checkup) { c.Latest = failed }, "deployment", LevelWarn, "v3 serves as before", "Mend main.go."},
 		{"failed without a hint", func(c *Checkup) { c.Latest = &platform.Deployment{Number: 6, State: platform.DeploymentFailed} }, "deployment", LevelWarn, "Deployment 6", "lugsail deployments 6"},
 		{"F14 engine hangs", func(c *Checkup) { c.Engine, c.Replicas = away, nil }, "replicas", LevelBad, "not answering", "lugsail doctor"},
 		{"scaled to nothing", func(c *Checkup) { c.App.Scale, c.Replicas = platform.Scale{"web": 0}, nil }, "replicas", LevelWarn, "0 replicas", "scale web=1"},
@@ -105,6 +108,17 @@ func TestExamineApp_WhatIsNoFault(t *testing.T) {
 		change(&look)
 		if found := ExamineApp(look); Worst(found) != LevelOK {
 			t.Errorf("%s: %+v", name, found)
+		}
+	}
+}
+
+func TestExamineApp_DoesNotSayThatAStoppedAppServes(t *testing.T) {
+	web := platform.Release{Number: 3, Processes: []platform.Process{{Type: "web"}}}
+	failed := &platform.Deployment{Number: 4, State: platform.DeploymentFailed, FailureText: "The build failed."}
+	for _, latest := range []*platform.Deployment{nil, failed} {
+		c := Checkup{App: platform.App{Name: "shop", Scale: platform.Scale{"web": 0}}, Release: &web, Latest: latest}
+		if got := ExamineApp(c)[0]; !strings.Contains(got.Text, "v3 is stopped") || strings.Contains(got.Text, "serves") {
+			t.Errorf("%+v", got)
 		}
 	}
 }

@@ -57,9 +57,12 @@ func judgeRunning(l Look) Word {
 		}
 		oom = oom || r.OutOfMemory && r.Release == l.Release.Number
 	}
-	verb, note := "serves", ""
-	if !l.Release.HasWeb() {
-		verb, note = "runs", " It has no web process, so nothing answers at its address."
+	verb, note := l.Release.Verb(l.App.Scale), ""
+	switch {
+	case !l.Release.HasWeb():
+		note = " It has no web process, so nothing answers at its address."
+	case verb != "serves":
+		note = " web is scaled to 0, so nothing answers at its address."
 	}
 	loops, looping := crashing(l)
 	switch {
@@ -79,6 +82,8 @@ func judgeRunning(l Look) Word {
 		return Word{"ok", "Updating", fmt.Sprintf("v%d %s while deployment %d is under way.", l.Release.Number, verb, l.Latest.Number)}
 	case l.Latest != nil && l.Latest.State == platform.DeploymentFailed:
 		return Word{"ok", "Ok", fmt.Sprintf("v%d %s. The latest deployment failed: %s", l.Release.Number, verb, l.Latest.FailureText)}
+	case l.Release.Returned() != "":
+		return Word{"warn", "Warning", fmt.Sprintf("v%d %s. %s", l.Release.Number, verb, l.Release.Returned())}
 	}
 	if visits := l.Recent.visits(); visits != "" && note == "" {
 		return Word{"ok", "Ok", fmt.Sprintf("v%d %s: %s", l.Release.Number, verb, visits)}

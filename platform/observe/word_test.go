@@ -23,6 +23,11 @@ func TestJudge(t *testing.T) {
 	failing := observe.Recent{Measured: 12*time.Minute + 30*time.Second, Requests: 1, Errors: 1}
 	full := observe.Recent{Measured: time.Hour, Fullest: 0.91, Memory: 1800 << 20, Limit: 2 << 30, Replicas: 2}
 	failed := &platform.Deployment{Number: 4, State: platform.DeploymentFailed, FailureText: "npm ended."}
+	returned := &platform.Release{
+		Number: 5, Processes: release.Processes, CreatedBy: "lugsail", Cause: "automatic return to v3: web.1 of v4 ended with exit code 1, 4 s after it went live",
+	}
+	mimic := *returned
+	mimic.CreatedBy = "ada@example.com"
 	for _, test := range []struct {
 		name          string
 		look          observe.Look
@@ -45,6 +50,13 @@ func TestJudge(t *testing.T) {
 		{"nearly full", observe.Look{App: one, Release: release, Replicas: []platform.Replica{up(1, 3)}, Recent: full}, "warn", "Memory is at 91 % of 1 GB."},
 		{"nearly full and one is missing", observe.Look{App: app, Release: release, Replicas: []platform.Replica{up(1, 3)}, Recent: full}, "warn", "1 of 2 replicas"},
 		{"latest failed", observe.Look{App: app, Release: release, Latest: failed, Replicas: []platform.Replica{up(1, 3), up(2, 3)}}, "ok", "latest deployment failed"},
+		{"went back by itself", observe.Look{App: one, Recent: visited, Release: returned, Replicas: []platform.Replica{up(1, 5)}}, "warn", "v5 serves. Lugsail went back to v3: web.1 of v4 ended with exit code 1, 4 s after it went live."},
+		{"a person's words", observe.Look{App: one, Release: &mimic, Replicas: []platform.Replica{up(1, 5)}}, "ok", "v5 serves; 1 replica"},
+		{"only workers run", observe.Look{
+			App: platform.App{Plan: "nano", Scale: platform.Scale{"web": 0, "worker": 1}}, Recent: visited,
+			Release:  &platform.Release{Number: 3, Processes: []platform.Process{{Type: "web"}, {Type: "worker"}}},
+			Replicas: []platform.Replica{{Process: "worker", Index: 1, Release: 3, State: platform.ReplicaRunning}},
+		}, "ok", "v3 runs; 1 replica is running. web is scaled to 0, so nothing answers"},
 		{"leaving", observe.Look{App: platform.App{State: platform.AppDestroying}}, "pending", "being removed"},
 		{"scaled to nothing", observe.Look{App: platform.App{Scale: platform.Scale{"web": 0}}, Release: release}, "pending", "0 replicas"},
 	} {

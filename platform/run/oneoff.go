@@ -26,14 +26,22 @@ const (
 	processes = "/cnb/process/"
 )
 
+// named runs a program by its name as a shell would: one that is not there is told in plain words, and ends with 127.
+// The launcher alone tells it in its own, and ends with 82. Every image made by buildpacks has a shell.
+const named = `command -v -- "$0" >/dev/null || { printf 'There is no program %s in the image of this app.\n' "$0" >&2; exit 127; }; exec "$0" "$@"`
+
 // Command turns the words of a person into what starts them in the image of a release. One word
 // with a space in it is a line for the shell of the container, as on Heroku.
 func Command(r platform.Release, words []string) (entrypoint, args []string) {
-	if len(words) == 1 && strings.ContainsAny(words[0], " \t\n") {
+	line := len(words) == 1 && strings.ContainsAny(words[0], " \t\n")
+	if line {
 		words = []string{"sh", "-c", words[0]}
 	}
 	for _, p := range r.Processes {
 		if len(p.Entrypoint) > 0 && (strings.HasPrefix(p.Entrypoint[0], processes) || p.Entrypoint[0] == launcher) {
+			if !line {
+				words = append([]string{"sh", "-c", named}, words...)
+			}
 			return []string{launcher}, append([]string{"--"}, words...)
 		}
 	}

@@ -19,6 +19,7 @@ type Deployment struct {
 	Number      int                      `json:"number"`
 	Kind        platform.DeploymentKind  `json:"kind"`
 	State       platform.DeploymentState `json:"state"`
+	Serves      bool                     `json:"serves" doc:"its release is the one that is live now; of those that are live, the others were replaced by newer ones"`
 	Cause       string                   `json:"cause"`
 	Commit      string                   `json:"commit"`
 	CommitTitle string                   `json:"commit_title"`
@@ -54,7 +55,7 @@ type Step struct {
 
 func deploymentBody(d platform.Deployment) Deployment {
 	body := Deployment{
-		Number: d.Number, Kind: d.Kind, State: d.State, Cause: d.Cause,
+		Number: d.Number, Kind: d.Kind, State: d.State, Serves: d.Serves, Cause: d.Cause,
 		Commit: d.Source.Commit, CommitTitle: d.Source.Title, Branch: d.Source.Branch, Origin: d.Source.Origin(),
 		FromRelease: d.FromRelease, Release: d.Release, Actor: d.Actor, Via: d.Via, CancelAsked: d.CancelAsked,
 		CreatedAt: d.CreatedAt, StartedAt: d.StartedAt, EndedAt: d.EndedAt,

@@ -87,7 +87,7 @@ var replicaOperations = []openapi.Operation{
 	{Route: "GET /api/v1/apps/:app/replicas", Group: "Replicas and logs", Summary: "List the replicas", Status: http.StatusOK, Answer: ReplicasAnswer{}},
 	{
 		Route: "GET /api/v1/apps/:app/logs", Group: "Replicas and logs", Summary: "Read or follow what the app writes",
-		Notes: "With follow=true the newest lines and all that come, as server-sent events log.",
+		Notes: "Of each replica that was stopped, the last 200 lines (32 KB at most) are kept, and stand among the others in the order of time. With follow=true the newest lines and all that come, as server-sent events log.",
 		Query: []openapi.Param{
 			{Name: "tail", Type: "integer", Max: 10000, Means: "how many of the newest lines; 100 when left out"},
 			{Name: "process", Type: "string", Means: "only this process type, web for example"},
