@@ -25,6 +25,8 @@ func (b branch) Export(context.Context, platform.App) (platform.Source, error) {
 	return platform.Source{Dir: dir, Commit: b.commit, Title: "Say hello", Branch: "main"}, err
 }
 
+func (b branch) Tip(context.Context, platform.App) (string, error) { return b.commit, nil }
+
 // failed records a deployment that did not go live.
 func (r *rig) failed(a platform.App, d platform.Deployment) platform.Deployment {
 	r.t.Helper()
@@ -58,13 +60,14 @@ func TestRetry_OfWhatNeedsNoSourceIsOneClick(t *testing.T) {
 			func(d platform.Deployment) bool { return d.Source.Image == "docker.io/library/nginx:1" },
 		},
 		"config vars": {platform.Deployment{Kind: platform.DeployConfig, Cause: "set COLOUR"}, "set COLOUR", func(platform.Deployment) bool { return true }},
+		"a restart":   {platform.Deployment{Kind: platform.DeployRestart, Cause: "restart"}, "restart", func(platform.Deployment) bool { return true }},
 		"a scale":     {platform.Deployment{Kind: platform.DeployScale, Cause: "scale web=2"}, "scale web=2", func(platform.Deployment) bool { return true }},
 	} {
 		r.apps.Reachable = func(context.Context, string, int) error { return nil }
 		failed := r.failed(a, one.failed)
 		path := fmt.Sprintf("/apps/mine/deployments/%d", failed.Number)
-		if page := r.page(path); !strings.Contains(page, `action="`+path+`/retry"`) {
-			t.Errorf("%s: the page offers no retry", name)
+		if page := r.page(path); !strings.Contains(page, `action="`+path+`/retry"`) || !strings.Contains(page, `<p class="small quiet">Retry `) || strings.Contains(page, "is not kept") {
+			t.Errorf("%s: the page offers no retry, or does not say what it does", name)
 		}
 		to := r.submit(path+"/retry", nil).want(t, http.StatusSeeOther).Header.Get("Location")
 		d := r.newest("mine")
@@ -118,6 +121,10 @@ func TestRetry_OfAPushTakesTheCommitWhereItIsOnTheBranch(t *testing.T) {
 	r.apps.Sources = branch{t, commit}
 	failed := r.failed(a, platform.Deployment{Kind: platform.DeployPush, Cause: "push of 1a2b1a2", Source: platform.Source{Commit: commit, Branch: "main", Title: "Say hello"}})
 	path := fmt.Sprintf("/apps/mine/deployments/%d/retry", failed.Number)
+	shown := strings.TrimSuffix(path, "/retry")
+	if page := r.page(shown); !strings.Contains(page, `action="`+path+`"`) || !strings.Contains(page, "Retry builds 1a2b1a2 once more") {
+		t.Error("the page of a commit that is on the branch offers no retry")
+	}
 	r.submit(path, nil).want(t, http.StatusSeeOther)
 	d := r.newest("mine")
 	if d.Number == failed.Number || d.Source.Commit != commit || d.Cause != fmt.Sprintf("retry of deployment %d, 1a2b1a2", failed.Number) {
@@ -126,17 +133,30 @@ func TestRetry_OfAPushTakesTheCommitWhereItIsOnTheBranch(t *testing.T) {
 	r.end(d, platform.DeploymentFailed, nil)
 
 	r.apps.Sources = branch{t, strings.Repeat("9", 40)}
+	if page := r.page(shown); strings.Contains(page, `action="`+path+`"`) || !strings.Contains(page, "What was pushed is not kept") || !strings.Contains(page, "git push lugsail main</pre>") {
+		t.Error("the page of a commit that is not here does not say why and what to do")
+	}
+	if page := r.do(ask{path: shown, session: r.viewer()}).want(t, http.StatusOK).body; strings.Contains(page, "is not kept") {
+		t.Error("a viewer is told to push")
+	}
 	var refused struct{ Code, Message, Hint string }
 	r.do(ask{method: post, path: "/api/v1" + path, session: r.session, json: "{}"}).want(t, http.StatusConflict).decode(t, &refused)
 	if refused.Code != "source_gone" || !strings.Contains(refused.Hint, "git push lugsail") {
 		t.Errorf("a commit that is not here: %+v", refused)
 	}
 	upload := r.failed(a, platform.Deployment{Kind: platform.DeployPush, Cause: "upload of shop.zip", Source: platform.Source{Upload: "shop.zip"}})
+	if page := r.page(fmt.Sprintf("/apps/mine/deployments/%d", upload.Number)); strings.Contains(page, `/retry"`) || !strings.Contains(page, "What was sent is not kept") || !strings.Contains(page, `href="/apps/mine/upload"`) {
+		t.Error("the page of an upload does not say why and what to do")
+	}
 	r.do(ask{method: post, path: fmt.Sprintf("/api/v1/apps/mine/deployments/%d/retry", upload.Number), session: r.session, json: "{}"}).want(t, http.StatusConflict).decode(t, &refused)
 	if refused.Code != "source_gone" || !strings.Contains(refused.Hint, "lugsail deploy") {
 		t.Errorf("an upload: %+v", refused)
 	}
-	if now := r.newest("mine").Number; now != upload.Number {
+	unbound := r.failed(a, platform.Deployment{Kind: platform.DeployPush, Cause: "deploy of main", Source: platform.Source{Remote: boundURL, Branch: "main"}})
+	if page := r.page(fmt.Sprintf("/apps/mine/deployments/%d", unbound.Number)); strings.Contains(page, `/retry"`) || !strings.Contains(page, "not bound to that repository any more") {
+		t.Error("the page of a repository that the app is not bound to does not say so")
+	}
+	if now := r.newest("mine").Number; now != unbound.Number {
 		t.Errorf("deployment %d was recorded", now)
 	}
 }
