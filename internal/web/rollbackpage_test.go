@@ -48,6 +48,8 @@ func TestRollbackPage_PreviewsWhatChangesAndWhatStays(t *testing.T) {
 		v.Image, v.Plan, v.CommitTitle, v.Commit = "127.0.0.1:5005/apps/x@sha256:11", "micro", "Say it <i>louder</i>", strings.Repeat("9f", 20)
 		v.Processes = []platform.Process{{Type: "web", Command: "node loud.js"}, {Type: "worker", Command: "node worker.js"}}
 	})
+	_, err = r.store.UpdateApp(t.Context(), a.ID, func(a *platform.App) error { a.Scale = platform.Scale{"web": 1, "worker": 1}; return nil })
+	must(t, err)
 	page := r.page("/apps/mine/rollback?release=1")
 	changes := changesOn(page)
 	for _, row := range []string{
@@ -58,7 +60,10 @@ func TestRollbackPage_PreviewsWhatChangesAndWhatStays(t *testing.T) {
 			t.Errorf("the preview does not say %q:\n%s", row, changes)
 		}
 	}
-	for _, said := range []string{"Domains and the number of replicas stay as they are", "Nothing is built.", "Roll back to v1</button>", "Restarts"} {
+	for _, said := range []string{
+		"Domains and the number of replicas stay as they are", "Nothing is built.", "Roll back to v1</button>",
+		"Restarts 1 replica, stops 1 replica, no downtime, gives 1.5 GB back. Each replica then has plan nano: 512 MB of memory instead of 1 GB; one that needs more is ended and started again. Nothing is built.",
+	} {
 		if !strings.Contains(page, said) {
 			t.Errorf("the page does not say %q", said)
 		}
