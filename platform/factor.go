@@ -39,3 +39,12 @@ type Site struct {
 	Host   string // without port
 	Origin string // https://, with port
 }
+
+// Guard is what an owner is asked for who has a password alone. The zero value asks for nothing.
+type Guard struct {
+	Due  time.Time // until when there is time to set it up
+	Over bool      // that has passed: nothing else goes before
+}
+
+// Asked reports whether something is missing.
+func (g Guard) Asked() bool { return !g.Due.IsZero() }

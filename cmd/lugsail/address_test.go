@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -271,4 +272,56 @@ func mustWish(t *testing.T, c config.Config, w platform.AddressWish) map[string]
 		t.Fatal(err)
 	}
 	return changes
+}
+
+// form sends a form of the console's page, or asks for the page where there are no fields.
+func (r *addressRig) form(host, path string, fields url.Values) (status int, to, page string) {
+	r.t.Helper()
+	method := http.MethodPost
+	if fields == nil {
+		method = http.MethodGet
+	}
+	request := httptest.NewRequestWithContext(r.t.Context(), method, path, strings.NewReader(fields.Encode()))
+	request.Host = host
+	request.Header.Set("X-Forwarded-For", "198.51.100.9")
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.AddCookie(&http.Cookie{Name: "__Host-lugsail", Value: r.session})
+	w := httptest.NewRecorder()
+	r.server.Handler().ServeHTTP(w, request)
+	return w.Code, w.Header().Get("Location"), w.Body.String()
+}
+
+func TestAddress_IsChangedOnTheConsolesPageAndTheOldOneIsLetGoThere(t *testing.T) {
+	r := newAddressRig(t, "public_ip: 203.0.113.7\n")
+	const page, newHost = "/server/address", "console.apps.example.com"
+	wish := url.Values{"kind": {"domain"}, "domain": {"apps.example.com"}, "email": {"ada@example.com"}, "ip": {"203.0.113.7"}}
+	if status, _, text := r.form(readyHost, page, wish); status != http.StatusConflict || !strings.Contains(text, `name="anyway"`) || !strings.Contains(text, "*.apps.example.com") || len(r.quits) != 0 {
+		t.Fatalf("a domain that leads nowhere: %d, told to quit %d times", status, len(r.quits))
+	}
+	r.names["*.apps.example.com"] = "203.0.113.7"
+	if status, _, text := r.form(readyHost, page+"/check", wish); status != http.StatusOK || strings.Contains(text, "Enter this at the domain") || strings.Contains(text, `name="anyway"`) {
+		t.Errorf("a domain that leads here: %d\n%s", status, text)
+	}
+	if status, to, _ := r.form(readyHost, page, wish); status != http.StatusSeeOther || to != page+"?done=moved" {
+		t.Fatalf("the move: %d to %s", status, to)
+	}
+	r.restarted()
+	old, shown := "https://"+readyHost, "https://"+newHost
+	if status, _, text := r.form(readyHost, page+"?done=moved", nil); status != http.StatusOK || !strings.Contains(text, "has its new address") || !strings.Contains(text, shown) || strings.Contains(text, page+"/confirm") {
+		t.Errorf("at the old address: %d\n%s", status, text)
+	}
+	status, _, text := r.form(newHost, page, nil)
+	if status != http.StatusOK || !strings.Contains(text, `action="`+page+`/confirm"`) || !strings.Contains(text, strings.TrimPrefix(old, "https://")) {
+		t.Fatalf("at the new one: %d\n%s", status, text)
+	}
+	if status, to, _ := r.form(newHost, page+"/confirm", url.Values{"x": {"y"}}); status != http.StatusSeeOther || to != page+"?done=confirmed" {
+		t.Fatalf("the confirmation: %d to %s", status, to)
+	}
+	r.restarted()
+	if status, _, _ := r.form(readyHost, page, nil); status != http.StatusNotFound {
+		t.Errorf("the old address answers: %d", status)
+	}
+	if status, _, text := r.form(newHost, page, nil); status != http.StatusOK || strings.Contains(text, page+"/confirm") || !strings.Contains(text, `value="apps.example.com"`) {
+		t.Errorf("the new one: %d", status)
+	}
 }

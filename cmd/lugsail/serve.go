@@ -417,6 +417,8 @@ func (s sources) Export(ctx context.Context, a platform.App) (platform.Source, e
 	return s.c.git.Export(ctx, a)
 }
 
+func (s sources) Tip(ctx context.Context, a platform.App) (string, error) { return s.c.git.Tip(ctx, a) }
+
 // addresses are this server's: the one that visitors are told first, then those of its network cards.
 func addresses(cfg config.Config) []netip.Addr {
 	ip := cfg.IP()

@@ -39,7 +39,11 @@ func (p *program) logs() *cobra.Command {
 				}
 				return p.answer(raw, func() {
 					defer p.mentionFailed(failed, name)
-					if len(answer.Lines) == 0 {
+					switch {
+					case len(answer.Lines) > 0:
+					case f.grep != "":
+						p.note("%s has no line with %q among the newest 10,000 of each replica.\n", name, f.grep)
+					default:
 						p.note("%s has written nothing that is still kept.\n", name)
 					}
 					for _, l := range answer.Lines {

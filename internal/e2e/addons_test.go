@@ -151,6 +151,12 @@ func testAddonBound(t *testing.T, r *repo) {
 	r.wantRows(t, rows)
 }
 
+// docker runs Docker's own command line on the engine of the test.
+func (s *server) docker(t *testing.T, args ...string) string {
+	t.Helper()
+	return s.must(t, s.home(), "docker", append([]string{"-H", "unix://" + s.engine}, args...)...)
+}
+
 // refused runs a command that has to be refused with these words and a hint.
 func (s *server) refused(t *testing.T, want string, args ...string) {
 	t.Helper()
@@ -210,11 +216,11 @@ func testAddonKilled(t *testing.T, r *repo) {
 	s := r.server
 	w := r.writes(t, "kill")
 	eventually(t, time.Minute, func() bool { return len(w.kept) > 20 }, func() string { return "the app does not write" })
-	container := strings.Fields(s.must(t, s.home(), "docker", "ps", "-q", "--filter", "label=lugsail.app-name=shop-db"))
+	container := strings.Fields(s.docker(t, "ps", "-q", "--filter", "label=lugsail.app-name=shop-db"))
 	if len(container) != 1 {
 		t.Fatalf("the database has the containers %v", container)
 	}
-	s.must(t, s.home(), "docker", "kill", "-s", "KILL", container[0])
+	s.docker(t, "kill", "-s", "KILL", container[0])
 	enough := len(w.kept)
 	eventually(t, 2*time.Minute, func() bool { return len(w.kept) > enough+20 }, func() string { return "the database does not come back" })
 	rows = append(rows, w.end()...)
@@ -225,8 +231,8 @@ func testAddonAlone(t *testing.T, r *repo) {
 	s := r.server
 	other := s.repo(t, "other", "rows")
 	other.pushed(t, "first")
-	address := strings.TrimSpace(s.must(t, s.home(), "docker", "ps", "-q", "--filter", "label=lugsail.app-name=shop-db"))
-	addresses := s.must(t, s.home(), "docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", address)
+	address := strings.TrimSpace(s.docker(t, "ps", "-q", "--filter", "label=lugsail.app-name=shop-db"))
+	addresses := s.docker(t, "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", address)
 	for _, host := range append(strings.Fields(addresses), "shop-db") {
 		if _, body := s.ask("other", "/reach/"+host+"/5432"); body != "not reached" {
 			t.Errorf("an app that is not bound and %s: %s", host, body)

@@ -61,6 +61,7 @@ func (c *console) walkAll(t *testing.T) {
 		{"config var", c.configVar},
 		{"domain", c.domain},
 		{"scale", c.scale},
+		{"retry", c.retry},
 		{"volume", c.volume},
 		{"terminal", c.terminal},
 		{"another browser", c.anotherBrowser},
@@ -97,6 +98,10 @@ func (c *console) walkAll(t *testing.T) {
 		if only == "" {
 			t.Run("delete and undo at "+size.String(), func(t *testing.T) { c.deleteAndUndo(t, size) })
 		}
+	}
+	if only == "" {
+		t.Run("clean up", c.cleanUp)
+		t.Run("another address", c.anotherAddress)
 	}
 }
 
@@ -366,6 +371,22 @@ func (c *console) scale(t *testing.T, size browser.Size) {
 	p.WaitLong(patience, "Live")
 }
 
+// retry asks once more for an image that could not be fetched; what serves goes on.
+func (c *console) retry(t *testing.T, size browser.Size) {
+	app := "upload-" + size.String()
+	p := c.tab(t, size)
+	c.at(t, p, "/apps/"+app+"/upload")
+	p.Fill("Name", "localhost:9/nothing:1") // nobody listens there
+	p.Click("Deploy the image")
+	p.WaitPath("/apps/" + app + "/deployments/")
+	p.WaitLong(patience, "Failed")
+	first := p.Path()
+	p.Click("Retry")
+	eventually(t, time.Minute, func() bool { return p.Path() != first }, func() string { return "Retry leads nowhere: " + p.Text() })
+	p.WaitLong(patience, "Failed", "still serves")
+	c.shows(t, app, "Hello from "+app)
+}
+
 // volume is added, found by the app after its restart, put into the trash and brought back.
 func (c *console) volume(t *testing.T, size browser.Size) {
 	p := c.tab(t, size)
@@ -553,4 +574,47 @@ func (c *console) deleteAndUndo(t *testing.T, size browser.Size) {
 	c.at(t, p, "/apps/"+app)
 	p.WaitLong(patience, " serves")
 	c.shows(t, app, "Hello from "+app)
+}
+
+// cleanUp removes what builds kept; what serves goes on.
+func (c *console) cleanUp(t *testing.T) {
+	p := c.tab(t, browser.Desk)
+	c.at(t, p, "/server/disk")
+	p.Wait("What builds of push-1440 kept")
+	p.Click("Remove what is ticked")
+	p.Agree()
+	p.Wait("Removed")
+	c.at(t, p, "/server/disk")
+	p.WaitGone("What builds of push-1440 kept")
+	c.shows(t, "push-1440", "Hello one")
+}
+
+// anotherAddress moves the server to a domain that does not lead here yet, and back: the address that one came by
+// goes on to work all the time.
+func (c *console) anotherAddress(t *testing.T) {
+	p := c.tab(t, browser.Desk)
+	c.at(t, p, "/server/address")
+	p.Choose("A domain of your own")
+	p.Fill("Your domain", "apps.example.test")
+	p.Click("Check the DNS")
+	p.Wait("*.apps.example.test", "Take it now")
+	p.Choose("Take it now")
+	p.Click("Use this address")
+	c.found(t, "console.apps.example.test")
+	c.shows(t, "push-1440", "Hello one")
+	c.at(t, p, "/server/address")
+	p.Choose("This machine only")
+	p.Click("Use this address")
+	c.found(t, "The console is at console.localhost")
+}
+
+// found waits until the server, which starts anew, says where it is found.
+func (c *console) found(t *testing.T, text string) {
+	t.Helper()
+	p := c.owner.Tab(t, browser.Desk)
+	var status int64
+	eventually(t, time.Minute, func() bool {
+		status = p.Open(c.console + "/server/address")
+		return status == http.StatusOK && p.Has(text)
+	}, func() string { return fmt.Sprintf("answered %d %.300q, want %q", status, p.Text(), text) })
 }

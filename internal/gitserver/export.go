@@ -17,16 +17,10 @@ import (
 // Export gives the newest commit of the app's deploy branch as a source, for a deployment
 // without a push. The tree belongs to the caller.
 func (s *Server) Export(ctx context.Context, app platform.App) (platform.Source, error) {
-	repo, err := s.repository(ctx, app)
+	repo, branch, commit, err := s.tip(ctx, app)
 	if err != nil {
 		return platform.Source{}, err
 	}
-	have, err := s.branches(ctx, repo, candidates(app)...)
-	if err != nil {
-		return platform.Source{}, err
-	}
-	branch := deployBranch(app, func(name string) bool { return have[name] != "" })
-	commit := have[branch]
 	if commit == "" {
 		return platform.Source{}, platform.Errorf(platform.Conflict, "nothing_pushed", "No push of %s has gone live yet, so there is nothing to deploy again.", app.Name).
 			WithHint("Push it: git push lugsail %s", branch)
@@ -39,6 +33,24 @@ func (s *Server) Export(ctx context.Context, app platform.App) (platform.Source,
 	src, err := s.export(ctx, repo, nil, commit)
 	src.Commit, src.Title, src.Branch = commit, title, branch
 	return src, err
+}
+
+// Tip gives the newest commit of the app's deploy branch; "" before the first push.
+func (s *Server) Tip(ctx context.Context, app platform.App) (commit string, err error) {
+	_, _, commit, err = s.tip(ctx, app)
+	return commit, err
+}
+
+func (s *Server) tip(ctx context.Context, app platform.App) (repo, branch, commit string, err error) {
+	if repo, err = s.repository(ctx, app); err != nil {
+		return "", "", "", err
+	}
+	have, err := s.branches(ctx, repo, candidates(app)...)
+	if err != nil {
+		return "", "", "", err
+	}
+	branch = deployBranch(app, func(name string) bool { return have[name] != "" })
+	return repo, branch, have[branch], nil
 }
 
 // export writes the tree of a commit into a directory of its own.

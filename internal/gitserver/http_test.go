@@ -219,6 +219,9 @@ func TestExport_GivesTheNewestCommitOfTheDeployBranch(t *testing.T) {
 	if !platform.IsKind(err, platform.Conflict) {
 		t.Errorf("an empty app: %v", err)
 	}
+	if tip, err := w.server.Tip(t.Context(), app); err != nil || tip != "" {
+		t.Errorf("an empty app has the commit %q, %v", tip, err)
+	}
 	dir := w.checkout("shop")
 	w.push(dir, "main")
 	commit := w.commit(dir, "a", "a", "Second")
@@ -230,6 +233,9 @@ func TestExport_GivesTheNewestCommitOfTheDeployBranch(t *testing.T) {
 	pushed := w.deploy.job(t, 1).src
 	if src.Commit != commit || src.Title != "Second" || src.Branch != "main" || src.Digest != pushed.Digest || src.Dir == pushed.Dir {
 		t.Errorf("%+v", src)
+	}
+	if tip, err := w.server.Tip(t.Context(), app); err != nil || tip != commit {
+		t.Errorf("the newest commit is %q, %v", tip, err)
 	}
 }
 

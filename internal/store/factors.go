@@ -87,6 +87,9 @@ func (s *Store) ConfirmSecondFactor(ctx context.Context, accountID string, step 
 		if err := s.replaceCodes(tx, accountID, codes); err != nil {
 			return err
 		}
+		if err := guardedIn(tx, accountID); err != nil {
+			return err
+		}
 		return endSessions(tx, accountID)
 	})
 }

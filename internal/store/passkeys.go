@@ -18,7 +18,10 @@ func (s *Store) CreatePasskey(ctx context.Context, key *platform.Passkey) error 
 		if errors.Is(err, gorm.ErrDuplicatedKey) {
 			return platform.Errorf(platform.Conflict, "passkey_exists", "This passkey is known already.")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return guardedIn(tx, key.AccountID)
 	})
 }
 

@@ -16,6 +16,7 @@ type Identities interface {
 	Claimed(ctx context.Context) (bool, error)
 	Session(ctx context.Context, secret, source string) (platform.Actor, platform.Account, error)
 	Authenticate(ctx context.Context, token, via, source string) (platform.Actor, error)
+	GuardOf(ctx context.Context, actor platform.Actor) (platform.Guard, error)
 }
 
 // Directory finds an app by its name.
@@ -47,8 +48,26 @@ func (s *Server) guard(r route) echo.HandlerFunc {
 			return err
 		}
 		request.SetActor(c, actor, alive)
+		if err := s.guarded(c, r, actor); err != nil {
+			return err
+		}
 		return s.once(c, r)
 	}
+}
+
+// guarded sends an owner whose time with a password alone is over to set up more. What that takes stays open, and
+// so does the way out.
+func (s *Server) guarded(c echo.Context, r route, actor platform.Actor) error {
+	guard, err := s.identities.GuardOf(c.Request().Context(), actor)
+	if err != nil {
+		return err
+	}
+	request.SetGuard(c, guard)
+	if !guard.Over || r.action == own || strings.HasSuffix(r.path, "/logout") || r.path == "/api/v1/account" {
+		return nil
+	}
+	return platform.Errorf(platform.Forbidden, request.GuardNeeded, "An owner needs more than a password: a second factor or a passkey.").
+		WithHint("Set one up under Account in the console. Apps, pushes and tokens go on meanwhile.")
 }
 
 // onlyClaimed hides everything until the first account exists. Once true it stays true.

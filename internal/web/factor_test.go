@@ -26,9 +26,12 @@ type phone struct {
 }
 
 // withPhone lets the owner set up a second factor through the API, and gives the recovery codes.
-func (r *rig) withPhone() (*phone, []string) {
+func (r *rig) withPhone() (*phone, []string) { r.t.Helper(); return r.phoneAt(0) }
+
+// phoneAt does that when so much time has passed.
+func (r *rig) phoneAt(ahead time.Duration) (*phone, []string) {
 	r.t.Helper()
-	p := &phone{r: r}
+	p := &phone{r: r, ahead: ahead}
 	r.accounts.Now = func() time.Time { return time.Now().Add(p.ahead) }
 	begun := r.do(ask{method: post, path: "/api/v1/second-factor", session: r.session, json: fmt.Sprintf(`{"password":%q}`, testPassword)}).want(r.t, http.StatusCreated)
 	var invitation struct {

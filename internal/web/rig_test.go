@@ -128,6 +128,7 @@ func (r *rig) service() *app.Service {
 		Routes:    &routing.Service{Store: r.store, Hosts: testHosts},
 		Uploads:   r.uploadDoor(),
 		Images:    r.images(),
+		Sources:   branch{t: r.t},
 		Addresses: app.Addresses{
 			Hosts: testHosts, Consoles: []string{testHost, localHost}, Port: 443, IPs: []netip.Addr{netip.MustParseAddr("203.0.113.7")},
 			Ours: func(host string) bool { return strings.HasSuffix(host, ".example.test") },

@@ -12,6 +12,7 @@
 //     so they cannot use it up.
 //   - Where the second factor is on, the right password opens nothing: it leads to a second step.
 //     A passkey counts as both. No code is taken twice, and five wrong ones in five minutes are the most.
+//   - An owner has seven days to set up a second factor or a passkey; then the console opens for nothing else.
 //   - A change of the password or the second factor ends every session, the asking browser's too,
 //     which gets a new one; tokens go on.
 //   - Secrets leave once, as a return value; the store has SHA-256 hashes of them, and seals the
@@ -78,6 +79,7 @@ type Store interface {
 	Tokens
 	Keys
 	SecondFactors
+	Guards
 	RecoveryCodes
 	PasskeyStore
 	Links

@@ -22,10 +22,17 @@ type Effect struct {
 
 // effectOf compares what runs and is promised now with what shall. restart says that every replica is made anew.
 func effectOf(capacity plan.Capacity, was, wanted platform.App, runs platform.Release, restart bool) Effect {
+	return effectOfOther(capacity, was, wanted, runs, runs, restart)
+}
+
+// effectOfOther does so where another release shall run, with process types of its own.
+func effectOfOther(capacity plan.Capacity, was, wanted platform.App, runs, shall platform.Release, restart bool) Effect {
 	e := Effect{Memory: capacity.Fit(was, wanted)}
 	if runs.Number > 0 {
-		before, after := counted(was.Scale, runs), counted(wanted.Scale, runs)
-		for t := range before {
+		before, after := counted(was.Scale, runs), counted(wanted.Scale, shall)
+		types := maps.Clone(before)
+		maps.Copy(types, after)
+		for t := range types {
 			e.Starts += max(0, after[t]-before[t])
 			e.Stops += max(0, before[t]-after[t])
 			if restart {

@@ -96,9 +96,32 @@ func TestPreviewRollback_TellsWhatChangesAndRefusesWhatRollbackDoes(t *testing.T
 	if d := p.Difference; d.From != 2 || d.To != 1 || d.Plan == nil || d.Plan.To != "pico" || d.Image != nil || p.Release.Number != 1 {
 		t.Errorf("%+v", p)
 	}
-	if p.Effect.Restarts != 1 || !strings.Contains(strings.Join(p.Stays, " "), "plan nano: the next push has it again") {
-		t.Errorf("%+v %q", p.Effect, p.Stays)
+	const smaller = "Restarts 1 replica, no downtime. Each replica then has plan pico: 256 MB of memory instead of 512 MB; one that needs more is ended and started again."
+	if p.Effect.Restarts != 1 || p.Effect.Sentence != smaller || p.Effect.Memory.More != 0 {
+		t.Errorf("%+v", p.Effect)
 	}
+	if stays := strings.Join(p.Stays, " "); !strings.Contains(stays, "plan nano: the next push has it again") || !strings.Contains(stays, "The memory of plan nano stays promised to the app. Choose plan pico") {
+		t.Errorf("%q", p.Stays)
+	}
+	free := func() int64 {
+		t.Helper()
+		_, capacity, err := s.Plans(t.Context(), owner)
+		check(t, err)
+		return capacity.Free
+	}
+	before := free()
+	_, err = db.UpdateApp(t.Context(), p.Release.AppID, func(a *platform.App) error { a.CurrentRelease = 1; return nil }) // the roll back is done
+	check(t, err)
+	if now := free(); now != before {
+		t.Errorf("%d bytes became free, which the preview did not say", now-before)
+	}
+	p, err = s.PreviewRollback(t.Context(), owner, "shop", 2)
+	check(t, err)
+	if p.Effect.Sentence != "Restarts 1 replica, no downtime. Each replica then has plan nano: 512 MB of memory instead of 256 MB." || len(p.Stays) != 1 {
+		t.Errorf("to the larger one: %+v %q", p.Effect, p.Stays)
+	}
+	_, err = db.UpdateApp(t.Context(), p.Release.AppID, func(a *platform.App) error { a.CurrentRelease = 2; return nil })
+	check(t, err)
 	sick(t, db, "shop")
 	_, err = s.PreviewRollback(t.Context(), owner, "shop", 3)
 	want(t, err, platform.Conflict, "release_never_live")

@@ -7,23 +7,56 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// Retryable reports whether a deployment that did not go live can be asked for once more without
-// anybody sending its source again.
-func Retryable(d platform.Deployment) bool {
-	if !d.State.Ended() || d.State == platform.DeploymentLive || d.State == platform.DeploymentReplaced {
-		return false
+// Retrial is whether a deployment that did not go live can be asked for once more without anybody sending its
+// source again.
+type Retrial struct {
+	Possible bool
+	Sentence string // what Retry does, or why it cannot; "" where nothing is to be said
+}
+
+// CanRetry tells that of a deployment of an app.
+func (s *Service) CanRetry(ctx context.Context, actor platform.Actor, name string, d platform.Deployment) (Retrial, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionRead)
+	if err != nil || !d.State.Ended() || d.State == platform.DeploymentLive || d.State == platform.DeploymentReplaced {
+		return Retrial{}, err
 	}
 	switch d.Kind {
 	case platform.DeployPush:
 		if d.Source.Blueprint != "" {
-			return true
+			return Retrial{Possible: true, Sentence: "Retry makes it of its blueprint once more."}, nil
 		}
-		o := d.Source.Origin()
-		return o == platform.OriginRemote || o == platform.OriginImage && d.Source.Upload == ""
-	case platform.DeployRollback, platform.DeployConfig, platform.DeployScale:
-		return true
+		return s.canRetrySource(ctx, app, d), nil
+	case platform.DeployRollback:
+		return Retrial{Possible: true, Sentence: fmt.Sprintf("Retry rolls back to v%d once more.", d.FromRelease)}, nil
+	case platform.DeployConfig:
+		return Retrial{Possible: true, Sentence: "Retry makes a release with the config vars and settings of now."}, nil
+	case platform.DeployScale:
+		return Retrial{Possible: true, Sentence: "Retry starts or stops replicas until there are as many as the page Scaling says now."}, nil
+	case platform.DeployRestart:
+		return Retrial{Possible: true, Sentence: "Retry starts a new replica in the place of each one."}, nil
 	}
-	return false
+	return Retrial{}, nil
+}
+
+func (s *Service) canRetrySource(ctx context.Context, app platform.App, d platform.Deployment) Retrial {
+	src := d.Source
+	switch src.Origin() {
+	case platform.OriginRemote:
+		if remote, err := s.remoteOf(ctx, app); err == nil && remote == nil {
+			return Retrial{Sentence: app.Name + " is not bound to that repository any more, so nothing is here to retry with. Bind it again on the page Source."}
+		}
+		return Retrial{Possible: true, Sentence: "Retry fetches the branch anew, with what was added since, and builds it."}
+	case platform.OriginImage:
+		if src.Upload == "" {
+			return Retrial{Possible: true, Sentence: "Retry fetches the image once more."}
+		}
+	case platform.OriginGit:
+		if tip, err := s.Sources.Tip(ctx, app); err == nil && tip == src.Commit {
+			return Retrial{Possible: true, Sentence: fmt.Sprintf("Retry builds %s once more, which is still on the deploy branch.", commitName(src))}
+		}
+		return Retrial{Sentence: "What was pushed is not kept when it does not go live, so nothing is here to retry with. Push it again, mended or as it was:"}
+	}
+	return Retrial{Sentence: "What was sent is not kept when it does not go live, so nothing is here to retry with. Send it again, mended or as it was."}
 }
 
 // Retry asks once more for what a deployment wanted that failed or was cancelled: the same image, the
@@ -49,6 +82,8 @@ func (s *Service) Retry(ctx context.Context, actor platform.Actor, name string, 
 		return s.reconfigure(ctx, actor, app, d.Cause)
 	case platform.DeployScale:
 		return s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployScale, Cause: d.Cause})
+	case platform.DeployRestart:
+		return s.Restart(ctx, actor, name)
 	}
 	return s.retrySource(ctx, actor, app, d)
 }

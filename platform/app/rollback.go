@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/plan"
 	"github.com/lugsail/lugsail/platform/release"
 )
 
@@ -39,24 +40,42 @@ func (s *Service) PreviewRollback(ctx context.Context, actor platform.Actor, nam
 			return RollbackPreview{}, err
 		}
 	}
-	wanted := was
-	wanted.Plan = old.Plan
-	p := RollbackPreview{Release: old, Difference: release.Compare(serves, old), Effect: effectOf(capacity, was, wanted, serves, true)}
+	wanted := promisedWith(app, old) // the app keeps its own plan, so a smaller one of the release gives nothing back
+	p := RollbackPreview{Release: old, Difference: release.Compare(serves, old), Effect: effectOfOther(capacity, was, wanted, serves, old, true)}
+	p.Effect.Sentence += planSaid(serves.Plan, old.Plan)
 	p.Release.ConfigVars, p.Release.State = nil, platform.DeploymentLive
 	p.Stays = stays(app, p.Difference)
 	return p, nil
 }
 
+// planSaid says what another plan means for each replica.
+func planSaid(from, to string) string {
+	now, err := plan.ByName(from)
+	then, thenErr := plan.ByName(to)
+	if err != nil || thenErr != nil || from == to {
+		return ""
+	}
+	said := fmt.Sprintf(" Each replica then has plan %s: %s of memory instead of %s", to, plan.Bytes(then.Memory), plan.Bytes(now.Memory))
+	if then.Memory < now.Memory {
+		said += "; one that needs more is ended and started again"
+	}
+	return said + "."
+}
+
 // stays says what a roll back does not bring back.
 func stays(app platform.App, d release.Difference) []string {
 	said := []string{"Domains and the number of replicas stay as they are, and no release command runs."}
+	otherPlan := d.Plan != nil && d.Plan.To != app.Plan
 	switch {
-	case !d.Config.Nothing() && d.Plan != nil:
+	case !d.Config.Nothing() && otherPlan:
 		said = append(said, fmt.Sprintf("The app itself keeps its newer config vars and plan %s: the next push has them again.", app.Plan))
 	case !d.Config.Nothing():
 		said = append(said, "The app itself keeps its newer config vars: the next push has them again.")
-	case d.Plan != nil:
+	case otherPlan:
 		said = append(said, fmt.Sprintf("The app itself keeps plan %s: the next push has it again.", app.Plan))
+	}
+	if otherPlan && plan.Larger(app.Plan, d.Plan.To) == app.Plan {
+		said = append(said, fmt.Sprintf("The memory of plan %s stays promised to the app. Choose plan %s on the page Scaling to give it back.", app.Plan, d.Plan.To))
 	}
 	return said
 }

@@ -78,6 +78,8 @@ type Engine interface {
 // Sources gives the newest commit of an app's deploy branch as a tree.
 type Sources interface {
 	Export(ctx context.Context, app platform.App) (platform.Source, error)
+	// Tip is the id of that commit; "" before the first push.
+	Tip(ctx context.Context, app platform.App) (commit string, err error)
 }
 
 // Uploads turns an archive that a person sends into a tree.

@@ -269,6 +269,10 @@ func (b branch) Export(context.Context, platform.App) (platform.Source, error) {
 	return platform.Source{Dir: b.t.TempDir(), Commit: strings.Repeat("a", 40), Branch: "main"}, nil
 }
 
+func (b branch) Tip(context.Context, platform.App) (string, error) {
+	return strings.Repeat("a", 40), nil
+}
+
 func TestRedeploy_NeverOvertakesANewerPush(t *testing.T) {
 	s, db := newService(t)
 	s.Sources = branch{t}

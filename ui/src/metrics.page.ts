@@ -137,7 +137,7 @@ class Chart {
     const axis = { stroke: ink, font: "12px system-ui, sans-serif", grid: { stroke: grid, width: 1 }, ticks: { show: false } };
     return {
       width: this.place.clientWidth, height, legend: { show: false },
-      padding: [12, 8, 0, 0],
+      padding: [12, 20, 0, 0],
       cursor: { sync: { key: "metrics" }, drag: { x: false, y: false }, points: { size: 6 }, y: false },
       scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, Math.max(max ?? 0, this.kind.least) * 1.05] } },
       axes: [{ ...axis, grid: { show: false }, space: 70, size: 30, values: (_u, ticks) => ticks.map((t) => clock(t)) }, { ...axis, size: 74, space: 36, ...(this.kind.steps ? { incrs: this.kind.steps } : {}), values: (_u, ticks) => ticks.map((v) => v === 0 ? "0" : this.kind.text(v).replace(" / min", "")) }],

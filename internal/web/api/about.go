@@ -85,7 +85,7 @@ func Shared(o openapi.Operation) openapi.Codes {
 	}
 	if !o.Access.Public {
 		codes[http.StatusUnauthorized] = "not_signed_in token_wrong token_expired session_expired"
-		codes[http.StatusForbidden] = "not_allowed forbidden"
+		codes[http.StatusForbidden] = "not_allowed forbidden " + request.GuardNeeded
 		codes[http.StatusTooManyRequests] += " too_many_tries"
 	}
 	for _, name := range o.PathParams() {

@@ -194,6 +194,6 @@ var deploymentOperations = []openapi.Operation{
 	begins(openapi.Operation{
 		Route: "POST /api/v1/apps/:app/deployments/:number/retry", Group: "Deployments", Summary: "Retry a deployment that failed or was cancelled", Body: struct{}{},
 		Notes:  "The same image, branch, older release or settings. What was pushed or uploaded is not kept after a failure, unless the commit is on the deploy branch.",
-		Errors: openapi.Codes{403: "image_here", 404: "source_gone release_not_found", 409: "nothing_to_retry source_gone source_not_bound nothing_pushed push_under_way release_serves release_never_live does_not_fit", 422: "image_invalid remote_not_allowed", 503: "no_way_out"},
+		Errors: openapi.Codes{403: "image_here", 404: "source_gone release_not_found", 409: "nothing_to_retry source_gone source_not_bound nothing_pushed push_under_way release_serves release_never_live does_not_fit nothing_serves scaled_to_zero", 422: "image_invalid remote_not_allowed", 503: "no_way_out"},
 	}),
 }

@@ -71,7 +71,9 @@ type frame struct {
 	Nav     string // which entry of the menu is current
 	Bare    bool   // without the menu: nobody is signed in
 	Actor   platform.Actor
-	Console string // URL of the console, as this person knows it
+	Guard   platform.Guard // what an owner is asked for beside the password
+	At      string         // the page that does it: "second-factor" or "passkeys"
+	Console string         // URL of the console, as this person knows it
 	Notice  string
 	Undo    *undo           // beside the notice; nil when nothing can be taken back
 	Stream  url.Values      // what the page wants of its app's stream, beside changes
@@ -80,6 +82,9 @@ type frame struct {
 	App     *appFrame       // around the pages of one app
 	Data    any
 }
+
+// guards are the pages by which an owner sets up what the guard asks for.
+var guards = map[string]string{"second-factor": "second-factor", "invitation": "second-factor", "recovery-codes": "second-factor", "passkeys": "passkeys"}
 
 // undo is a button that takes back what the notice tells of.
 type undo struct{ Action, Label string }
@@ -99,7 +104,7 @@ func (f frame) May(action string) bool {
 // show renders a page into memory first, so that a broken one is a clean error.
 func (c *Console) show(e echo.Context, status int, name string, f frame) error {
 	if actor, ok := request.SignedIn(e); ok {
-		f.Actor = actor
+		f.Actor, f.Guard, f.At = actor, request.Guard(e), guards[name]
 	} else {
 		f.Bare = true
 	}
@@ -124,10 +129,14 @@ func (c *Console) refuse(e echo.Context, err error, name string, f frame) error 
 	return c.show(e, status, name, f)
 }
 
-// Trouble answers an error with a page; who is not signed in is sent to sign in.
+// Trouble answers an error with a page; who is not signed in is sent to sign in, and an owner who must set up a
+// second factor to that.
 func (c *Console) Trouble(e echo.Context, status int, wrong *platform.Error) error {
 	if status == http.StatusUnauthorized {
 		return e.Redirect(http.StatusSeeOther, loginPath(e))
+	}
+	if wrong.Code == request.GuardNeeded {
+		return e.Redirect(http.StatusSeeOther, "/account/second-factor")
 	}
 	page, nav := troublePage{Back: "/", To: "To your apps"}, ""
 	if name := e.Param("app"); name != "" && status != http.StatusNotFound {

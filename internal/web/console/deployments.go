@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -73,6 +74,8 @@ type deploymentPage struct {
 	Lines      []logLine
 	Cut        bool  // earlier lines were left out
 	Offset     int64 // where the stream goes on
+	Retry      app.Retrial
+	Branch     string // that a push goes to
 }
 
 // maxShown bounds the lines of a page.
@@ -103,6 +106,10 @@ func (c *Console) Deployment(e echo.Context) error {
 			return err
 		}
 	}
+	if page.Retry, err = c.apps.CanRetry(e.Request().Context(), f.Actor, f.App.App.Name, page.Deployment); err != nil {
+		return err
+	}
+	page.Branch = cmp.Or(f.App.App.DeployBranch, page.Deployment.Source.Branch, "main")
 	if !page.Deployment.State.Ended() {
 		f.Stream = url.Values{"deployment": {strconv.Itoa(number)}, "from": {strconv.FormatInt(page.Offset, 10)}}
 		f.Events = "log"

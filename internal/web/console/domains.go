@@ -41,6 +41,8 @@ func (r domainRow) Word() string {
 		return "Waiting for the DNS"
 	case r.Certificate.State == app.CertificateIssued:
 		return "Ready"
+	case r.Certificate.State == app.CertificateFailed && !r.Certificate.NotAfter.IsZero():
+		return "Not renewed"
 	case r.Certificate.State == app.CertificateFailed:
 		return "No certificate"
 	case r.Certificate.State == app.CertificateOwn:

@@ -12,6 +12,7 @@ import (
 const (
 	actorKey   = "lugsail.actor"
 	aliveKey   = "lugsail.alive"
+	guardKey   = "lugsail.guard"
 	decodedKey = "lugsail.decoded"
 )
 
@@ -20,6 +21,18 @@ const (
 func SetActor(c echo.Context, actor platform.Actor, alive func(context.Context) error) {
 	c.Set(actorKey, actor)
 	c.Set(aliveKey, alive)
+}
+
+// GuardNeeded is the code for an owner whose time with a password alone is over.
+const GuardNeeded = "second_factor_required"
+
+// SetGuard keeps what the actor is asked for beside the password.
+func SetGuard(c echo.Context, guard platform.Guard) { c.Set(guardKey, guard) }
+
+// Guard is what the actor is asked for beside the password; nothing on a route that is open to nobody in particular.
+func Guard(c echo.Context) platform.Guard {
+	guard, _ := c.Get(guardKey).(platform.Guard)
+	return guard
 }
 
 // Actor is who asks. It panics on a route that is open to nobody in particular,
