@@ -115,6 +115,8 @@ var expected = map[string]row{
 
 	"POST /logout": pageRead, "GET /": pageRead, "GET /activity": pageRead, "GET /live": pageRead, "GET /palette": pageRead, "GET /apps/:app/live": pageRead, "GET /server": pageRead, "GET /account": pageRead,
 	"GET /create": pageDo, "POST /create": pageDo,
+	"GET /create/blueprint": pageDo, "GET /create/blueprint/:blueprint": pageDo, "POST /create/blueprint/:blueprint": pageDo, "GET /create/database": pageDo, "POST /create/database": pageDo,
+	"GET /apps/:app/addons": pageRead, "POST /apps/:app/addons": pageDo, "POST /apps/:app/addons/unbind": pageDo, "POST /apps/:app/connection": pageDo, "POST /apps/:app/rotate": pageDo, "POST /apps/:app/renew": pageDo,
 	"POST /account/password": pageRead, "POST /account/tokens": pageRead, "POST /account/tokens/:id/revoke": pageRead,
 	"POST /account/sessions/:id/end": pageRead,
 	"GET /apps/:app":                 pageRead, "GET /apps/:app/deployments": pageRead, "POST /apps/:app/deployments": pageDo,

@@ -53,7 +53,7 @@ func TestRollbackPage_PreviewsWhatChangesAndWhatStays(t *testing.T) {
 	page := r.page("/apps/mine/rollback?release=1")
 	changes := changesOn(page)
 	for _, row := range []string{
-		"v2, serves now v1", "Code 9f9f9f9 Say it louder 1a2b3c4 Say hello", "Process type web node loud.js node server.js", "Process type worker node worker.js –",
+		"v2, live now v1", "Code 9f9f9f9 Say it louder 1a2b3c4 Say hello", "Process type web node loud.js node server.js", "Process type worker node worker.js –",
 		"Plan micro nano", "newer values of SECRET_KEY older values", "has COLOUR –",
 	} {
 		if !strings.Contains(changes, row) {

@@ -9,6 +9,7 @@
 package addon
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -73,11 +74,66 @@ func (s *Service) Brings(ctx context.Context, b platform.Binding) (map[string]st
 	if err != nil {
 		return nil, fmt.Errorf("reading what the add-on %s brings: %w", a.Name, err)
 	}
+	return b.Bound(blueprint.Gives, valuesOf(a, vars))
+}
+
+// valuesOf is what the placeholders of a blueprint stand for.
+func valuesOf(a platform.App, vars map[string]string) map[string]string {
 	values := map[string]string{"host": a.Name, "app": a.Name}
 	for name, value := range vars {
 		values[strings.ToLower(name)] = value
 	}
-	return b.Bound(blueprint.Gives, values)
+	return values
+}
+
+// Part is one of the things that a bound app gets, by its name without the binding's beginning: HOST, PASSWORD.
+type Part struct {
+	Name   string
+	Value  string // "" of a secret that is not revealed
+	Secret bool   // it holds what the blueprint does not say itself: a password
+}
+
+// Parts gives what bound apps get of an add-on; its secrets when they are to be revealed.
+func (s *Service) Parts(ctx context.Context, a platform.App, reveal bool) ([]Part, error) {
+	blueprint, err := s.Blueprints.Blueprint(a.Blueprint)
+	if err != nil {
+		return nil, err
+	}
+	vars, err := s.serving(ctx, a)
+	if err != nil {
+		return nil, fmt.Errorf("reading what the add-on %s brings: %w", a.Name, err)
+	}
+	all, public := valuesOf(a, vars), map[string]string{}
+	for name, text := range blueprint.Config {
+		if vars[name] == text {
+			public[name] = text
+		}
+	}
+	known := valuesOf(a, public)
+	var parts []Part
+	for _, name := range slices.SortedFunc(maps.Keys(blueprint.Gives), byUse) {
+		value, err := platform.Fill(blueprint.Gives[name], known)
+		part := Part{Name: name, Value: value, Secret: err != nil}
+		if part.Secret && reveal {
+			if part.Value, err = platform.Fill(blueprint.Gives[name], all); err != nil {
+				return nil, err
+			}
+		}
+		parts = append(parts, part)
+	}
+	return parts, nil
+}
+
+// byUse puts what people look for first.
+func byUse(a, b string) int {
+	order := []string{"HOST", "PORT", "NAME", "USER", "PASSWORD", "URL"}
+	place := func(name string) int {
+		if i := slices.Index(order, name); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	return cmp.Or(place(a)-place(b), strings.Compare(a, b))
 }
 
 func (s *Service) serving(ctx context.Context, a platform.App) (map[string]string, error) {

@@ -72,6 +72,26 @@ func (s *Service) bindingViews(ctx context.Context, actor platform.Actor, wanted
 	return views, nil
 }
 
+// ConnectionPart is one of the things by which programs reach an add-on.
+type ConnectionPart = addon.Part
+
+// Connection tells by what programs reach an add-on. Its secrets stay empty unless they are to be revealed, which
+// is recorded.
+func (s *Service) Connection(ctx context.Context, actor platform.Actor, name string, reveal bool) ([]ConnectionPart, error) {
+	action := platform.ActionRead
+	if reveal {
+		action = platform.ActionSecrets
+	}
+	db, err := s.addonFor(ctx, actor, name, action)
+	if err != nil {
+		return nil, err
+	}
+	if reveal {
+		s.event(ctx, actor, db, "config.revealed", "the password of "+db.Name+" was shown")
+	}
+	return s.Addons.Parts(ctx, db, reveal)
+}
+
 func (s *Service) bindingView(ctx context.Context, b platform.Binding) (BindingView, error) {
 	v := BindingView{Binding: b}
 	app, err := s.Store.AppByID(ctx, b.AppID)
@@ -159,7 +179,11 @@ func (s *Service) bothSides(ctx context.Context, actor platform.Actor, name, add
 
 // addon finds an add-on that the actor may manage.
 func (s *Service) addon(ctx context.Context, actor platform.Actor, name string) (platform.App, error) {
-	db, err := s.find(ctx, actor, name, platform.ActionManage)
+	return s.addonFor(ctx, actor, name, platform.ActionManage)
+}
+
+func (s *Service) addonFor(ctx context.Context, actor platform.Actor, name string, action platform.Action) (platform.App, error) {
+	db, err := s.find(ctx, actor, name, action)
 	if platform.IsKind(err, platform.NotFound) {
 		return db, platform.Errorf(platform.NotFound, "addon_not_found", "There is no add-on called %.60q.", name).
 			WithHint("See those that there are: lugsail addons")

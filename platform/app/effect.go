@@ -41,12 +41,12 @@ func effectOfOther(capacity plan.Capacity, was, wanted platform.App, runs, shall
 		}
 		e.Downtime = before[platform.WebProcess] > 0 && after[platform.WebProcess] == 0
 	}
-	e.Sentence = e.say(runs.Number > 0)
+	e.Sentence = e.say(runs.Number > 0, was.Addon)
 	return e
 }
 
 // say writes an effect as one sentence: "Restarts 2 replicas, no downtime, uses 256 MB of the 900 MB left."
-func (e Effect) say(runs bool) string {
+func (e Effect) say(runs, addon bool) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if e.Restarts > 0 {
@@ -61,6 +61,9 @@ func (e Effect) say(runs bool) string {
 	switch {
 	case e.Downtime:
 		add("nothing answers its visitors then")
+	case addon && e.Restarts > 0: // only one at a time may have its volume
+		add("away for some seconds")
+	case addon && e.Stops > 0:
 	case e.Restarts+e.Starts+e.Stops > 0:
 		add("no downtime")
 	case !runs:

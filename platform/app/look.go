@@ -289,7 +289,7 @@ func (s *Service) Events(ctx context.Context, actor platform.Actor, name string,
 }
 
 // Topics are what events can be told apart by.
-var Topics = []string{"app", "deployment", "config", "domain", "source", "webhook", "run", "exec", "session", "account", "token", "key"}
+var Topics = []string{"app", "deployment", "config", "domain", "addon", "source", "webhook", "run", "exec", "session", "account", "token", "key"}
 
 // EventsLike does so for those of one topic: "config" of "config.changed"; "" means all.
 func (s *Service) EventsLike(ctx context.Context, actor platform.Actor, name, topic string, before int64, limit int) ([]platform.Event, error) {

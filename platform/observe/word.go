@@ -41,6 +41,9 @@ func Judge(l Look) Word {
 	case l.Release == nil && l.Latest != nil && l.Latest.State == platform.DeploymentFailed:
 		return Word{"bad", "Failed", "The first deployment failed: " + l.Latest.FailureText}
 	case l.Release == nil:
+		if l.App.Addon {
+			return Word{"pending", "New", "It does not run yet."}
+		}
 		return Word{"pending", "New", "Nothing is deployed yet. Push your code to start."}
 	}
 	return judgeRunning(l)
@@ -59,6 +62,7 @@ func judgeRunning(l Look) Word {
 	}
 	verb, note := l.Release.Verb(l.App.Scale), ""
 	switch {
+	case l.App.Addon: // nobody looks for an address
 	case !l.Release.HasWeb():
 		note = " It has no web process, so nothing answers at its address."
 	case verb != "serves":
@@ -85,7 +89,7 @@ func judgeRunning(l Look) Word {
 	case l.Release.Returned() != "":
 		return Word{"warn", "Warning", fmt.Sprintf("v%d %s. %s", l.Release.Number, verb, l.Release.Returned())}
 	}
-	if visits := l.Recent.visits(); visits != "" && note == "" {
+	if visits := l.Recent.visits(); visits != "" && note == "" && !l.App.Addon {
 		return Word{"ok", "Ok", fmt.Sprintf("v%d %s: %s", l.Release.Number, verb, visits)}
 	}
 	return Word{"ok", "Ok", fmt.Sprintf("v%d %s; %s %s running.%s", l.Release.Number, verb, replicas(running), is(running), note)}

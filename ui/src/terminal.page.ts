@@ -8,7 +8,7 @@ import "./style/terminal.css";
 
 const piece = 16 << 10, tellAt = 32 << 10;
 // One word with spaces is a line for the container's shell.
-const shells: Record<string, string> = { auto: "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi", bash: "bash", sh: "sh" };
+const shells: Record<string, string> = { auto: "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi", bash: "bash", sh: "sh", own: "exec /lugsail/shell" };
 
 // The policy of this console forbids styles that are written into the document. xterm.js writes two
 // kinds: sheets, which are adopted by the document here, and style attributes, which are set one by one.

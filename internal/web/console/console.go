@@ -188,6 +188,9 @@ var notices = map[string]string{
 	"passkey":        "The passkey is added. The sign-in page takes it from now on.",
 	"passkey-gone":   "The passkey no longer works here. All other browsers are signed out. Your device may still offer it: remove it there, too.",
 
+	"bound":  "The add-on is bound. The app finds it by its config vars.",
+	"untied": "The add-on is not bound any more. It and its data are still there.",
+
 	"signed-out": "You are signed out.",
 	"destroyed":  "The app is being removed for good.",
 	"trashed":    "The app is in the trash. It can be brought back until the day that stands beside it.",

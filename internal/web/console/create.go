@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"net/url"
@@ -120,17 +121,13 @@ func (c *Console) startApp(e echo.Context, form url.Values, file io.Reader, file
 
 func (c *Console) createPage(e echo.Context, form url.Values) (createPage, error) {
 	ctx, actor := e.Request().Context(), request.Actor(e)
-	offers, capacity, err := c.apps.Plans(ctx, actor)
+	plans, err := c.offeredPlans(e, form.Get("plan"), "", 0)
 	if err != nil {
 		return createPage{}, err
 	}
-	chosen := form.Get("plan")
-	if chosen == "" {
-		chosen = capacity.Largest(plan.Default).Name
-	}
 	page := createPage{
 		Name: app.NameAnswer{Name: strings.TrimSpace(form.Get("name"))}, Start: form.Get("start"),
-		URL: form.Get("url"), Branch: form.Get("branch"), Image: form.Get("image"), Owner: platform.Can(actor, platform.ActionServer, ""),
+		URL: form.Get("url"), Branch: form.Get("branch"), Image: form.Get("image"), Owner: platform.Can(actor, platform.ActionServer, ""), Plans: plans,
 	}
 	if !slices.Contains([]string{"git", "upload", "remote", "image"}, page.Start) {
 		page.Start = "git"
@@ -140,16 +137,34 @@ func (c *Console) createPage(e echo.Context, form url.Values) (createPage, error
 			return createPage{}, err
 		}
 	}
-	for _, o := range offers {
+	return page, nil
+}
+
+// offeredPlans are those that something new can have which runs well on the plan least and larger ones, and brings
+// along what needs room beside it.
+func (c *Console) offeredPlans(e echo.Context, chosen, least string, room int64) ([]planCard, error) {
+	_, capacity, err := c.apps.Plans(e.Request().Context(), request.Actor(e))
+	if err != nil {
+		return nil, err
+	}
+	missing := max(0, room-capacity.Free)
+	capacity.Free = max(0, capacity.Free-room)
+	if chosen == "" {
+		chosen = plan.Larger(capacity.Largest(cmp.Or(least, plan.Default)).Name, least)
+	}
+	var cards []planCard
+	for _, o := range capacity.Offers() {
 		card := planCard{Plan: o.Plan, Fits: o.Fits, Disabled: o.Fits == 0, Chosen: o.Plan.Name == chosen && o.Fits > 0}
 		card.Note = "Fits " + times(o.Fits)
 		if o.Fits == 0 {
-			card.Note = "Needs " + plan.Bytes(o.Plan.Memory-capacity.Free) + " more than is free"
+			card.Note = "Needs " + plan.Bytes(o.Plan.Memory-capacity.Free+missing) + " more than is free"
+		} else if plan.Larger(o.Plan.Name, least) != o.Plan.Name {
+			card.Note = "Smaller than it runs well on"
 		}
 		card.Limit = limit(o, capacity)
-		page.Plans = append(page.Plans, card)
+		cards = append(cards, card)
 	}
-	return page, nil
+	return cards, nil
 }
 
 // limit says that a plan that fits may use more cores than there are.

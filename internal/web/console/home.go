@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -14,7 +15,8 @@ import (
 
 type homePage struct {
 	Apps     []app.Overview
-	Trashed  int                // in the trash
+	Addons   []addonCard
+	Trashed  string             // what is in the trash: "2 apps"; "" when nothing is
 	Capacity *capacityBar       // nil when the engine does not tell
 	Sparks   map[string][]spark // by app id
 }
@@ -30,11 +32,62 @@ func (c *Console) Home(e echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := homePage{Apps: apps, Trashed: len(trashed), Sparks: c.sparks(actor, apps)}
+	page := homePage{Trashed: counted(trashed), Sparks: c.sparks(actor, apps)}
+	if page.Apps, page.Addons, err = c.addonsApart(e, apps); err != nil {
+		return err
+	}
 	if offers, capacity, err := c.apps.Plans(ctx, actor); err == nil {
 		page.Capacity = drawCapacity(apps, offers, capacity)
 	}
 	return c.show(e, http.StatusOK, "home", frame{Title: "Apps", Nav: "apps", Data: page})
+}
+
+// addonCard is an add-on on the home page.
+type addonCard struct {
+	app.Overview
+	Kind string   // title of its blueprint
+	Apps []string // that are bound to it
+}
+
+// addonsApart tells add-ons from apps.
+func (c *Console) addonsApart(e echo.Context, all []app.Overview) (apps []app.Overview, addons []addonCard, err error) {
+	kinds, err := c.blueprints(e)
+	if err != nil {
+		return nil, nil, err
+	}
+	bindings, err := c.apps.AllBindings(e.Request().Context(), request.Actor(e))
+	if err != nil {
+		return nil, nil, err
+	}
+	users := map[string][]string{}
+	for _, b := range bindings {
+		users[b.AddonID] = append(users[b.AddonID], b.App)
+	}
+	for _, o := range all {
+		if o.App.Addon {
+			addons = append(addons, addonCard{o, kinds[o.App.Blueprint].Title, users[o.App.ID]})
+		} else {
+			apps = append(apps, o)
+		}
+	}
+	return apps, addons, nil
+}
+
+func counted(trashed []platform.App) string {
+	addons := 0
+	for _, a := range trashed {
+		if a.Addon {
+			addons++
+		}
+	}
+	var parts []string
+	if n := len(trashed) - addons; n > 0 {
+		parts = append(parts, plural(n, "app"))
+	}
+	if addons > 0 {
+		parts = append(parts, plural(addons, "add-on"))
+	}
+	return strings.Join(parts, " and ")
 }
 
 // capacityBar is the machine's memory as a drawing: who has promised how much of it.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -43,7 +44,7 @@ func (c *Console) Metrics(e echo.Context) error {
 		return err
 	}
 	f.Stream, f.Events = url.Values{"measured": {"points"}}, "measured"
-	f.Data = metricsPage{Range: span, Charts: allCharts(m), Table: table(m), None: m.Since.IsZero(), Since: since(m)}
+	f.Data = metricsPage{Range: span, Charts: chartsOf(f, m), Table: table(m), None: m.Since.IsZero(), Since: since(m)}
 	return c.show(e, http.StatusOK, "metrics", f)
 }
 
@@ -104,6 +105,17 @@ func allCharts(m app.Metrics) []chart {
 		processors.Sub = fmt.Sprintf("of one vCPU; a replica may use %g %%", 100*p.CPUBurst)
 	}
 	return []chart{requestsChart(m), timesChart(m), processors, memoryChart(m), trafficChart(m), replicasChart(m)}
+}
+
+// chartsOf leaves out what an add-on does not have: visitors, and more than one replica.
+func chartsOf(f frame, m app.Metrics) []chart {
+	charts := allCharts(m)
+	if f.App.App.Addon {
+		return slices.DeleteFunc(charts, func(c chart) bool {
+			return c.ID == "requests" || c.ID == "times" || c.ID == "traffic" || c.ID == "replicas"
+		})
+	}
+	return charts
 }
 
 // newChart is a chart without lines, with the deployments on its axis.

@@ -67,6 +67,9 @@ func (c *Console) overviewWith(e echo.Context, wrong error) error {
 	if err != nil {
 		return err
 	}
+	if f.App.App.Addon {
+		return c.addonWith(e, f, false, wrong)
+	}
 	ctx, actor, name := e.Request().Context(), f.Actor, f.App.App.Name
 	releases, err := c.apps.Releases(ctx, actor, name, 0, 20)
 	if err != nil {

@@ -45,7 +45,11 @@ func (c *Console) Palette(e echo.Context) error {
 func find(actor platform.Actor, apps []platform.App, query string) []place {
 	all := make([]place, 0, len(apps))
 	for _, a := range apps {
-		all = append(all, place{Icon: "cube", Label: a.Name, To: "/apps/" + a.Name, words: "app overview"})
+		p := place{Icon: "cube", Label: a.Name, To: "/apps/" + a.Name, words: "app overview"}
+		if a.Addon {
+			p.Icon, p.words = "circle-stack", "add-on addon database cache overview password "+a.Blueprint
+		}
+		all = append(all, p)
 	}
 	all = append(all, serverPlaces(actor)...)
 	words := strings.Fields(strings.ToLower(query))
@@ -93,6 +97,8 @@ func serverPlaces(actor platform.Actor) []place {
 	all := []place{
 		{Icon: "squares-2x2", Label: "Apps", To: "/", words: "home"},
 		{Icon: "plus", Label: "Create an app", To: "/create", words: "new add"},
+		{Icon: "squares-plus", Label: "Create from a blueprint", To: "/create/blueprint", words: "new add stack wordpress lamp one-click"},
+		{Icon: "circle-stack", Label: "Create a database", To: "/create/database", words: "new add add-on addon postgresql postgres mariadb mysql valkey redis cache rds"},
 		{Icon: "signal", Label: "Activity", To: "/activity", words: "events history audit who"},
 		{Icon: "server-stack", Label: "Server", To: "/server", words: "capacity plans certificate disk memory"},
 		{Icon: "globe-alt", Label: "The server's address", To: "/server/address", words: "domain dns ip name"},
@@ -111,13 +117,16 @@ func serverPlaces(actor platform.Actor) []place {
 	}
 	var may []place
 	for _, p := range all {
-		if p.To == "/create" && !platform.Can(actor, platform.ActionManage, "") || strings.HasPrefix(p.To, "/server/") && !platform.Can(actor, platform.ActionServer, "") {
+		if strings.HasPrefix(p.To, "/create") && !platform.Can(actor, platform.ActionManage, "") || strings.HasPrefix(p.To, "/server/") && !platform.Can(actor, platform.ActionServer, "") {
 			continue
 		}
 		may = append(may, p)
 	}
 	return may
 }
+
+// notOfAddons are pages that an app has and an add-on has not.
+var notOfAddons = []string{"Add-ons", "Domains", "Source", "Upload", "Roll back"}
 
 func appPlaces(actor platform.Actor, a platform.App) []place {
 	base := "/apps/" + a.Name
@@ -128,6 +137,7 @@ func appPlaces(actor platform.Actor, a platform.App) []place {
 		{Icon: "variable", Label: "Config vars", To: base + "/config", words: "environment env secrets settings"},
 		{Icon: "globe-alt", Label: "Domains", To: base + "/domains", words: "dns certificate https address"},
 		{Icon: "circle-stack", Label: "Volumes", To: base + "/volumes", words: "disk files data uploads persistent storage"},
+		{Icon: "link", Label: "Add-ons", To: base + "/addons", words: "database cache bind postgresql mariadb valkey redis"},
 		{Icon: "scale", Label: "Scaling", To: base + "/scaling", words: "plan replicas memory size"},
 		{Icon: "code-bracket", Label: "Source", To: base + "/source", words: "git repository webhook branch"},
 		{Icon: "arrow-up-tray", Label: "Upload", To: base + "/upload", words: "deploy folder archive zip image"},
@@ -135,6 +145,9 @@ func appPlaces(actor platform.Actor, a platform.App) []place {
 		{Icon: "command-line", Label: "Terminal", To: base + "/terminal", words: "shell console bash exec run ssh"},
 		{Icon: "cog-6-tooth", Label: "Settings", To: base + "/settings", words: "rename builder destroy delete"},
 		{Icon: "lifebuoy", Label: "Check-up", To: base + "/checkup", words: "doctor health why"},
+	}
+	if a.Addon {
+		all = slices.DeleteFunc(all, func(p place) bool { return slices.Contains(notOfAddons, p.Label) })
 	}
 	for i := range all {
 		all[i].Of = a.Name

@@ -15,7 +15,8 @@ import (
 type settingsPage struct {
 	Restart app.Effect // of a changed health check
 	Stop    app.Effect
-	Built   string // what the last build found and chose; "" before the first
+	Users   []app.BindingView // apps that are bound to the add-on
+	Built   string            // what the last build found and chose; "" before the first
 }
 
 // Settings answers GET /apps/:app/settings.
@@ -35,6 +36,11 @@ func (c *Console) settingsWith(e echo.Context, wrong error) error {
 	}
 	if page.Built, err = c.apps.LastBuild(e.Request().Context(), f.Actor, f.App.App.Name); err != nil {
 		return err
+	}
+	if f.App.App.Addon {
+		if page.Users, err = c.apps.BindingsOf(e.Request().Context(), f.Actor, f.App.App.Name); err != nil {
+			return err
+		}
 	}
 	f.Data = page
 	if wrong != nil {

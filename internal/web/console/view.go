@@ -54,6 +54,7 @@ func (c *Console) functions() template.FuncMap {
 	return template.FuncMap{
 		"asset":    c.assets.address,
 		"icon":     c.assets.icon,
+		"iconOf":   c.blueprintIcon,
 		"term":     help,
 		"now":      func() string { return c.now().UTC().Format(time.RFC3339) },
 		"ago":      func(t time.Time) string { return ago(c.now().Sub(t)) },

@@ -1,0 +1,99 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lugsail/lugsail/internal/web/request"
+	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/app"
+	"github.com/lugsail/lugsail/platform/observe"
+)
+
+// addonPage is the overview of an add-on.
+type addonPage struct {
+	Kind     platform.Blueprint
+	Parts    []app.ConnectionPart // by which programs reach it
+	Revealed bool
+	Users    []app.BindingView
+	Failed   *platform.Deployment
+	Hints    []observe.Finding
+	Replicas []replicaRow
+	LastHour *lastHour
+	Commands []addonCommand
+}
+
+// addonCommand is something that the command line does with an add-on.
+type addonCommand struct{ ID, Title, Line string }
+
+func (c *Console) addonWith(e echo.Context, f frame, revealed bool, wrong error) error {
+	ctx, name := e.Request().Context(), f.App.App.Name
+	kinds, err := c.blueprints(e)
+	if err != nil {
+		return err
+	}
+	page := addonPage{Kind: kinds[f.App.App.Blueprint], Revealed: revealed, Hints: c.hints(e, f), Commands: addonCommands(f.App.App)}
+	if page.Parts, err = c.apps.Connection(ctx, f.Actor, name, revealed); err != nil {
+		return err
+	}
+	if page.Users, err = c.apps.BindingsOf(ctx, f.Actor, name); err != nil {
+		return err
+	}
+	if replicas, err := c.apps.Replicas(ctx, f.Actor, name); err == nil { // the state's sentence tells when the engine is away
+		page.Replicas = replicaRows(f.App.App, replicas)
+	}
+	if l := f.App.Latest; l != nil && l.State == platform.DeploymentFailed {
+		page.Failed = l
+	}
+	if page.LastHour, err = c.lastHour(e, f); err != nil {
+		return err
+	}
+	f.Stream = url.Values{"measured": {"minute"}}
+	f.Data = page
+	if wrong != nil {
+		return c.refuse(e, wrong, "addon", f)
+	}
+	return c.show(e, http.StatusOK, "addon", f)
+}
+
+func addonCommands(a platform.App) []addonCommand {
+	file := a.Name + ".sql"
+	if a.Blueprint == "valkey" {
+		file = a.Name + ".rdb"
+	}
+	return []addonCommand{
+		{"cmd-shell", "A shell of its own", "lugsail addons shell " + a.Name},
+		{"cmd-export", "Everything in it, to a file on your computer", "lugsail addons export " + a.Name + " " + file},
+		{"cmd-import", "Such a file, into it", "lugsail addons import " + a.Name + " " + file},
+		{"cmd-tunnel", "A door for programs on your computer, as long as it runs; nothing is opened on the server", "lugsail addons tunnel " + a.Name},
+	}
+}
+
+// AddonReveal answers POST /apps/:app/connection: the add-on's page with its passwords in it.
+func (c *Console) AddonReveal(e echo.Context) error {
+	f, err := c.inApp(e, "overview", "")
+	if err != nil {
+		return err
+	}
+	return c.addonWith(e, f, true, nil)
+}
+
+// AddonRotate answers POST /apps/:app/rotate: a new password.
+func (c *Console) AddonRotate(e echo.Context) error {
+	d, err := c.apps.RotateAddon(e.Request().Context(), request.Actor(e), e.Param("app"))
+	if err != nil {
+		return c.overviewWith(e, err)
+	}
+	return afterwards(e, d, appPath(e, ""), "unchanged")
+}
+
+// AddonRenew answers POST /apps/:app/renew: made anew with today's packages.
+func (c *Console) AddonRenew(e echo.Context) error {
+	d, err := c.apps.RenewAddon(e.Request().Context(), request.Actor(e), e.Param("app"))
+	if err != nil {
+		return c.overviewWith(e, err)
+	}
+	return afterwards(e, d, appPath(e, ""), "unchanged")
+}
