@@ -174,7 +174,7 @@ func testAddonRefusals(t *testing.T, r *repo) {
 	s.refused(t, "is an app and no add-on", "addons", "rotate", "shop")
 	s.refused(t, "is an add-on itself", "addons", "bind", "shop-db", "--app", "shop-db")
 	s.refused(t, "shop uses shop-db", "destroy", "shop-db", "--confirm", "shop-db")
-	s.refused(t, "shop uses shop-db", "rename", "other-db", "--app", "shop-db")
+	s.refused(t, "shop uses shop-db", "rename", "other-db", "--yes", "--app", "shop-db")
 	s.refused(t, "for one replica at a time", "scale", "database=2", "--app", "shop-db")
 	s.refused(t, "what the add-on shop-db keeps", "volumes", "remove", "data", "--confirm", "data", "--app", "shop-db")
 	s.refused(t, "it takes no code", "deploy", r.dir, "--app", "shop-db")
