@@ -216,7 +216,7 @@ func testAddonKilled(t *testing.T, r *repo) {
 	s := r.server
 	w := r.writes(t, "kill")
 	eventually(t, time.Minute, func() bool { return len(w.kept) > 20 }, func() string { return "the app does not write" })
-	container := strings.Fields(s.docker(t, "ps", "-q", "--filter", "label=lugsail.app-name=shop-db"))
+	container := strings.Fields(s.ours(t, "ps", "-q", "--filter", "label=lugsail.app-name=shop-db"))
 	if len(container) != 1 {
 		t.Fatalf("the database has the containers %v", container)
 	}
@@ -231,7 +231,7 @@ func testAddonAlone(t *testing.T, r *repo) {
 	s := r.server
 	other := s.repo(t, "other", "rows")
 	other.pushed(t, "first")
-	address := strings.TrimSpace(s.docker(t, "ps", "-q", "--filter", "label=lugsail.app-name=shop-db"))
+	address := s.ours(t, "ps", "-q", "--filter", "label=lugsail.app-name=shop-db")
 	addresses := s.docker(t, "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", address)
 	for _, host := range append(strings.Fields(addresses), "shop-db") {
 		if _, body := s.ask("other", "/reach/"+host+"/5432"); body != "not reached" {
@@ -314,7 +314,7 @@ func testAddonMariaDB(t *testing.T, r *repo) {
 	dump := filepath.Join(s.home(), "wiki.sql")
 	s.lugsail(t, "addons", "export", "wiki-db", dump)
 	broken := filepath.Join(s.home(), "broken.sql")
-	check(t, os.WriteFile(broken, []byte("DROP TABLE pages;\nSELEKT 1;\n"), 0o600))
+	check(t, os.WriteFile(broken, []byte("DROP TABLE IF EXISTS pages;\nSELEKT 1;\n"), 0o600))
 	s.refused(t, "SQL syntax", "addons", "import", "wiki-db", broken)
 	s.refused(t, "a dump of PostgreSQL", "addons", "import", "wiki-db", filepath.Join(s.home(), "shop.sql"))
 	count := func() string {
