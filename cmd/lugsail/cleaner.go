@@ -31,6 +31,13 @@ func (d cleaner) Leftovers(ctx context.Context, keep map[string][]string) ([]app
 	for id, bytes := range cached {
 		found = append(found, app.Leftover{Kind: app.LeftoverCache, AppID: id, Bytes: bytes})
 	}
+	idle, err := d.c.dockerfile.Idle(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for blueprint, bytes := range idle {
+		found = append(found, app.Leftover{Kind: app.LeftoverBlueprint, AppID: blueprint, Bytes: bytes})
+	}
 	for id, bytes := range images {
 		found = append(found, app.Leftover{Kind: app.LeftoverImages, AppID: id, Bytes: bytes})
 	}
@@ -46,6 +53,9 @@ func (d cleaner) Remove(ctx context.Context, l app.Leftover) (bool, error) {
 		}
 		d.c.conductor.Tidy(ctx, a)
 		return true, nil
+	}
+	if l.Kind == app.LeftoverBlueprint {
+		return true, d.c.dockerfile.DropIdle(ctx, l.AppID)
 	}
 	done, err := d.c.builder.DropKept(l.AppID)
 	if err != nil || !done {

@@ -41,6 +41,7 @@ func commandLine() *cobra.Command {
 	root := cli.New(cli.Deps{
 		Version: version, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv, Local: local, Doctor: examineHere,
 	})
+	addBlueprintTools(root)
 	for _, c := range serverCommands() {
 		c.GroupID = "server"
 		root.AddCommand(c)

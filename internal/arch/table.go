@@ -86,6 +86,7 @@ var families = map[string][]string{
 	"internal/testenv":        {"platform"},
 	"internal/e2e/apps":       {},
 	"internal/cnb/embedded":   {},
+	"internal/cnb/pack":       {},
 	"internal/base/embedded":  {},
 	"internal/secret/testing": {},
 }
@@ -114,7 +115,7 @@ var homes = map[string][]string{
 	"github.com/distribution/distribution/":      {"internal/registry"},
 	"github.com/distribution/reference":          {"internal/registry", "internal/cnb", "internal/docker", "internal/dockerfile"},
 	"github.com/opencontainers/":                 {"internal/docker", "internal/cnb", "internal/dockerfile", "internal/registry"},
-	"github.com/klauspost/compress/":             {"internal/archive"},
+	"github.com/klauspost/compress/":             {"internal/archive", "internal/cnb"},
 	"github.com/sirupsen/logrus":                 {"internal/registry"},
 	"github.com/caddyserver/":                    {"internal/proxy"},
 	"github.com/mholt/acmez/":                    {"internal/proxy"},

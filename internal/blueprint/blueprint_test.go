@@ -1,6 +1,8 @@
 package blueprint_test
 
 import (
+	"encoding/json"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -71,6 +73,56 @@ func TestRead_SaysWhatIsWrongByLine(t *testing.T) {
 	if b, err := blueprint.Read(fstest.MapFS{blueprint.File: {Data: []byte(good)}}, "shop"); err != nil || b.Title != "Shop" {
 		t.Error(b, err)
 	}
+}
+
+// Each key that is read is described, and nothing else is.
+func TestSchema_SaysWhatIsRead(t *testing.T) {
+	var schema struct {
+		Properties map[string]struct {
+			Properties map[string]any
+			Items      struct{ Properties map[string]any }
+		}
+	}
+	if err := json.Unmarshal(blueprint.Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	for key, of := range schema.Properties {
+		if _, err := blueprint.Read(fstest.MapFS{blueprint.File: {Data: []byte(key + ": ~\n")}}, "shop"); err != nil && strings.Contains(err.Error(), "nobody knows") {
+			t.Errorf("%s is described and not read", key)
+		}
+		for inner := range of.Items.Properties {
+			if _, err := blueprint.Read(fstest.MapFS{blueprint.File: {Data: []byte(key + ":\n  - " + inner + ": ~\n")}}, "shop"); err != nil && strings.Contains(err.Error(), "nobody knows") {
+				t.Errorf("%s.%s is described and not read", key, inner)
+			}
+		}
+	}
+	for _, b := range keysOf(t) {
+		if _, ok := schema.Properties[b]; !ok {
+			t.Errorf("%s is read and not described", b)
+		}
+	}
+}
+
+// keysOf gives the keys that the blueprints of Lugsail itself have.
+func keysOf(t *testing.T) []string {
+	t.Helper()
+	var keys []string
+	files, err := fs.Glob(blueprints.Folders, "*/"+blueprint.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := fs.ReadFile(blueprints.Folders, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			if key, _, ok := strings.Cut(line, ":"); ok && !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "-") {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
 }
 
 func FuzzRead(f *testing.F) {

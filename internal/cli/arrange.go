@@ -9,10 +9,10 @@ import (
 // groups are the headings of the help, in order, with the commands under them. A command that stands
 // nowhere keeps the group that its maker gave it.
 var groups = []struct{ id, title, commands string }{
-	{"apps", "Apps:", "create apps info open rename remote destroy restore trash plans"},
+	{"apps", "Apps:", "create blueprints apps info open rename remote destroy restore trash plans"},
 	{"deploy", "Deploy:", "deploy deployments cancel retry releases rollback source webhooks branch"},
 	{"run", "Run and look:", "ps scale restart logs tail metrics activity run exec doctor disk address certificates diagnostics"},
-	{"settings", "Settings:", "config domains volumes builder"},
+	{"settings", "Settings:", "config domains volumes addons builder"},
 	{"account", "Account:", "login logout tokens keys second-factor passkeys sessions"},
 	{"server", "On the server, as root:", ""},
 }
@@ -27,6 +27,7 @@ var examples = map[string]string{
 	"config": "lugsail config\nlugsail config --show >.env", "config get": "lugsail config get SECRET", "config unset": "lugsail config unset OLD_NAME",
 	"config history": "lugsail config history", "config restore": "lugsail config restore v12\nlugsail config restore v12 --later", "config apply": "lugsail config apply",
 	"domains": "lugsail domains", "domains add": "lugsail domains add shop.example.com", "domains remove": "lugsail domains remove shop.example.com",
+	"addons": "lugsail addons", "addons unbind": "lugsail addons unbind shop-db --app shop", "addons rotate": "lugsail addons rotate shop-db", "addons renew": "lugsail addons renew shop-db",
 	"volumes": "lugsail volumes", "volumes create": "lugsail volumes create uploads /data --shared\nlugsail volumes create database /data", "volumes set": "lugsail volumes set uploads /srv/uploads --shared",
 	"volumes remove": "lugsail volumes remove uploads\nlugsail volumes remove uploads --now", "volumes restore": "lugsail volumes restore uploads",
 	"volumes ls": "lugsail volumes ls uploads\nlugsail volumes ls uploads photos/2026", "volumes rm": "lugsail volumes rm uploads photos/cat.jpg\nlugsail volumes rm uploads photos --all",

@@ -51,12 +51,18 @@ func (p *program) listConfig(cmd *cobra.Command, show bool) error {
 	var answer struct {
 		Names   []string
 		Waiting platform.ConfigDiff
+		Brought []binding
 	}
 	raw, err := c.call(cmd.Context(), http.MethodGet, path(name, "config"), nil, &answer)
 	if err != nil {
 		return err
 	}
 	return p.answer(raw, func() {
+		for _, b := range answer.Brought {
+			if b.App == name {
+				defer p.note("\n%s brings: %s\n", b.Addon, strings.Join(b.ConfigVars, ", "))
+			}
+		}
 		if len(answer.Names) == 0 {
 			p.printf("%s has no config vars. Set one: lugsail config set NAME=value\n", name)
 		}

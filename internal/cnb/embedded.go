@@ -1,7 +1,6 @@
 package cnb
 
 import (
-	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -10,6 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -28,7 +29,7 @@ var programs = []string{"lifecycle", "launcher", "buildpack"}
 func embeddedDigest() (string, error) {
 	sum := sha256.New()
 	for _, name := range programs {
-		packed, err := embedded.ReadFile("embedded/" + name + ".gz")
+		packed, err := embedded.ReadFile("embedded/" + name + ".zst")
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", platform.Errorf(platform.Unavailable, "builder_missing", "This lugsail was compiled without what builds need.").
 				WithHint("Compile it with: make build.").Because(err)
@@ -43,15 +44,16 @@ func embeddedDigest() (string, error) {
 
 // unpack writes one of the programs to a file.
 func unpack(name, file string) (err error) {
-	packed, err := embedded.Open("embedded/" + name + ".gz")
+	packed, err := embedded.Open("embedded/" + name + ".zst")
 	if err != nil {
 		return fmt.Errorf("reading the embedded %s: %w", name, err)
 	}
 	defer func() { _ = packed.Close() }() // read only
-	in, err := gzip.NewReader(packed)
+	in, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1))
 	if err != nil {
 		return fmt.Errorf("unpacking %s: %w", name, err)
 	}
+	defer in.Close()
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
 	if err != nil {
 		return fmt.Errorf("unpacking %s: %w", name, err)

@@ -11,16 +11,16 @@ EMBEDDED_STAMP   := $(EMBEDDED_DIR)/.$(EMBEDDED_ARCH)
 BUILDPACK_FILES  := $(shell find cmd/lugsail-buildpack internal/buildpack internal/command internal/procfile -name '*.go' ! -name '*_test.go')
 
 .PHONY: embedded
-embedded: $(EMBEDDED_DIR)/lifecycle.gz $(EMBEDDED_DIR)/launcher.gz $(EMBEDDED_DIR)/buildpack.gz
+embedded: $(EMBEDDED_DIR)/lifecycle.zst $(EMBEDDED_DIR)/launcher.zst $(EMBEDDED_DIR)/buildpack.zst
 
 $(EMBEDDED_STAMP):
 	rm -f $(EMBEDDED_DIR)/.amd64 $(EMBEDDED_DIR)/.arm64
 	touch $@
 
-$(EMBEDDED_DIR)/lifecycle.gz $(EMBEDDED_DIR)/launcher.gz: $(EMBEDDED_DIR)/%.gz: $(EMBEDDED_STAMP) go.mod internal/cnb/embedded.mk
+$(EMBEDDED_DIR)/lifecycle.zst $(EMBEDDED_DIR)/launcher.zst: $(EMBEDDED_DIR)/%.zst: $(EMBEDDED_STAMP) go.mod internal/cnb/embedded.mk internal/cnb/pack/main.go
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LIFECYCLE_FLAGS)' -o $(EMBEDDED_DIR)/.$* $(LIFECYCLE_MODULE)/cmd/$*
-	gzip -9 -n -c $(EMBEDDED_DIR)/.$* > $(EMBEDDED_DIR)/.$(@F) && mv $(EMBEDDED_DIR)/.$(@F) $@ && rm $(EMBEDDED_DIR)/.$*
+	env -u GOOS -u GOARCH $(GO) run ./internal/cnb/pack < $(EMBEDDED_DIR)/.$* > $(EMBEDDED_DIR)/.$(@F) && mv $(EMBEDDED_DIR)/.$(@F) $@ && rm $(EMBEDDED_DIR)/.$*
 
-$(EMBEDDED_DIR)/buildpack.gz: $(EMBEDDED_STAMP) $(BUILDPACK_FILES) go.mod
+$(EMBEDDED_DIR)/buildpack.zst: $(EMBEDDED_STAMP) $(BUILDPACK_FILES) go.mod
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(EMBEDDED_DIR)/.buildpack ./cmd/lugsail-buildpack
-	gzip -9 -n -c $(EMBEDDED_DIR)/.buildpack > $(EMBEDDED_DIR)/.$(@F) && mv $(EMBEDDED_DIR)/.$(@F) $@ && rm $(EMBEDDED_DIR)/.buildpack
+	env -u GOOS -u GOARCH $(GO) run ./internal/cnb/pack < $(EMBEDDED_DIR)/.buildpack > $(EMBEDDED_DIR)/.$(@F) && mv $(EMBEDDED_DIR)/.$(@F) $@ && rm $(EMBEDDED_DIR)/.buildpack

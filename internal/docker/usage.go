@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types"
@@ -29,6 +30,9 @@ func (e *Engine) Usage(ctx context.Context) (Usage, error) {
 	for _, image := range df.Images {
 		if image == nil {
 			continue
+		}
+		if ofBlueprint(image.Labels[labelInstance] == e.instance, image.RepoTags) {
+			continue // all apps of the blueprint share it
 		}
 		own := image.Size - max(image.SharedSize, 0)
 		all -= own
@@ -60,6 +64,14 @@ func (e *Engine) Usage(ctx context.Context) (Usage, error) {
 		}
 	}
 	return u, nil
+}
+
+// ofBlueprint tells an image that apps of one blueprint have in common, by its name 127.0.0.1:5005/blueprint/NAME:TAG.
+func ofBlueprint(ours bool, names []string) bool {
+	return ours && slices.ContainsFunc(names, func(name string) bool {
+		place, rest, _ := strings.Cut(name, "/")
+		return strings.HasPrefix(place, "127.0.0.1:") && strings.HasPrefix(rest, "blueprint/")
+	})
 }
 
 // Written tells how many bytes each running replica has written into its own layer, by its id.

@@ -108,3 +108,43 @@ func (b *Builder) tag(ctx context.Context, image, as string) error {
 	}
 	return nil
 }
+
+// Idle gives the images of blueprints that no app has, in bytes, by blueprint.
+func (b *Builder) Idle(ctx context.Context) (map[string]int64, error) {
+	idle := map[string]int64{}
+	err := b.eachIdle(ctx, func(blueprint, _ string, bytes int64) error {
+		idle[blueprint] += bytes
+		return nil
+	})
+	return idle, err
+}
+
+// DropIdle removes the images of a blueprint that no app has.
+func (b *Builder) DropIdle(ctx context.Context, blueprint string) error {
+	return b.eachIdle(ctx, func(of, tag string, _ int64) error {
+		if of != blueprint {
+			return nil
+		}
+		return b.removeImage(ctx, tag)
+	})
+}
+
+func (b *Builder) eachIdle(ctx context.Context, found func(blueprint, tag string, bytes int64) error) error {
+	all, err := b.engine.ImageList(ctx, client.ImageListOptions{})
+	if err != nil {
+		return fmt.Errorf("listing images: %w", err)
+	}
+	for _, image := range all.Items {
+		used := slices.ContainsFunc(image.RepoTags, func(tag string) bool { return !strings.HasPrefix(tag, b.blueprints()) })
+		if used || len(image.RepoTags) == 0 {
+			continue
+		}
+		for _, tag := range image.RepoTags {
+			of, _, _ := strings.Cut(strings.TrimPrefix(tag, b.blueprints()), ":")
+			if err := found(of, tag, image.Size); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -174,7 +174,7 @@ func testAddonRefusals(t *testing.T, r *repo) {
 	s.refused(t, "is an app and no add-on", "addons", "rotate", "shop")
 	s.refused(t, "is an add-on itself", "addons", "bind", "shop-db", "--app", "shop-db")
 	s.refused(t, "shop uses shop-db", "destroy", "shop-db", "--confirm", "shop-db")
-	s.refused(t, "shop uses shop-db", "rename", "other-db", "--app", "shop-db")
+	s.refused(t, "shop uses shop-db", "rename", "other-db", "--yes", "--app", "shop-db")
 	s.refused(t, "for one replica at a time", "scale", "database=2", "--app", "shop-db")
 	s.refused(t, "what the add-on shop-db keeps", "volumes", "remove", "data", "--confirm", "data", "--app", "shop-db")
 	s.refused(t, "it takes no code", "deploy", r.dir, "--app", "shop-db")
@@ -216,7 +216,7 @@ func testAddonKilled(t *testing.T, r *repo) {
 	s := r.server
 	w := r.writes(t, "kill")
 	eventually(t, time.Minute, func() bool { return len(w.kept) > 20 }, func() string { return "the app does not write" })
-	container := strings.Fields(s.docker(t, "ps", "-q", "--filter", "label=lugsail.app-name=shop-db"))
+	container := strings.Fields(s.ours(t, "ps", "-q", "--filter", "label=lugsail.app-name=shop-db"))
 	if len(container) != 1 {
 		t.Fatalf("the database has the containers %v", container)
 	}
@@ -231,7 +231,7 @@ func testAddonAlone(t *testing.T, r *repo) {
 	s := r.server
 	other := s.repo(t, "other", "rows")
 	other.pushed(t, "first")
-	address := strings.TrimSpace(s.docker(t, "ps", "-q", "--filter", "label=lugsail.app-name=shop-db"))
+	address := s.ours(t, "ps", "-q", "--filter", "label=lugsail.app-name=shop-db")
 	addresses := s.docker(t, "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", address)
 	for _, host := range append(strings.Fields(addresses), "shop-db") {
 		if _, body := s.ask("other", "/reach/"+host+"/5432"); body != "not reached" {
@@ -314,7 +314,7 @@ func testAddonMariaDB(t *testing.T, r *repo) {
 	dump := filepath.Join(s.home(), "wiki.sql")
 	s.lugsail(t, "addons", "export", "wiki-db", dump)
 	broken := filepath.Join(s.home(), "broken.sql")
-	check(t, os.WriteFile(broken, []byte("DROP TABLE pages;\nSELEKT 1;\n"), 0o600))
+	check(t, os.WriteFile(broken, []byte("DROP TABLE IF EXISTS pages;\nSELEKT 1;\n"), 0o600))
 	s.refused(t, "SQL syntax", "addons", "import", "wiki-db", broken)
 	s.refused(t, "a dump of PostgreSQL", "addons", "import", "wiki-db", filepath.Join(s.home(), "shop.sql"))
 	count := func() string {

@@ -40,8 +40,11 @@ type Service struct {
 	Blueprints Blueprints
 }
 
-// Bound gives the config vars of an app that its add-ons bring.
+// Bound gives the config vars of an app that its add-ons bring; none where there are no add-ons, in the nil Service.
 func (s *Service) Bound(ctx context.Context, appID string) (map[string]string, error) {
+	if s == nil {
+		return nil, nil
+	}
 	all, err := s.Store.Bindings(ctx)
 	if err != nil {
 		return nil, err

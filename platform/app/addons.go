@@ -208,10 +208,7 @@ func (s *Service) UnbindAddon(ctx context.Context, actor platform.Actor, name, a
 	if err := s.relink(ctx, db.ID); err != nil {
 		slog.WarnContext(ctx, "networks of an add-on not left", "addon", db.ID, "error", err) // its next start does it
 	}
-	if app.CurrentRelease == 0 {
-		return platform.Deployment{}, nil
-	}
-	return s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployRestart, Cause: "without the add-on " + db.Name})
+	return s.startAnew(ctx, actor, app, "without the add-on "+db.Name)
 }
 
 func (s *Service) relink(ctx context.Context, addonID string) error {
@@ -295,8 +292,8 @@ func (s *Service) retold(ctx context.Context, actor platform.Actor, tie platform
 		return platform.Deployment{}, err
 	}
 	var d platform.Deployment
-	if app.CurrentRelease != 0 && app.State == platform.AppActive {
-		if d, err = s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployRestart, Cause: cause}); err != nil {
+	if app.State == platform.AppActive {
+		if d, err = s.startAnew(ctx, actor, app, cause); err != nil {
 			return d, err
 		}
 	}

@@ -17,6 +17,8 @@ const (
 	LeftoverCache  LeftoverKind = "cache"  // kept by builds, to be faster the next time
 	LeftoverImages LeftoverKind = "images" // of releases that nobody can go back to any more
 	LeftoverOrphan LeftoverKind = "orphan" // of an app that is not there any more
+
+	LeftoverBlueprint LeftoverKind = "blueprint" // image of a blueprint that no app uses; AppID is the blueprint's name
 )
 
 // Leftover is something that Lugsail made, nobody uses, and can be removed without harm.
@@ -85,7 +87,9 @@ func (s *Service) Leftovers(ctx context.Context, actor platform.Actor) ([]Leftov
 
 func (l *Leftover) name(names map[string]string) {
 	l.App = names[l.AppID]
-	if l.App == "" {
+	if l.Kind == LeftoverBlueprint {
+		l.App = ""
+	} else if l.App == "" {
 		l.Kind = LeftoverOrphan
 	}
 	l.ID = fmt.Sprintf("%s-%s", l.Kind, l.AppID)
@@ -94,6 +98,8 @@ func (l *Leftover) name(names map[string]string) {
 		l.Text = fmt.Sprintf("What builds of %s kept. Its next build takes longer, and keeps it anew.", l.App)
 	case LeftoverImages:
 		l.Text = fmt.Sprintf("Images of releases of %s that are too old to go back to.", l.App)
+	case LeftoverBlueprint:
+		l.Text = fmt.Sprintf("The image of the blueprint %s, which no app uses. The next app of it takes longer.", l.AppID)
 	case LeftoverOrphan:
 		l.Text = "Left of an app that is not there any more."
 	}

@@ -229,11 +229,16 @@ func (s *Service) fitsVolumes(ctx context.Context, appID string, n int) error {
 // remount records what was done to a volume, and lets what runs have the app's volumes as they are now.
 func (s *Service) remount(ctx context.Context, actor platform.Actor, app platform.App, v platform.Volume, did string) (platform.Deployment, error) {
 	s.event(ctx, actor, app, "volume."+did, fmt.Sprintf("volume %s at %s", v.Name, v.Path))
+	return s.startAnew(ctx, actor, app, "volume "+v.Name+" "+did)
+}
+
+// startAnew restarts what runs, because it finds something else around it now; Number 0 when nothing runs.
+func (s *Service) startAnew(ctx context.Context, actor platform.Actor, app platform.App, cause string) (platform.Deployment, error) {
 	release, err := s.currentWithoutVars(ctx, app)
 	if err != nil || release.Number == 0 || total(counted(app.Scale, release)) == 0 {
 		return platform.Deployment{}, err
 	}
-	return s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployRestart, Cause: "volume " + v.Name + " " + did})
+	return s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployRestart, Cause: cause})
 }
 
 // deleteVolume removes a volume in the trash with its files.

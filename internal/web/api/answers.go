@@ -31,6 +31,7 @@ type (
 	ConfigNamesAnswer struct {
 		Names   []string            `json:"names"`
 		Waiting platform.ConfigDiff `json:"waiting" doc:"what the next deployment changes of the config vars that run"`
+		Brought []Binding           `json:"brought" doc:"what add-ons bring beside these"`
 	}
 	ConfigHistoryAnswer struct {
 		Changes []ConfigChange `json:"changes"`

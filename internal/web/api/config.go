@@ -24,7 +24,11 @@ func (a *API) ConfigList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, ConfigNamesAnswer{append([]string{}, names...), waiting})
+	ties, err := a.Apps.BindingsOf(ctx, actor, name)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, ConfigNamesAnswer{append([]string{}, names...), waiting, list(ties, bindingBody)})
 }
 
 // ConfigValues answers GET /apps/:app/config/values: names and values, for those who may see secrets.
