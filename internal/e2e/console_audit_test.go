@@ -116,6 +116,7 @@ func (c *console) seeds() []string {
 	return []string{
 		"/", "/create", "/trash", "/account",
 		"/apps/push-1440", "/apps/push-1440/deployments/1", "/apps/push-1440/deployments/3", "/apps/upload-1440", "/apps/push-1440/upload",
+		"/apps/cache-1440", "/apps/cache-1440/settings",
 		"/apps/nobody", "/nowhere",
 	}
 }
@@ -123,11 +124,11 @@ func (c *console) seeds() []string {
 // notPages are addresses of the console that give something else, or end the session.
 var notPages = regexp.MustCompile(`^/(assets|api|git|ca\.crt|logout|robots)|/(download|events|stream|logs\.txt|raw)$`)
 
-var parts = []*regexp.Regexp{regexp.MustCompile(`^/apps/[^/]+`), regexp.MustCompile(`/\d+`)}
+var parts = []*regexp.Regexp{regexp.MustCompile(`^/apps/[^/]+`), regexp.MustCompile(`/\d+`), regexp.MustCompile(`^/create/blueprint/.+`)}
 
 // kindOf is the page's route: one page of a kind is looked at, but for the seeds.
 func kindOf(path string) string {
-	return parts[1].ReplaceAllString(parts[0].ReplaceAllString(path, "/apps/:app"), "/:n")
+	return parts[2].ReplaceAllString(parts[1].ReplaceAllString(parts[0].ReplaceAllString(path, "/apps/:app"), "/:n"), "/create/blueprint/:name")
 }
 
 // walk visits every kind of page there is, beginning with the seeds.

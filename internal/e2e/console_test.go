@@ -63,6 +63,7 @@ func (c *console) walkAll(t *testing.T) {
 		{"scale", c.scale},
 		{"retry", c.retry},
 		{"volume", c.volume},
+		{"database", c.database},
 		{"terminal", c.terminal},
 		{"another browser", c.anotherBrowser},
 		{"second factor", c.secondFactor},
@@ -413,6 +414,45 @@ func (c *console) volume(t *testing.T, size browser.Size) {
 	p.WaitLong(patience, "Live")
 	c.at(t, p, "/apps/"+app+"/volumes")
 	p.Wait("All replicas have it at once")
+}
+
+// database makes a cache that an app is bound to, gives it a new password, and takes it away from the app again.
+func (c *console) database(t *testing.T, size browser.Size) {
+	p := c.tab(t, size)
+	app, name := "upload-"+size.String(), "cache-"+size.String()
+	c.at(t, p, "/apps/"+app+"/addons")
+	p.Click("Make a new database for " + app)
+	p.WaitPath("/create/database")
+	p.AskUntil(20*time.Second, `document.readyState === "complete"`, "the form is not loaded")
+	p.Choose("Valkey")
+	p.Fill("Name", app)
+	p.Wait("already an app named " + app)
+	p.Fill("Name", name)
+	p.Wait(name + " is free")
+	p.Click("Create the database")
+	p.WaitPath("/apps/" + name + "/deployments/1")
+	p.WaitLong(patience, "Live")
+	c.at(t, p, "/apps/"+app+"/addons")
+	p.Wait(name, "REDIS_URL")
+	p.Click(name)
+	p.WaitPath("/apps/" + name)
+	c.at(t, p, "/apps/"+name)
+	p.Click("Change the password")
+	p.Wait(app + " restarts with it")
+	p.Agree()
+	p.WaitPath("/apps/" + name + "/deployments/")
+	p.WaitLong(patience, "Live")
+	p.Click("To the add-on")
+	p.Click("Show the password")
+	p.Wait("redis://:", "@"+name+":6379")
+	c.at(t, p, "/apps/"+app+"/addons")
+	p.Click("Unbind " + name)
+	p.Agree()
+	p.WaitGone("REDIS_URL")
+	c.at(t, p, "/apps/"+app+"/addons")
+	p.Wait("None yet", "Bind an add-on")
+	c.at(t, p, "/apps/"+app)
+	p.WaitLong(patience, " serves")
 }
 
 // anotherBrowser signs in, is seen in the first one, and is ended from there.

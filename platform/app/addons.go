@@ -204,6 +204,7 @@ func (s *Service) UnbindAddon(ctx context.Context, actor platform.Actor, name, a
 	if err := s.Ties.DeleteBinding(ctx, app.ID, db.ID); err != nil {
 		return platform.Deployment{}, err
 	}
+	ctx = context.WithoutCancel(ctx) // the app must lose what it had, whoever still waits for it
 	s.event(ctx, actor, app, "addon.unbound", fmt.Sprintf("%s is no longer bound to %s", app.Name, db.Name))
 	if err := s.relink(ctx, db.ID); err != nil {
 		slog.WarnContext(ctx, "networks of an add-on not left", "addon", db.ID, "error", err) // its next start does it

@@ -118,7 +118,7 @@ func (c *Console) AddonBind(e echo.Context) error {
 // AddonUnbind answers POST /apps/:app/addons/unbind. Who came from the add-on's page is led back there.
 func (c *Console) AddonUnbind(e echo.Context) error {
 	d, err := c.apps.UnbindAddon(e.Request().Context(), request.Actor(e), e.Param("app"), e.FormValue("addon"))
-	if err != nil {
+	if err != nil && platform.AsError(err).Code != "binding_not_found" { // sent twice, it is as the person wanted it
 		return c.addonsWith(e, addonsPage{}, err)
 	}
 	if e.FormValue("from") == "addon" {
