@@ -1,7 +1,7 @@
 <?php
 // Waits for the database and sets WordPress up in it, unless it is there; then only what a newer version needs is done.
 mysqli_report(MYSQLI_REPORT_OFF);
-for ($end = time() + 240; ; sleep(1)) {
+for ($end = time() + 240; ; usleep(200_000)) {
     $db = mysqli_init();
     $db->options(MYSQLI_OPT_CONNECT_TIMEOUT, 5);
     if (@$db->real_connect(getenv('DATABASE_HOST'), getenv('DATABASE_USER'), getenv('DATABASE_PASSWORD'), getenv('DATABASE_NAME'), (int) getenv('DATABASE_PORT'))) {
@@ -22,7 +22,7 @@ function wp_new_blog_notification() // the password stands in Lugsail's note, an
 {
 }
 
-if (!is_blog_installed()) {
+if (!is_blog_installed() || !$wpdb->get_var("SELECT ID FROM $wpdb->users LIMIT 1")) { // the second: it was cut off
     wp_install(getenv('WORDPRESS_TITLE'), getenv('WORDPRESS_ADMIN'), getenv('WORDPRESS_EMAIL'), true, '', getenv('WORDPRESS_PASSWORD'));
     update_option('permalink_structure', '/%postname%/');
     flush_rewrite_rules(false);
