@@ -1,5 +1,5 @@
-# Targets for people: build, test, test-ui, check, e2e, screens, lighthouse, bench-deploy, bench-idle, bench-pages,
-# soak, dist, fuzz, clean.
+# Targets for people: build, test, test-ui, test-blueprints, check, e2e, screens, lighthouse, bench-deploy, bench-idle,
+# bench-pages, soak, dist, fuzz, clean.
 
 GO      ?= go
 VERSION ?= $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -70,6 +70,14 @@ e2e: ## the scripts against the installed binary, with real git, Docker and curl
 .PHONY: e2e-all
 e2e-all: build audit
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -v -count=1 -timeout 50m ./internal/e2e/...
+
+.PHONY: test-blueprints
+test-blueprints: ## an app of every blueprint, used as a person would
+	sh internal/testenv/run $(MAKE) --no-print-directory test-blueprints-all
+
+.PHONY: test-blueprints-all
+test-blueprints-all: build
+	BLUEPRINTS=all LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -v -count=1 -timeout 60m -run '^TestBlueprints$$' ./internal/e2e
 
 .PHONY: test-ui
 test-ui: ## the console in a real browser; what fails leaves a picture and the page in .artifacts
