@@ -167,6 +167,7 @@ func (c *control) replicas() *run.Service {
 	replicas.Commands, replicas.Volumes, replicas.Mountable = c.engine, c.store, c.engine
 	replicas.Bindings, replicas.Linker = c.addons, c.engine
 	replicas.Host = func(name string) string { return c.cfg.AppHosts(name)[0] }
+	replicas.URL = func(name string) string { return app.Addresses{Port: c.cfg.HTTPSPort}.URL(replicas.Host(name)) }
 	return replicas
 }
 
@@ -418,6 +419,10 @@ func (s sources) Export(ctx context.Context, a platform.App) (platform.Source, e
 }
 
 func (s sources) Tip(ctx context.Context, a platform.App) (string, error) { return s.c.git.Tip(ctx, a) }
+
+func (s sources) Begin(ctx context.Context, a platform.App, src platform.Source) (platform.Source, error) {
+	return s.c.git.Begin(ctx, a, src)
+}
 
 // addresses are this server's: the one that visitors are told first, then those of its network cards.
 func addresses(cfg config.Config) []netip.Addr {

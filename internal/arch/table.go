@@ -35,6 +35,7 @@ var table = map[string][]string{
 	"internal/base":        {"platform"},
 	"internal/blueprint":   {"platform", "platform/plan", "blueprints"},
 	"blueprints":           {},
+	"blueprints/go":        {}, // what people clone
 	"internal/cnb":         {"platform"},
 	"internal/command":     {},
 	"internal/config":      {"platform"},

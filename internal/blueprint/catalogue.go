@@ -80,6 +80,10 @@ func cut(name string) string {
 	return name
 }
 
+// inStarter ends the names of files that would mean something to Lugsail's own source: with a go.mod the folder of a
+// blueprint would be another module, and not be embedded. An app gets them without it.
+const inStarter = ".starter"
+
 // Source gives what an app of the blueprint is made of, as a tar archive.
 func (c *Catalogue) Source(name string) (io.Reader, int64, error) {
 	folder, err := fs.Sub(c.folders, name)
@@ -96,7 +100,7 @@ func (c *Catalogue) Source(name string) (io.Reader, int64, error) {
 		if err != nil {
 			return err
 		}
-		if err := w.WriteHeader(&tar.Header{Name: path, Mode: 0o644, Size: int64(len(data)), Typeflag: tar.TypeReg}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: strings.TrimSuffix(path, inStarter), Mode: 0o644, Size: int64(len(data)), Typeflag: tar.TypeReg}); err != nil {
 			return err
 		}
 		_, err = w.Write(data)

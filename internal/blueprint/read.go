@@ -191,7 +191,7 @@ func (c *checker) question(q question, before []question, i int) {
 }
 
 // known are the placeholders that Lugsail fills itself.
-var known = []string{"app", "url", "host", "secret"}
+var known = []string{"app", "url", "host", "git", "secret"}
 
 // fills checks that each placeholder is one that somebody fills.
 func (c *checker) fills(f file) {

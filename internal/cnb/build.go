@@ -86,7 +86,7 @@ func (r *run) build(ctx context.Context) (result platform.BuildResult, err error
 	if err != nil {
 		return result, err
 	}
-	if err := b.seed(ctx, r.request.AppID); err != nil {
+	if err := b.seed(ctx, r.request); err != nil {
 		return result, err
 	}
 	r.times.mark("copying")
@@ -104,6 +104,9 @@ func (r *run) build(ctx context.Context) (result platform.BuildResult, err error
 		return platform.BuildResult{}, r.explain(ctx, err)
 	}
 	r.times.mark("pulling")
+	if err := b.share(ctx, r.request, image); err != nil {
+		slog.WarnContext(ctx, "the next app of a blueprint is built from nothing", "blueprint", r.request.Blueprint, "error", err)
+	}
 	_, _ = fmt.Fprintf(r.log, "Built in %s\n", r.times) // a log that cannot be written must not stop a build
 	return result, nil
 }

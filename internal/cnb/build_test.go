@@ -427,3 +427,15 @@ fs.writeFileSync("/report/report.json", JSON.stringify({detected: "\u001b[31mfak
 		t.Errorf("detected is %q", result.Detected)
 	}
 }
+
+func TestBuild_TheNextAppOfABlueprintTakesOverItsModules(t *testing.T) {
+	for i, want := range []string{"added 93 packages", "npm ci: modules unchanged, reused", "added 93 packages"} {
+		a := newApp(t, nil).copy("testdata/node")
+		if a.blueprint = "shop"; i == 2 {
+			a.blueprint = "" // people's own sources share nothing
+		}
+		result, log := a.mustBuild()
+		contains(t, log, want)
+		serves(t, result, "version one v24.")
+	}
+}

@@ -69,19 +69,49 @@ func (b *Builder) buildSeed(ctx context.Context) (image string, err error) {
 	return result.Image, err
 }
 
-// seed gives an app's repository the seed, when nothing was ever built for the app.
-func (b *Builder) seed(ctx context.Context, appID string) error {
-	digest, err := b.registry.Tagged(ctx, appRepository(appID), latest)
-	if err != nil || digest != "" || appID == seedID {
+// blueprintRepository holds what was last built of a blueprint. No app has an id with a hyphen.
+func blueprintRepository(name string) string { return appRepository("blueprint-" + name) }
+
+// seed gives an app's repository the last image of its blueprint, or else the seed, when nothing was ever built
+// for the app.
+func (b *Builder) seed(ctx context.Context, req platform.BuildRequest) error {
+	own := appRepository(req.AppID)
+	digest, err := b.registry.Tagged(ctx, own, latest)
+	if err != nil || digest != "" || req.AppID == seedID {
 		return err
 	}
-	if digest, err = b.registry.Tagged(ctx, appRepository(seedID), latest); err != nil || digest == "" {
+	from := appRepository(seedID)
+	if platform.ValidateBlueprintName(req.Blueprint) == nil {
+		if digest, err = b.registry.Tagged(ctx, blueprintRepository(req.Blueprint), latest); err != nil {
+			return err
+		}
+	}
+	if digest != "" {
+		from = blueprintRepository(req.Blueprint)
+	} else if digest, err = b.registry.Tagged(ctx, from, latest); err != nil || digest == "" {
 		return err
 	}
-	image, err := b.image(ctx, appRepository(seedID), digest)
+	image, err := b.image(ctx, from, digest)
 	if err != nil {
 		return err
 	}
-	_, err = b.push(ctx, image, appRepository(appID), latest)
+	_, err = b.push(ctx, image, own, latest)
 	return err
+}
+
+// share lets the first builds of the blueprint's next apps take over layers of this one.
+func (b *Builder) share(ctx context.Context, req platform.BuildRequest, p published) error {
+	if platform.ValidateBlueprintName(req.Blueprint) != nil { // people's own sources have none
+		return nil
+	}
+	repository := blueprintRepository(req.Blueprint)
+	before, err := b.registry.Tagged(ctx, repository, latest)
+	if err != nil || before == p.digest {
+		return err
+	}
+	if _, err := b.push(ctx, p.image, repository, latest); err != nil || before == "" {
+		return err
+	}
+	defer b.registry.CollectSoon()
+	return b.registry.Delete(ctx, repository, before)
 }

@@ -143,6 +143,8 @@ type app struct {
 	t   *testing.T
 	id  string
 	dir string
+
+	blueprint string // that it is made of
 }
 
 func newApp(t *testing.T, files map[string]string) *app {
@@ -171,7 +173,7 @@ func (a *app) write(files map[string]string) {
 }
 
 func (a *app) request() platform.BuildRequest {
-	return platform.BuildRequest{BuildID: platform.NewID(), AppID: a.id, App: "test", Dir: a.dir}
+	return platform.BuildRequest{BuildID: platform.NewID(), AppID: a.id, App: "test", Dir: a.dir, Blueprint: a.blueprint}
 }
 
 // build builds and gives the log.

@@ -27,6 +27,10 @@ func (b branch) Export(context.Context, platform.App) (platform.Source, error) {
 
 func (b branch) Tip(context.Context, platform.App) (string, error) { return b.commit, nil }
 
+func (b branch) Begin(_ context.Context, _ platform.App, src platform.Source) (platform.Source, error) {
+	return src, nil
+}
+
 // failed records a deployment that did not go live.
 func (r *rig) failed(a platform.App, d platform.Deployment) platform.Deployment {
 	r.t.Helper()

@@ -34,6 +34,9 @@ func (s *Service) BlueprintsOf(ctx context.Context, actor platform.Actor) ([]pla
 	return s.Blueprints.Blueprints(), nil
 }
 
+// starter is the category of what people clone and change.
+const starter = "starter"
+
 // BlueprintRequest says what shall be made of a blueprint.
 type BlueprintRequest struct {
 	Blueprint string
@@ -101,7 +104,9 @@ func (s *Service) planStack(actor platform.Actor, b platform.Blueprint, ask Blue
 		return nil, "", err
 	}
 	hosts := s.Addresses.Hosts(ask.Name)
-	values := map[string]string{"app": ask.Name, "host": hosts[0], "url": s.Addresses.URL(hosts[0])}
+	values := map[string]string{
+		"app": ask.Name, "host": hosts[0], "url": s.Addresses.URL(hosts[0]), "git": s.Addresses.GitURL(ask.Name, actor.Console),
+	}
 	if b.IsAddon() {
 		values["host"] = ask.Name
 	}
@@ -169,7 +174,7 @@ func (s *Service) stackAddon(actor platform.Actor, app platform.App, a platform.
 	if err != nil {
 		return n, platform.Binding{}, err
 	}
-	values := map[string]string{"app": name, "host": name, "url": ""}
+	values := map[string]string{"app": name, "host": name, "url": "", "git": ""}
 	bound := platform.Binding{AddonID: n.App.ID, Prefix: cmp.Or(a.Prefix, b.Prefix), CreatedAt: n.App.CreatedAt, CreatedBy: actor.Name}
 	return n, bound, fillConfig(b, &n, values)
 }
@@ -239,6 +244,21 @@ func (s *Service) recordStack(ctx context.Context, actor platform.Actor, b platf
 	return nil
 }
 
+// renewBlueprint deploys an app of a blueprint again: what the blueprint holds today, or, where the app has commits
+// of its own, as all of starters have, the newest of those.
+func (s *Service) renewBlueprint(ctx context.Context, actor platform.Actor, app platform.App, cause string) (platform.Deployment, error) {
+	if !app.Addon {
+		tip, err := s.Sources.Tip(ctx, app)
+		if err != nil {
+			return platform.Deployment{}, err
+		}
+		if tip != "" {
+			return s.deployTip(ctx, actor, app)
+		}
+	}
+	return s.deployBlueprint(ctx, actor, app, cause)
+}
+
 // deployBlueprint deploys what a blueprint holds today.
 func (s *Service) deployBlueprint(ctx context.Context, actor platform.Actor, app platform.App, cause string) (platform.Deployment, error) {
 	b, err := s.blueprint(app.Blueprint)
@@ -254,5 +274,11 @@ func (s *Service) deployBlueprint(ctx context.Context, actor platform.Actor, app
 		return platform.Deployment{}, err
 	}
 	src.Blueprint, src.Check, src.Title = b.Name, b.Check, "Blueprint "+b.Title
+	if b.Category == starter {
+		if src, err = s.Sources.Begin(ctx, app, src); err != nil {
+			dropTree(src)
+			return platform.Deployment{}, err
+		}
+	}
 	return s.deploy(ctx, actor, app, src, cause)
 }

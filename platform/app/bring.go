@@ -39,15 +39,20 @@ func (s *Service) Redeploy(ctx context.Context, actor platform.Actor, name strin
 	if err != nil {
 		return platform.Deployment{}, err
 	}
-	if app.Addon {
-		return s.deployBlueprint(ctx, actor, app, "renewal of "+app.Name)
-	}
 	if remote, err := s.remoteOf(ctx, app); err != nil || remote != nil {
 		if err != nil {
 			return platform.Deployment{}, err
 		}
 		return s.pull(ctx, actor, app, *remote, true, fmt.Sprintf("deploy of %s from %s", branchOf(*remote), remote.Host()))
 	}
+	if app.Blueprint != "" {
+		return s.renewBlueprint(ctx, actor, app, "renewal of "+app.Name)
+	}
+	return s.deployTip(ctx, actor, app)
+}
+
+// deployTip deploys the newest commit of the deploy branch.
+func (s *Service) deployTip(ctx context.Context, actor platform.Actor, app platform.App) (platform.Deployment, error) {
 	if err := s.nothingPushed(ctx, app); err != nil {
 		return platform.Deployment{}, err
 	}

@@ -33,5 +33,18 @@ func (s *Service) Rename(ctx context.Context, actor platform.Actor, name, to str
 	}
 	s.event(ctx, actor, renamed, "app.renamed", fmt.Sprintf("%s is called %s now", app.Name, to))
 	s.refreshRoutes(ctx)
+	if err := s.tellName(ctx, actor, renamed); err != nil {
+		return Overview{}, err
+	}
 	return s.show(ctx, actor, renamed)
+}
+
+// tellName starts an app of a blueprint anew: such programs know the address at which they are reached from their
+// environment, and write it into their pages and mails.
+func (s *Service) tellName(ctx context.Context, actor platform.Actor, app platform.App) error {
+	if app.Blueprint == "" || app.Addon || app.CurrentRelease == 0 || app.Scale.Of(platform.WebProcess) == 0 {
+		return nil
+	}
+	_, err := s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployRestart, Cause: "the new name " + app.Name})
+	return err
 }

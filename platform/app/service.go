@@ -80,6 +80,8 @@ type Sources interface {
 	Export(ctx context.Context, app platform.App) (platform.Source, error)
 	// Tip is the id of that commit; "" before the first push.
 	Tip(ctx context.Context, app platform.App) (commit string, err error)
+	// Begin makes a tree the first commit of that branch.
+	Begin(ctx context.Context, app platform.App, src platform.Source) (platform.Source, error)
 }
 
 // Uploads turns an archive that a person sends into a tree.

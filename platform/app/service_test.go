@@ -273,6 +273,10 @@ func (b branch) Tip(context.Context, platform.App) (string, error) {
 	return strings.Repeat("a", 40), nil
 }
 
+func (b branch) Begin(_ context.Context, _ platform.App, src platform.Source) (platform.Source, error) {
+	return src, nil
+}
+
 func TestRedeploy_NeverOvertakesANewerPush(t *testing.T) {
 	s, db := newService(t)
 	s.Sources = branch{t}

@@ -162,11 +162,13 @@ func TestWaitHealthy_AWorkerNeedsNoPort(t *testing.T) {
 func TestStart_BringsALostImageBack(t *testing.T) {
 	m := &machine{replica: web(), lost: true}
 	release := platform.Release{Number: 4, Plan: "nano", Image: "i", Processes: []platform.Process{{Type: "web"}}, ConfigVars: map[string]string{"A": "b"}}
-	_, err := run.New(m, m, m, m).Start(t.Context(), platform.App{Name: "shop"}, release, "d1", run.Slot{Process: "web", Index: 1})
+	s := run.New(m, m, m, m)
+	s.URL = func(name string) string { return "https://" + name + ".example.com" }
+	_, err := s.Start(t.Context(), platform.App{Name: "shop"}, release, "d1", run.Slot{Process: "web", Index: 1})
 	if err != nil || m.ensured != 1 {
 		t.Fatalf("ensured %d times, %v", m.ensured, err)
 	}
-	for name, value := range map[string]string{"A": "b", "PORT": "8080", "LUGSAIL_RELEASE": "v4", "LUGSAIL_PROCESS": "web.1", "LUGSAIL_APP": "shop"} {
+	for name, value := range map[string]string{"A": "b", "PORT": "8080", "LUGSAIL_RELEASE": "v4", "LUGSAIL_PROCESS": "web.1", "LUGSAIL_APP": "shop", "LUGSAIL_URL": "https://shop.example.com"} {
 		if m.spec.Env[name] != value {
 			t.Errorf("%s is %q, want %q", name, m.spec.Env[name], value)
 		}

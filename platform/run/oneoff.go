@@ -56,7 +56,7 @@ func (s *Service) StartOnce(ctx context.Context, app platform.App, r platform.Re
 		return platform.Run{}, nil, err
 	}
 	spec.AppID, spec.App, spec.Release, spec.Image, spec.Plan = app.ID, app.Name, r.Number, r.Image, limits
-	spec.Env = environment(app, r, string(spec.Kind)+"."+spec.Name)
+	spec.Env = s.environment(app, r, string(spec.Kind)+"."+spec.Name)
 	if spec.TTY {
 		spec.Env["TERM"] = "xterm-256color"
 	}

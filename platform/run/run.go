@@ -82,6 +82,7 @@ type Service struct {
 	Images    Images
 	Prober    Prober
 	Host      func(app string) string // what probes say they ask for; nil means the address
+	URL       func(app string) string // where an app without domains of its own is reached; nil tells it nothing
 	Volumes   Volumes                 // nil where there are none
 	Mountable Mountable               // nil: nobody looks before the start
 	Bindings  Bindings                // nil where there are no add-ons
@@ -171,7 +172,7 @@ func Compare(r platform.Release, wanted []Slot, actual []platform.Replica) Diffe
 
 // Start starts one replica of a release, bringing the image back when the engine has lost it.
 func (s *Service) Start(ctx context.Context, app platform.App, r platform.Release, deploymentID string, slot Slot) (platform.Replica, error) {
-	spec, err := specOf(app, r, deploymentID, slot)
+	spec, err := s.specOf(app, r, deploymentID, slot)
 	if err != nil {
 		return platform.Replica{}, err
 	}
@@ -269,7 +270,7 @@ func (s *Service) Exclusive(ctx context.Context, appID string) (volume string, f
 	return "", false, err
 }
 
-func specOf(app platform.App, r platform.Release, deploymentID string, slot Slot) (platform.ReplicaSpec, error) {
+func (s *Service) specOf(app platform.App, r platform.Release, deploymentID string, slot Slot) (platform.ReplicaSpec, error) {
 	p, ok := r.Process(slot.Process)
 	if !ok {
 		return platform.ReplicaSpec{}, platform.Errorf(platform.Invalid, "process_unknown", "v%d has no process type %q.", r.Number, slot.Process)
@@ -278,7 +279,7 @@ func specOf(app platform.App, r platform.Release, deploymentID string, slot Slot
 	if err != nil {
 		return platform.ReplicaSpec{}, err
 	}
-	env := environment(app, r, slot.Name())
+	env := s.environment(app, r, slot.Name())
 	port := cmp.Or(p.Port, DefaultPort)
 	env["PORT"], env["LUGSAIL_MEMORY"] = fmt.Sprint(port), fmt.Sprint(limits.Memory)
 	return platform.ReplicaSpec{
@@ -288,12 +289,15 @@ func specOf(app platform.App, r platform.Release, deploymentID string, slot Slot
 }
 
 // environment is what each process of a release finds around it.
-func environment(app platform.App, r platform.Release, process string) map[string]string {
+func (s *Service) environment(app platform.App, r platform.Release, process string) map[string]string {
 	env := maps.Clone(r.ConfigVars)
 	if env == nil {
 		env = map[string]string{}
 	}
 	env["LUGSAIL_APP"] = app.Name
+	if s.URL != nil {
+		env["LUGSAIL_URL"] = s.URL(app.Name)
+	}
 	env["LUGSAIL_RELEASE"] = fmt.Sprintf("v%d", r.Number)
 	env["LUGSAIL_PROCESS"] = process
 	env["LUGSAIL_COMMIT"] = r.Commit
