@@ -77,7 +77,7 @@ test-blueprints: ## an app of every blueprint, used as a person would
 
 .PHONY: test-blueprints-all
 test-blueprints-all: build
-	BLUEPRINTS=all LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -v -count=1 -timeout 60m -run '^TestBlueprints$$' ./internal/e2e
+	BLUEPRINTS=all LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -v -count=1 -timeout 60m -run '^TestBlueprints' ./internal/e2e
 
 .PHONY: test-ui
 test-ui: ## the console in a real browser; what fails leaves a picture and the page in .artifacts
