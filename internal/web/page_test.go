@@ -196,6 +196,77 @@ func TestPages_FormsDoWhatTheySay(t *testing.T) {
 	r.do(ask{path: "/", session: r.session}).want(t, http.StatusSeeOther)
 }
 
+func TestPages_AFormOfASessionThatEndedIsToldAsNotDone(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	send := func(path, referer string) string {
+		t.Helper()
+		form := url.Values{"name": {"A"}, "value": {"b"}}
+		return r.do(ask{method: post, path: path, form: form, header: http.Header{"Referer": {referer}}}).want(t, http.StatusSeeOther).Header.Get("Location")
+	}
+	from := "https://" + testHost + "/apps/mine/config?before=3"
+	to := send("/apps/mine/config", from)
+	if to != "/login?done=unsent&next=%2Fapps%2Fmine%2Fconfig%3Fbefore%3D3" {
+		t.Errorf("it leads to %s", to)
+	}
+	if page := r.do(ask{path: to}).want(t, http.StatusOK).body; !strings.Contains(page, "what you sent was not done") || !strings.Contains(page, `value="/apps/mine/config?before=3"`) {
+		t.Errorf("the sign-in page does not say so, or does not lead back:\n%s", page)
+	}
+	for _, referer := range []string{"", "https://elsewhere.example/apps/mine", "https://" + testHost + "//elsewhere.example", "%"} {
+		if to := send("/apps/mine/config", referer); to != "/login?done=unsent&next=%2F" {
+			t.Errorf("from %q it leads to %s", referer, to)
+		}
+	}
+	if to := send("/logout", from); to != "/login?done=signed-out" {
+		t.Errorf("signing out twice leads to %s", to)
+	}
+}
+
+func TestPages_TheAddressOfAFormLeadsToItsPage(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	for path, page := range map[string]string{
+		"/apps/mine/config/reveal": "/apps/mine/config", "/apps/mine/scaling/replicas": "/apps/mine/scaling", "/apps/mine/destroy": "/apps/mine",
+		"/apps/mine/deployments/1/cancel": "/apps/mine/deployments/1", "/logout": "/",
+	} {
+		if to := r.do(ask{path: path, session: r.session}).want(t, http.StatusSeeOther).Header.Get("Location"); to != page {
+			t.Errorf("%s leads to %s", path, to)
+		}
+	}
+	r.do(ask{method: http.MethodDelete, path: "/apps/mine", session: r.session}).want(t, http.StatusMethodNotAllowed)
+}
+
+func TestPages_WhatIsRefusedStaysInTheForm(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	settings := r.do(ask{method: post, path: "/apps/mine/settings", session: r.session, form: url.Values{"branch": {"live"}, "path": {"/up"}, "timeout": {"7"}, "grace": {"0"}}}).want(t, http.StatusUnprocessableEntity)
+	for _, value := range []string{"live", "/up", "7", "0"} {
+		if !strings.Contains(settings.body, `value="`+value+`"`) {
+			t.Errorf("the settings lost %q", value)
+		}
+	}
+	renamed := r.do(ask{method: post, path: "/apps/mine/rename", session: r.session, form: url.Values{"name": {"My Shop"}}}).want(t, http.StatusUnprocessableEntity)
+	if !strings.Contains(renamed.body, `value="My Shop"`) || !strings.Contains(renamed.body, "Destroy mine") {
+		t.Error("the new name is lost, or taken for the app's")
+	}
+	got := r.do(ask{method: post, path: "/apps/mine/scaling/replicas", session: r.session, form: url.Values{"web": {"9999"}}}).want(t, http.StatusUnprocessableEntity)
+	if !strings.Contains(got.body, `value="9999"`) {
+		t.Error("what was typed is lost")
+	}
+}
+
+func TestPages_AnEmptyFieldOfTheSettingsIsTheDefaultAgain(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	for _, typed := range []string{"90", ""} {
+		form := url.Values{"branch": {""}, "path": {""}, "timeout": {""}, "grace": {typed}}
+		r.do(ask{method: post, path: "/apps/mine/settings", session: r.session, form: form}).want(t, http.StatusSeeOther)
+		if page := r.page("/apps/mine/settings"); !strings.Contains(page, `max="600" placeholder="30" value="`+typed+`"`) {
+			t.Errorf("%q seconds to end are not kept", typed)
+		}
+	}
+}
+
 func TestPages_AFormThatIsTooLargeOrBrokenIsToldAsSuch(t *testing.T) {
 	r := newRig(t)
 	r.serving("mine")

@@ -5,7 +5,7 @@
 import { Idiomorph } from "idiomorph";
 
 const soonest = 400; // ms between two refreshes
-let refreshing = false, again = false, stale = false;
+let refreshing = false, again = false, stale = false, signedIn = true;
 
 document.addEventListener("refresh", () => void refresh());
 
@@ -31,7 +31,7 @@ async function once(): Promise<void> {
   url.searchParams.set("part", "live");
   url.searchParams.delete("done");
   const answer = await fetch(url, { credentials: "same-origin" });
-  if (answer.redirected || answer.status === 401) { location.reload(); return; }
+  if (answer.redirected || answer.status === 401) { signedOut(); return; }
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const old of parts) {
@@ -39,6 +39,24 @@ async function once(): Promise<void> {
     if (fresh) morph(old, fresh);
   }
   document.dispatchEvent(new Event("refreshed"));
+}
+
+// The page that comes instead asks to sign in, and what was typed here would be lost with this one.
+function signedOut(): void {
+  signedIn = false;
+  if (!typed()) { location.reload(); return; }
+  const banner = document.getElementById("connection");
+  if (!banner) return;
+  const link = Object.assign(document.createElement("a"), { className: "link", href: "/login", target: "_blank", textContent: "Sign in in another tab" });
+  const text = document.createElement("span");
+  text.append("You were signed out. ", link, ", and go on here.");
+  banner.replaceChildren(text);
+  banner.hidden = false;
+}
+
+function typed(): boolean {
+  return [...document.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>("main form :is(input, textarea)")]
+    .some((field) => field.type !== "hidden" && (field.type === "file" ? field.value !== "" : field.value !== field.defaultValue));
 }
 
 // What a person has opened, is typing or is about to press stays as it is.
@@ -86,11 +104,15 @@ export function connect(): void {
     source.addEventListener("error", (event) => {
       if (event instanceof MessageEvent && event.data) { // said by the server: it will not go on
         source.close();
-        tell("refused", JSON.parse(event.data as string), last);
+        const why = JSON.parse(event.data as string) as { status?: number };
+        tell("refused", why, last);
+        if (why.status === 401) signedOut();
         return;
       }
       lost ||= window.setTimeout(() => { if (banner) banner.hidden = false; }, 2000);
-      if (source.readyState === EventSource.CLOSED) setTimeout(open, 3000);
+      if (source.readyState !== EventSource.CLOSED) return;
+      void refresh(); // tells whether one is still signed in
+      setTimeout(() => { if (signedIn) open(); }, 3000);
     });
   };
   // Modules of the page begin to listen first.

@@ -6,6 +6,7 @@ import "./help";
 import "./palette";
 import "./tabs";
 import "./toast";
+import "./twice";
 import "./when";
 import { connect } from "./live";
 

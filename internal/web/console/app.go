@@ -1,6 +1,8 @@
 package console
 
 import (
+	"strings"
+
 	"github.com/labstack/echo/v4"
 
 	"github.com/lugsail/lugsail/internal/web/request"
@@ -11,6 +13,15 @@ import (
 type appFrame struct {
 	app.Overview
 	Tab string
+}
+
+// Addresses are the URLs by which the app is reached, the main one first.
+func (f appFrame) Addresses() []string {
+	var all []string
+	for _, host := range f.Hosts {
+		all = append(all, strings.Replace(f.URL, f.Hosts[0], host, 1))
+	}
+	return all
 }
 
 // inApp makes the frame of an app's page.

@@ -13,6 +13,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"path"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -138,6 +139,9 @@ func (c *Console) Trouble(e echo.Context, status int, wrong *platform.Error) err
 	if wrong.Code == request.GuardNeeded {
 		return e.Redirect(http.StatusSeeOther, "/account/second-factor")
 	}
+	if r := e.Request(); status == http.StatusMethodNotAllowed && r.Method == http.MethodGet {
+		return e.Redirect(http.StatusSeeOther, path.Dir(r.URL.EscapedPath())) // of a form, opened anew: its page stands above
+	}
 	page, nav := troublePage{Back: "/", To: "To your apps"}, ""
 	if name := e.Param("app"); name != "" && status != http.StatusNotFound {
 		page, nav = troublePage{Back: "/apps/" + url.PathEscape(name), To: "Back to " + name}, "apps"
@@ -192,6 +196,7 @@ var notices = map[string]string{
 	"untied": "The add-on is not bound any more. It and its data are still there.",
 
 	"signed-out": "You are signed out.",
+	"unsent":     "You were signed out meanwhile, so what you sent was not done. Sign in, and send it again.",
 	"destroyed":  "The app is being removed for good.",
 	"trashed":    "The app is in the trash. It can be brought back until the day that stands beside it.",
 	"restored":   "The app is back.",

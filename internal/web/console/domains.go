@@ -70,9 +70,9 @@ func (c *Console) domainsWith(e echo.Context, host string, wrong error) error {
 		page.Domains = append(page.Domains, domainRow{Domain: d, Advice: c.apps.Advice(d.Host), Certificate: certificates[d.Host]})
 		mine[d.Host] = true
 	}
-	for _, h := range f.App.Hosts {
-		if !mine[h] {
-			page.Own = append(page.Own, strings.Replace(f.App.URL, f.App.Hosts[0], h, 1))
+	for i, address := range f.App.Addresses() {
+		if !mine[f.App.Hosts[i]] {
+			page.Own = append(page.Own, address)
 		}
 	}
 	f.Data = page

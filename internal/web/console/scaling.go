@@ -32,7 +32,8 @@ type processRow struct {
 // Scaling answers GET /apps/:app/scaling.
 func (c *Console) Scaling(e echo.Context) error { return c.scalingWith(e, nil, nil) }
 
-func (c *Console) scalingWith(e echo.Context, looked platform.Scale, wrong error) error {
+// scalingWith shows the numbers that were asked for: their effect, or why they were refused.
+func (c *Console) scalingWith(e echo.Context, asked platform.Scale, wrong error) error {
 	f, err := c.inApp(e, "scaling", "Scaling")
 	if err != nil {
 		return err
@@ -51,13 +52,15 @@ func (c *Console) scalingWith(e echo.Context, looked platform.Scale, wrong error
 		Release: releaseCommand(f.App.Overview), NoWeb: f.App.NoWeb,
 		Max: platform.MaxReplicas, MaxAll: platform.MaxAppReplicas, Free: capacity.Free,
 	}
-	if looked != nil {
-		effect, lookErr := c.apps.ScaleEffect(e.Request().Context(), f.Actor, a.Name, "", looked)
+	if asked != nil && wrong == nil {
+		effect, lookErr := c.apps.ScaleEffect(e.Request().Context(), f.Actor, a.Name, "", asked)
 		if page.Effect, wrong = &effect, lookErr; lookErr != nil {
 			page.Effect = nil
 		}
-		for i, p := range page.Processes {
-			page.Processes[i].Count = looked.Of(p.Type)
+	}
+	for i, p := range page.Processes {
+		if n, ok := asked[p.Type]; ok {
+			page.Processes[i].Count = n
 		}
 	}
 	f.Data = page
@@ -132,7 +135,7 @@ func (c *Console) ScaleSet(e echo.Context) error {
 	}
 	d, err := c.apps.Scale(e.Request().Context(), request.Actor(e), e.Param("app"), scale)
 	if err != nil {
-		return c.scalingWith(e, nil, err)
+		return c.scalingWith(e, scale, err)
 	}
 	return afterwards(e, d, appPath(e, "/scaling"), "saved")
 }

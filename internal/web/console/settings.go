@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,29 @@ type settingsPage struct {
 	Stop    app.Effect
 	Users   []app.BindingView // apps that are bound to the add-on
 	Built   string            // what the last build found and chose; "" before the first
+	Fields  map[string]string
+}
+
+// settingsFields is what the forms hold: what is kept, and of a form that was refused what was typed.
+func settingsFields(a platform.App, typed url.Values) map[string]string {
+	fields := map[string]string{
+		"branch": a.DeployBranch, "path": a.Health.Path, "timeout": seconds(a.Health.TimeoutSeconds),
+		"grace": seconds(a.StopGrace), "name": a.Name, "dockerfile": a.Dockerfile,
+	}
+	for field := range fields {
+		if typed.Has(field) {
+			fields[field] = typed.Get(field)
+		}
+	}
+	return fields
+}
+
+// seconds is a number in a form; "" stands for the default.
+func seconds(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 // Settings answers GET /apps/:app/settings.
@@ -42,6 +66,11 @@ func (c *Console) settingsWith(e echo.Context, wrong error) error {
 			return err
 		}
 	}
+	var typed url.Values
+	if wrong != nil {
+		typed = e.Request().PostForm
+	}
+	page.Fields = settingsFields(f.App.App, typed)
 	f.Data = page
 	if wrong != nil {
 		return c.refuse(e, wrong, "settings", f)
@@ -52,28 +81,32 @@ func (c *Console) settingsWith(e echo.Context, wrong error) error {
 // SettingsSave answers POST /apps/:app/settings: deploy branch, health check and time to end.
 func (c *Console) SettingsSave(e echo.Context) error {
 	branch := strings.TrimSpace(e.FormValue("branch"))
-	health := platform.Health{Path: strings.TrimSpace(e.FormValue("path"))}
-	if text := strings.TrimSpace(e.FormValue("timeout")); text != "" {
-		seconds, err := strconv.Atoi(text)
-		if err != nil || seconds < 1 {
-			return c.settingsWith(e, platform.Errorf(platform.Invalid, "health_timeout_invalid",
-				"The health timeout must be between 1 and 900 seconds."))
-		}
-		health.TimeoutSeconds = seconds
+	timeout, ok := typedSeconds(e, "timeout")
+	if !ok {
+		return c.settingsWith(e, platform.Errorf(platform.Invalid, "health_timeout_invalid",
+			"The health timeout must be between 1 and 900 seconds."))
 	}
-	set := app.Settings{DeployBranch: &branch, Health: &health}
-	if text := strings.TrimSpace(e.FormValue("grace")); text != "" {
-		seconds, err := strconv.Atoi(text)
-		if err != nil || seconds < 1 {
-			return c.settingsWith(e, platform.Errorf(platform.Invalid, "stop_grace_invalid", "The time to end must be between 1 and %d seconds.", platform.MaxStopGrace))
-		}
-		set.StopGrace = &seconds
+	grace, ok := typedSeconds(e, "grace")
+	if !ok {
+		return c.settingsWith(e, platform.Errorf(platform.Invalid, "stop_grace_invalid", "The time to end must be between 1 and %d seconds.", platform.MaxStopGrace))
 	}
+	health := platform.Health{Path: strings.TrimSpace(e.FormValue("path")), TimeoutSeconds: timeout}
+	set := app.Settings{DeployBranch: &branch, Health: &health, StopGrace: &grace}
 	d, err := c.apps.Configure(e.Request().Context(), request.Actor(e), e.Param("app"), set)
 	if err != nil {
 		return c.settingsWith(e, err)
 	}
 	return afterwards(e, d, appPath(e, "/settings"), "saved")
+}
+
+// typedSeconds reads a field of seconds; an empty one is 0, the default.
+func typedSeconds(e echo.Context, field string) (n int, ok bool) {
+	text := strings.TrimSpace(e.FormValue(field))
+	if text == "" {
+		return 0, true
+	}
+	n, err := strconv.Atoi(text)
+	return n, err == nil && n >= 1
 }
 
 // Rename answers POST /apps/:app/rename.

@@ -83,6 +83,7 @@ func (c *Console) functions() template.FuncMap {
 		"browser":   browser,
 		"action":    action,
 		"builders":  builders,
+		"same":      strings.EqualFold,
 		"names":     func(all []string) string { return strings.Join(all, ", ") },
 		"door":      door,
 		"codes":     codes,
