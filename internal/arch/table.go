@@ -54,6 +54,7 @@ var table = map[string][]string{
 	"internal/passkey":     {"platform"},
 	"internal/proxy":       {"platform"},
 	"internal/registry":    {"platform"},
+	"internal/restic":      {"platform"},
 	"internal/secret":      {"platform"},
 	"internal/service":     {"platform"},
 	"internal/store":       {"platform"},
