@@ -23,7 +23,7 @@ var table = map[string][]string{
 	"platform/account":  {"platform"},
 	"platform/hook":     {"platform"},
 	"platform/deploy":   {"platform", "platform/plan", "platform/source", "platform/build", "platform/release", "platform/run", "platform/route", "platform/observe"},
-	"platform/app":      {"platform", "platform/plan", "platform/source", "platform/build", "platform/release", "platform/run", "platform/route", "platform/observe", "platform/deploy", "platform/hook", "platform/addon"},
+	"platform/app":      {"platform", "platform/plan", "platform/source", "platform/build", "platform/release", "platform/run", "platform/route", "platform/observe", "platform/deploy", "platform/hook", "platform/addon", "platform/volume"},
 	"platform/addon":    {"platform"},
 	"platform/volume":   {"platform"},
 	"platform/job":      {"platform"},
