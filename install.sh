@@ -222,6 +222,7 @@ packages() {
 	need git /usr/bin/git
 	need mmdebstrap /usr/bin/mmdebstrap
 	need debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg
+	need restic /usr/bin/restic
 	need ca-certificates /etc/ssl/certs/ca-certificates.crt
 	need iptables /usr/sbin/iptables /sbin/iptables
 	if [ $docker = yes ] && ! command -v dockerd >/dev/null 2>&1; then missing="$missing docker.io"; fi

@@ -25,6 +25,7 @@ type Blueprint struct {
 	Gives    map[string]string // of an add-on: the config vars that a bound app gets, behind the binding's prefix
 	Prefix   string            // of an add-on: what those begin with, unless a person says otherwise: "DATABASE"
 	Check    []string          // of an add-on: the command that exits with 0 in it when apps can use it
+	Cache    bool              // of an add-on: what it holds may be lost, so snapshots go without it
 	Note     string            // shown when the app is made, with {placeholders}
 }
 

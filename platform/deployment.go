@@ -16,6 +16,7 @@ type Deployment struct {
 	Cause       string          // for people: "push of 1a2b3c4 by ada@example.com"
 	Source      Source          `gorm:"serializer:json"` // for pushes; the tree to build
 	FromRelease int             // for rollbacks: the release whose contents return
+	Snapshot    string          // for rewinds: id of the snapshot whose data return
 	Release     int             // the release it made or used; 0 until then
 	FailureCode string
 	FailureText string // what happened
@@ -69,10 +70,10 @@ func (f DeploymentFilter) Validate() error {
 		return Errorf(Invalid, "deployment_state_unknown", "No deployment has the state %s.", quoteShort(string(f.State))).
 			WithHint("States are waiting, running, live, failed, cancelled and replaced.")
 	}
-	kinds := []DeploymentKind{DeployPush, DeployRollback, DeployConfig, DeployScale, DeployRestart, DeployTrash, DeployRestore, DeployDestroy}
+	kinds := []DeploymentKind{DeployPush, DeployRollback, DeployConfig, DeployScale, DeployRestart, DeployTrash, DeployRestore, DeployRewind, DeployDestroy}
 	if f.Kind != "" && !slices.Contains(kinds, f.Kind) {
 		return Errorf(Invalid, "deployment_kind_unknown", "No deployment is of the kind %s.", quoteShort(string(f.Kind))).
-			WithHint("Kinds are push, rollback, config, scale, restart, trash, restore and destroy.")
+			WithHint("Kinds are push, rollback, config, scale, restart, trash, restore, rewind and destroy.")
 	}
 	return nil
 }
@@ -89,6 +90,7 @@ const (
 	DeployRestart  DeploymentKind = "restart"  // new replicas of the current release, one after another: enters at run
 	DeployTrash    DeploymentKind = "trash"    // the line backwards, as far as it can be walked again
 	DeployRestore  DeploymentKind = "restore"  // out of the trash: enters at run with the release that served
+	DeployRewind   DeploymentKind = "rewind"   // the data of a snapshot, and the release that served then: enters behind the build
 	DeployDestroy  DeploymentKind = "destroy"  // the line backwards, for good
 )
 
@@ -138,6 +140,8 @@ type StepName string
 // The stations, in order. A deployment records those that its kind walks.
 const (
 	StepFetch   StepName = "fetch" // of a source that lies elsewhere
+	StepSave    StepName = "save"  // a snapshot as the way back, and a look whether all of the wanted one can be read
+	StepData    StepName = "data"  // files and rows of a snapshot return
 	StepBuild   StepName = "build"
 	StepRelease StepName = "release"
 	StepCommand StepName = "release-command" // recorded only where the release has one

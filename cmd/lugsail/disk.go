@@ -55,6 +55,7 @@ func (m *diskMeter) measure(ctx context.Context) []observe.DiskUse {
 	all := []observe.DiskUse{
 		{Kind: "database", Bytes: disk.Taken(ctx, at(store.File)) + disk.Taken(ctx, at(store.File+"-wal"))},
 		{Kind: "copies", Bytes: disk.Taken(ctx, at("copies"))},
+		{Kind: "snapshots", Bytes: disk.Taken(ctx, at("snapshots"))},
 		{Kind: "logs", Bytes: disk.Taken(ctx, at("logs"))},
 		{Kind: "registry", Bytes: disk.Taken(ctx, at("registry"))},
 		{Kind: "sources", Bytes: disk.Taken(ctx, at("sources")) + disk.Taken(ctx, at("uploads"))},

@@ -309,7 +309,7 @@ func removeHost(ctx context.Context, m machine, purge bool) error {
 		}
 		err = errors.Join(err, removeErr)
 	}
-	err = errors.Join(err, os.RemoveAll(m.config.KeyFile), os.RemoveAll(m.config.File()))
+	err = errors.Join(err, os.RemoveAll(m.config.KeyFile), os.RemoveAll(snapshotKey(m.config)), os.RemoveAll(m.config.File()))
 	for _, file := range []string{m.config.KeyFile, m.config.File()} {
 		_ = os.Remove(dirOf(file)) // goes only when nothing else lies there
 	}

@@ -39,6 +39,7 @@ type file struct {
 	Gives    map[string]string `yaml:"gives"`
 	Prefix   string            `yaml:"prefix"`
 	Check    []string          `yaml:"check"`
+	Cache    bool              `yaml:"cache"`
 	Note     string            `yaml:"note"`
 }
 
@@ -139,7 +140,7 @@ func (c *checker) blueprint(name string, f file) platform.Blueprint {
 	b := platform.Blueprint{
 		Name: name, Title: f.Title, Sentence: f.Sentence, Category: f.Category, Icon: f.Icon, Plan: f.Plan, Internet: f.Internet,
 		Health: platform.Health{Path: f.Health.Path, TimeoutSeconds: f.Health.Seconds},
-		Config: f.Config, Gives: f.Gives, Prefix: f.Prefix, Check: f.Check, Note: strings.TrimSpace(f.Note),
+		Config: f.Config, Gives: f.Gives, Prefix: f.Prefix, Check: f.Check, Cache: f.Cache, Note: strings.TrimSpace(f.Note),
 	}
 	c.need(f.Title, "title")
 	c.need(f.Sentence, "sentence")

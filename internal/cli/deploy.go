@@ -164,7 +164,7 @@ func detachFlag(c *cobra.Command, detach *bool) {
 // deploymentStates and deploymentKinds are what deployments are told apart by.
 var (
 	deploymentStates = []string{"waiting", "running", "live", "failed", "cancelled", "replaced"}
-	deploymentKinds  = []string{"push", "rollback", "config", "scale", "restart", "trash", "restore"}
+	deploymentKinds  = []string{"push", "rollback", "config", "scale", "restart", "trash", "restore", "rewind"}
 )
 
 func (p *program) deployments() *cobra.Command {

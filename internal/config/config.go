@@ -27,31 +27,32 @@ const Off = "off"
 
 // Config is one server's settings, complete and valid.
 type Config struct {
-	DataDir      string   // the database, repositories, images' registry, logs
-	RunDir       string   // sockets and pid files
-	LogDir       string   // logs of the processes, where systemd does not keep them
-	KeyFile      string   // the key that seals secrets; outside DataDir, so that a copy of DataDir tells none
-	Database     string   // address of a PostgreSQL database, sealed in the file; "" means SQLite in DataDir
-	Domain       string   // "" means names on .localhost and on the address
-	Suffix       string   // a domain whose names a-b-c-d.SUFFIX resolve to the address a.b.c.d; "off" means no names but those on .localhost
-	Former       []string // domains below which this server answered before, and still does until its new address is confirmed
-	PublicIP     string   // "" means the address that the default route leaves from
-	HTTPPort     int
-	HTTPSPort    int
-	SSHPort      int    // 0 means no git over SSH
-	ACME         string // directory URL; "" or "off" means the internal CA
-	ACMEEmail    string
-	ACMERoots    string // PEM file of roots to trust when speaking to the ACME directory; "" means the system's
-	DockerHost   string
-	ManageDocker bool // keep dockerd running; for machines without systemd
-	AppPool      netip.Prefix
-	BuildSubnet  netip.Prefix
-	RegistryPort int
-	Firewall     bool          // keep apps and builds off this machine's services, of each other and of metadata
-	Allow        []Allowed     // what they may reach all the same
-	Instance     string        // random, made at installation; on everything that is made on the engine
-	Watch        time.Duration // after a release went live; below 0 not at all
-	LogLevel     string
+	DataDir        string   // the database, repositories, images' registry, logs
+	RunDir         string   // sockets and pid files
+	LogDir         string   // logs of the processes, where systemd does not keep them
+	KeyFile        string   // the key that seals secrets; outside DataDir, so that a copy of DataDir tells none
+	Database       string   // address of a PostgreSQL database, sealed in the file; "" means SQLite in DataDir
+	Domain         string   // "" means names on .localhost and on the address
+	Suffix         string   // a domain whose names a-b-c-d.SUFFIX resolve to the address a.b.c.d; "off" means no names but those on .localhost
+	Former         []string // domains below which this server answered before, and still does until its new address is confirmed
+	PublicIP       string   // "" means the address that the default route leaves from
+	HTTPPort       int
+	HTTPSPort      int
+	SSHPort        int    // 0 means no git over SSH
+	ACME           string // directory URL; "" or "off" means the internal CA
+	ACMEEmail      string
+	ACMERoots      string // PEM file of roots to trust when speaking to the ACME directory; "" means the system's
+	DockerHost     string
+	ManageDocker   bool // keep dockerd running; for machines without systemd
+	AppPool        netip.Prefix
+	BuildSubnet    netip.Prefix
+	RegistryPort   int
+	Firewall       bool          // keep apps and builds off this machine's services, of each other and of metadata
+	DailySnapshots bool          // of each app that keeps something
+	Allow          []Allowed     // what they may reach all the same
+	Instance       string        // random, made at installation; on everything that is made on the engine
+	Watch          time.Duration // after a release went live; below 0 not at all
+	LogLevel       string
 
 	OutboundAllow string // hosts and networks beside the public internet that may be fetched from
 	FetchRoots    string // PEM file of the roots that Git hosts are trusted by; "" means the system's

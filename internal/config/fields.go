@@ -60,6 +60,7 @@ var fields = []Field{
 	{"watch_seconds", "60", "how long a new release is watched before it counts as good; 0 means not at all", setWatch, func(c Config) string { return strconv.Itoa(int(c.Watch / time.Second)) }},
 	{"outbound_allow", "", "hosts, addresses and networks beside the public internet that may be fetched from, such as git.example.lan, 192.168.1.5:3000, 10.1.2.0/24", setReach, func(c Config) string { return c.OutboundAllow }},
 	path("fetch_roots", "", "PEM file of roots to trust when fetching from Git hosts, in the place of the system's", func(c *Config) *string { return &c.FetchRoots }),
+	boolean("daily_snapshots", "true", "make a snapshot of each app's volumes and databases once a day", func(c *Config) *bool { return &c.DailySnapshots }),
 	{"log_level", "info", "debug, info, warn or error", setLevel, func(c Config) string { return c.LogLevel }},
 }
 

@@ -34,6 +34,7 @@ func Run(t *testing.T, image string, open func(t *testing.T) Engine) {
 		{"ClosingEndsARun", closingEndsARun},
 		{"ACommandInAReplica", aCommandInAReplica},
 		{"ClosingEndsACommandInAReplica", closingEndsACommandInAReplica},
+		{"WhatIsPausedStandsStill", whatIsPausedStandsStill},
 		{"OnlyKeptReplicasStartAgain", onlyKeptReplicasStartAgain},
 		{"ListenersTellLoopback", listenersTellLoopback},
 		{"LogsOfThePast", logsOfThePast},

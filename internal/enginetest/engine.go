@@ -27,6 +27,9 @@ type Engine interface {
 	Runs(ctx context.Context, appID string) ([]platform.Run, error)
 	Exec(ctx context.Context, id string, spec platform.ExecSpec) (platform.Terminal, error)
 	EndExecs(ctx context.Context) (int, error)
+	Pause(ctx context.Context, id string) error
+	Resume(ctx context.Context, id string) error
+	ResumeAll(ctx context.Context) (int, error)
 	Replica(ctx context.Context, id string) (platform.Replica, error)
 	Replicas(ctx context.Context, appID string) ([]platform.Replica, error)
 	Listeners(ctx context.Context, id string) ([]platform.Listener, error)

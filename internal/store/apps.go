@@ -104,7 +104,7 @@ func deleteAppRows(tx *gorm.DB, id string) error {
 	if err := tx.Where("deployment_id IN (?)", ofApp).Delete(&platform.Step{}).Error; err != nil {
 		return err
 	}
-	rows := []any{&platform.Deployment{}, &platform.Build{}, &platform.Release{}, &configVar{}, &platform.Domain{}, &platform.Token{}, &platform.Remote{}, &webhook{}, &platform.Delivery{}, &deliveryMark{}, &platform.ConfigChange{}, &platform.Volume{}, &platform.Binding{}}
+	rows := []any{&platform.Deployment{}, &platform.Build{}, &platform.Release{}, &configVar{}, &platform.Domain{}, &platform.Token{}, &platform.Remote{}, &webhook{}, &platform.Delivery{}, &deliveryMark{}, &platform.ConfigChange{}, &platform.Volume{}, &platform.Binding{}, &platform.Snapshot{}}
 	for _, row := range rows {
 		if err := tx.Where("app_id = ?", id).Delete(row).Error; err != nil {
 			return err

@@ -93,6 +93,7 @@ var expected = map[string]row{
 	"GET /api/v1/apps/:app/domains": apiRead, "POST /api/v1/apps/:app/domains": apiManage, "DELETE /api/v1/apps/:app/domains/:host": apiManage,
 	"GET /api/v1/apps/:app/volumes": apiRead, "POST /api/v1/apps/:app/volumes": apiManage, "PUT /api/v1/apps/:app/volumes/:volume": apiManage,
 	"DELETE /api/v1/apps/:app/volumes/:volume": apiManage, "POST /api/v1/apps/:app/volumes/:volume/restore": apiManage,
+	"GET /api/v1/apps/:app/snapshots": apiRead, "POST /api/v1/apps/:app/snapshots": apiManage, "DELETE /api/v1/apps/:app/snapshots/:snapshot": apiManage, "POST /api/v1/apps/:app/snapshots/:snapshot/restore": apiManage,
 	"GET /api/v1/apps/:app/volumes/:volume/files": apiManage, "GET /api/v1/apps/:app/volumes/:volume/file": apiManage,
 	"PUT /api/v1/apps/:app/volumes/:volume/file": apiManage, "DELETE /api/v1/apps/:app/volumes/:volume/file": apiManage,
 	"GET /apps/:app/volumes": pageRead, "POST /apps/:app/volumes": pageDo, "POST /apps/:app/volumes/:volume": pageDo, "POST /apps/:app/volumes/:volume/remove": pageDo, "POST /apps/:app/volumes/:volume/restore": pageDo,

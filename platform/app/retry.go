@@ -71,7 +71,7 @@ func (s *Service) Retry(ctx context.Context, actor platform.Actor, name string, 
 	if err != nil {
 		return platform.Deployment{}, err
 	}
-	if !d.State.Ended() || d.State == platform.DeploymentLive || d.Kind.TakesAway() || d.Kind == platform.DeployRestore {
+	if !d.State.Ended() || d.State == platform.DeploymentLive || d.Kind.TakesAway() || d.Kind == platform.DeployRestore || d.Kind == platform.DeployRewind {
 		return platform.Deployment{}, platform.Errorf(platform.Conflict, "nothing_to_retry", "Deployment %d cannot be retried: it is %s.", number, d.State).
 			WithHint("To deploy the newest code again: lugsail deploy")
 	}

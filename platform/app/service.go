@@ -106,6 +106,8 @@ type Service struct {
 	Remotes     Remotes
 	Webhooks    Webhooks
 	Volumes     Volumes
+	Snapshots   Snapshots
+	Shelf       Shelf
 	Blueprints  Blueprints     // nil: there are none
 	Stacks      Stacks         // set where Blueprints is
 	Ties        Bindings       // likewise

@@ -86,6 +86,7 @@ type Conductor struct {
 	Secrets     func(ctx context.Context, appID string) ([]string, error)                                         // that the log of an app must not show; without them nothing is written
 	Settle      func(context.Context, platform.Deployment) error                                                  // hears how a deployment with a source ended; nil: nobody does
 	Introduce   func(ctx context.Context, appID string, r platform.Release, types []string) (platform.App, error) // gives a release's new process types replicas as memory allows; nil leaves them without
+	Data        Data                                                                                              // brings snapshots back; nil: nobody does
 	Fetch       Fetcher                                                                                           // brings sources that lie elsewhere; nil: nobody does
 	CommandTime time.Duration                                                                                     // that a release command has; 0 means 30 minutes
 	Through     func()                                                                                            // hears when the keeper has been through all apps for the first time; nil: nobody does
@@ -156,6 +157,11 @@ func stepsOf(d platform.Deployment) []platform.StepName {
 		return append([]platform.StepName{platform.StepRelease}, tail...)
 	case platform.DeployRestart:
 		return []platform.StepName{platform.StepStart, platform.StepSwitch, platform.StepRetire}
+	case platform.DeployRewind:
+		if d.FromRelease == 0 { // of an add-on
+			return []platform.StepName{platform.StepSave, platform.StepData, platform.StepSwitch, platform.StepRetire}
+		}
+		return append([]platform.StepName{platform.StepSave, platform.StepData, platform.StepRelease}, tail...)
 	case platform.DeployDestroy, platform.DeployTrash:
 		return []platform.StepName{platform.StepRetire}
 	}
@@ -164,6 +170,10 @@ func stepsOf(d platform.Deployment) []platform.StepName {
 
 // Cancel stops a deployment that is not live yet. What served before goes on serving.
 func (c *Conductor) Cancel(ctx context.Context, d platform.Deployment) (platform.Deployment, error) {
+	if d.Kind == platform.DeployRewind && d.State == platform.DeploymentRunning {
+		return d, platform.Errorf(platform.Conflict, "deployment_ended", "Deployment %d cannot be cancelled any more: data are on their way back.", d.Number).
+			WithHint("When it is over, the snapshot that it made first brings back what was there before: lugsail snapshots")
+	}
 	if d.State.Ended() || d.Kind.TakesAway() {
 		return d, platform.Errorf(platform.Conflict, "deployment_ended", "Deployment %d cannot be cancelled: it is %s.", d.Number, d.State).
 			WithHint("To go back to what served before: lugsail rollback.")

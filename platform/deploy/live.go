@@ -18,7 +18,7 @@ func (w *walk) bringLive(ctx context.Context) error {
 	if err := w.lookAlone(ctx); err != nil {
 		return err
 	}
-	if w.d.Kind.KeepsRelease() || w.alone != "" {
+	if !w.held && (w.d.Kind.KeepsRelease() || w.alone != "") {
 		defer w.c.hold(w.app.ID)()
 		w.held = true
 	}

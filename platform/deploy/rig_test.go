@@ -40,6 +40,7 @@ type rig struct {
 	routes  *route.Service
 	c       *deploy.Conductor
 	fetch   deploy.Fetcher
+	data    deploy.Data
 	stop    func() // ends the conductor and closes the store
 	doubt   time.Duration
 	through atomic.Int64 // how often a keeper has been through for the first time
@@ -75,6 +76,7 @@ func (r *rig) start() {
 		Secrets:   r.secrets,
 		Settle:    r.settle,
 		Fetch:     r.fetch,
+		Data:      r.data,
 		Introduce: r.introduce,
 		Through:   func() { r.through.Add(1) },
 		KeepEvery: 100 * time.Millisecond, TrashDoubt: cmp.Or(r.doubt, time.Nanosecond), Now: r.now,

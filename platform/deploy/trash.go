@@ -77,11 +77,11 @@ func (c *Conductor) finishTrash(ctx context.Context, app platform.App, d platfor
 	return true
 }
 
-// comingBack reports whether an app is on its way out of the trash. Its replicas are then the deployment's to start,
+// comingBack reports whether an app is on its way out of the trash, or its data are on their way back. Its replicas are then the deployment's to start,
 // which looks whether they are healthy.
 func (c *Conductor) comingBack(ctx context.Context, appID string) (bool, error) {
 	unfinished, err := c.unfinishedOf(ctx, appID)
-	return slices.ContainsFunc(unfinished, func(d platform.Deployment) bool { return d.Kind == platform.DeployRestore }), err
+	return slices.ContainsFunc(unfinished, func(d platform.Deployment) bool { return d.Kind == platform.DeployRestore || returning(d) }), err
 }
 
 // keepTrashed lets nothing run of an app in the trash, and removes it for good when its time is over. The

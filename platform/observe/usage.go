@@ -18,7 +18,7 @@ type DiskUse struct {
 // kinds says what each kind is, for people.
 var kinds = map[string]string{
 	"images": "images of its releases", "written": "written by its replicas", "volumes": "in its volumes", "cache": "kept from builds, to be faster", "repository": "its git repository",
-	"database": "Lugsail's database", "copies": "copies of the database", "logs": "logs of deployments", "builds": "runtimes and tools for builds",
+	"database": "Lugsail's database", "copies": "copies of the database", "snapshots": "snapshots of apps", "logs": "logs of deployments", "builds": "runtimes and tools for builds",
 	"registry": "images' registry", "sources": "sources of deployments under way", "certificates": "certificates and the proxy's state",
 	"ballast": "kept free for when the disk is full", "shared": "bases that apps share", "foreign": "Docker's other data, not this Lugsail's",
 }

@@ -14,7 +14,7 @@ import (
 func Operations() []openapi.Operation {
 	return join(
 		accountOperations, serverOperations, doctorOperations, diskOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
-		releaseOperations, replicaOperations, metricOperations, domainOperations, volumeOperations, fileOperations, blueprintOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
+		releaseOperations, replicaOperations, metricOperations, domainOperations, volumeOperations, fileOperations, snapshotOperations, blueprintOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
 		sourceOperations, webhookOperations,
 		commandOperations,
 		trashOperations, previewOperations, addressOperations, machineOperations,
@@ -63,11 +63,12 @@ func Enums() map[reflect.Type][]string {
 		reflect.TypeFor[platform.Role]():            {"owner", "developer", "viewer"},
 		reflect.TypeFor[platform.Scope]():           {"read", "deploy", "admin"},
 		reflect.TypeFor[platform.AppState]():        {"active", "trashed", "destroying"},
-		reflect.TypeFor[platform.DeploymentKind]():  {"push", "rollback", "config", "scale", "restart", "trash", "restore", "destroy"},
+		reflect.TypeFor[platform.DeploymentKind]():  {"push", "rollback", "config", "scale", "restart", "trash", "restore", "rewind", "destroy"},
 		reflect.TypeFor[platform.DeploymentState](): {"waiting", "running", "live", "failed", "cancelled", "replaced"},
-		reflect.TypeFor[platform.StepName]():        {"fetch", "build", "release", "release-command", "start", "health", "switch", "retire"},
+		reflect.TypeFor[platform.StepName]():        {"fetch", "save", "data", "build", "release", "release-command", "start", "health", "switch", "retire"},
 		reflect.TypeFor[platform.Origin]():          {"", "git", "remote", "upload", "image"},
 		reflect.TypeFor[platform.VolumeState]():     {"active", "trashed"},
+		reflect.TypeFor[platform.SnapshotState]():   {"making", "ready", "failed"},
 		reflect.TypeFor[platform.FileKind]():        {"directory", "file", "link", "other"},
 		reflect.TypeFor[platform.StepState]():       {"waiting", "running", "done", "failed", "skipped", "undone"},
 		reflect.TypeFor[platform.DeliveryOutcome](): {"received", "deployed", "ignored", "ping", "refused", "failed", "repeated"},

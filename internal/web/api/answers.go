@@ -90,6 +90,12 @@ type (
 		Volumes []Volume `json:"volumes"`
 		Next    *string  `json:"next"`
 	}
+	SnapshotsAnswer struct {
+		Snapshots []Snapshot `json:"snapshots"`
+	}
+	SnapshotAnswer struct {
+		Snapshot Snapshot `json:"snapshot"`
+	}
 	EventsAnswer struct {
 		Events []Event `json:"events"`
 		Next   *string `json:"next"`

@@ -171,7 +171,7 @@ func sendProgress(s *request.Stream, p app.Progress) error {
 var deploymentOperations = []openapi.Operation{
 	{
 		Route: "GET /api/v1/apps/:app/deployments", Group: "Deployments", Summary: "List deployments, the newest first",
-		Query:  append([]openapi.Param{{Name: "state", Type: "string", Means: "only those that are waiting, running, live, failed, cancelled or replaced"}, {Name: "kind", Type: "string", Means: "only those of a kind: push, rollback, config, scale, restart, trash, restore or destroy"}}, pageParams...),
+		Query:  append([]openapi.Param{{Name: "state", Type: "string", Means: "only those that are waiting, running, live, failed, cancelled or replaced"}, {Name: "kind", Type: "string", Means: "only those of a kind: push, rollback, config, scale, restart, trash, restore, rewind or destroy"}}, pageParams...),
 		Status: http.StatusOK, Answer: DeploymentsAnswer{},
 		Errors: openapi.Codes{422: "deployment_kind_unknown deployment_state_unknown"},
 	},

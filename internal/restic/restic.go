@@ -1,0 +1,221 @@
+// Package restic keeps snapshots in a restic repository: encrypted, each piece once, checked when it is read. The
+// program is Debian's, and is driven by lists of arguments.
+//
+// What surprises: a repository of restic's own elsewhere (S3, SFTP) differs from the one in our directory by nothing
+// but its address. Its password is in a file and never an argument, which everybody on the machine could read. A
+// restic that we started ends with us: one that wrote files on would do so under the feet of the next start.
+package restic
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/lugsail/lugsail/internal/atomicfile"
+	"github.com/lugsail/lugsail/internal/command"
+	"github.com/lugsail/lugsail/platform"
+)
+
+// tag marks the snapshots that are ours.
+const tag = "lugsail"
+
+// Repository is where snapshots lie.
+type Repository struct {
+	Address string // as restic takes it: a directory, sftp:…, s3:…
+	KeyFile string // holds the password
+	TempDir string // "" means the system's
+}
+
+// Open makes the repository and its password where they are missing, and drops locks that a crash has left.
+func (r Repository) Open(ctx context.Context) error {
+	if err := r.makeKey(); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(r.Address, "/") {
+		return r.run(ctx, "opening the repository", "", "unlock")
+	}
+	if _, err := os.Stat(filepath.Join(r.Address, "config")); errors.Is(err, fs.ErrNotExist) {
+		return r.run(ctx, "making the repository", "", "init")
+	}
+	return r.run(ctx, "opening the repository", "", "unlock")
+}
+
+func (r Repository) makeKey() error {
+	if _, err := os.Stat(r.KeyFile); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(r.Address, "config")); err == nil {
+		return platform.Errorf(platform.NotFound, "snapshot_key_missing", "The password of the snapshots, %s, is not there.", r.KeyFile).
+			WithHint("Restore it from your copy. Without it, no snapshot can be read.")
+	}
+	return atomicfile.Write(r.KeyFile, []byte(rand.Text()+rand.Text()+"\n"), 0o600)
+}
+
+// Backup stores paths below a directory, under the names that they have there. parent is a snapshot whose unchanged
+// files need not be read again; "" for none. progress hears which part of it is done, from 0 to 1.
+func (r Repository) Backup(ctx context.Context, dir string, paths []string, parent string, progress func(float64)) (platform.Stored, error) {
+	args := []string{"backup", "--json", "--host", tag, "--tag", tag}
+	if parent != "" {
+		args = append(args, "--parent", parent)
+	}
+	told := &messages{progress: progress}
+	err := r.start(ctx, "storing the snapshot", dir, told, append(append(args, "--"), paths...)...)
+	stored := platform.Stored{ID: told.summary.SnapshotID, Bytes: told.summary.Bytes}
+	if incomplete(err) && stored.ID != "" {
+		stored.Incomplete, err = true, nil
+	}
+	if err == nil && stored.ID == "" {
+		err = errors.New("storing the snapshot: restic names none")
+	}
+	return stored, err
+}
+
+// incomplete is how restic says that it has stored what it could read.
+func incomplete(err error) bool {
+	var ended *command.ExitError
+	return errors.As(err, &ended) && ended.Code == 3
+}
+
+// Restore writes all of a snapshot below a directory. Each piece is checked on the way.
+func (r Repository) Restore(ctx context.Context, id, dir string) error {
+	return r.run(ctx, "reading the snapshot", "", "restore", "--target", dir, "--", id)
+}
+
+// Forget removes snapshots, with all that no other one holds.
+func (r Repository) Forget(ctx context.Context, ids ...string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return r.run(ctx, "removing snapshots", "", append([]string{"forget", "--prune", "--quiet", "--"}, ids...)...)
+}
+
+// Snapshots lists the whole ids of all that are ours. Backup may have told the beginning of one only.
+func (r Repository) Snapshots(ctx context.Context) ([]string, error) {
+	var out bytes.Buffer
+	if err := r.start(ctx, "listing the snapshots", "", &out, "snapshots", "--json", "--tag", tag); err != nil {
+		return nil, err
+	}
+	var all []struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &all); err != nil {
+		return nil, fmt.Errorf("listing the snapshots: %w", err)
+	}
+	ids := make([]string, len(all))
+	for i, s := range all {
+		ids[i] = s.ID
+	}
+	return ids, nil
+}
+
+// Check reads all of the repository; damage answers Unavailable, code snapshot_damaged.
+func (r Repository) Check(ctx context.Context) error {
+	return r.run(ctx, "checking the repository", "", "check", "--read-data", "--quiet")
+}
+
+func (r Repository) run(ctx context.Context, doing, dir string, args ...string) error {
+	return r.start(ctx, doing, dir, nil, args...)
+}
+
+func (r Repository) start(ctx context.Context, doing, dir string, out interface{ Write([]byte) (int, error) }, args ...string) error {
+	var errs bytes.Buffer
+	c := command.Command{
+		Name: "restic", Args: append([]string{"--repo", r.Address, "--no-cache"}, args...), Dir: dir, Stderr: &errs,
+		Env:  []string{"RESTIC_PASSWORD_FILE=" + r.KeyFile, "RESTIC_PROGRESS_FPS=1", "HOME=/nonexistent", "LC_ALL=C.UTF-8", "TMPDIR=" + r.TempDir},
+		Attr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+	}
+	if out != nil {
+		c.Stdout = out
+	}
+	if command.Find("restic") == "" {
+		return platform.Errorf(platform.Unavailable, "restic_missing", "The program restic is not installed, which snapshots need.").
+			WithHint("As root on the server: apt-get install restic")
+	}
+	err := c.Run(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return explain(doing, errs.String(), err)
+}
+
+// explain turns what restic says into what a person can act on. It has no codes for it, but for the newest versions.
+func explain(doing, said string, err error) error {
+	has := func(texts ...string) bool {
+		for _, t := range texts {
+			if strings.Contains(said, t) {
+				return true
+			}
+		}
+		return false
+	}
+	cause := fmt.Errorf("%s: %w: %s", doing, err, tail(said))
+	switch {
+	case has("no space left on device", "disk quota exceeded"):
+		return platform.Errorf(platform.NoRoom, "disk_full", "The disk became full while %s.", doing).
+			WithHint("`lugsail disk` shows what takes it. Free some space and try again. The app runs as before.").Because(cause)
+	case has("ciphertext verification failed", "does not match", "repository contains errors", "invalid data returned", "hash mismatch", "unexpected EOF", "not found in repository", "not found in index"):
+		return platform.Errorf(platform.Unavailable, "snapshot_damaged", "What was stored of the snapshots is damaged: the disk did not keep a part of what was written.").
+			WithHint("Snapshots that do not need that part can still be restored. Make a new one, and check the disk: dmesg shows its errors.").Because(cause)
+	case has("wrong password or no key found"):
+		return platform.Errorf(platform.Unavailable, "snapshot_key_wrong", "The password file is not the one that the snapshots were stored with.").
+			WithHint("Put back the snapshots.key that lay beside the server's master key.").Because(cause)
+	case has("no matching ID found", "no snapshot found"):
+		return platform.Errorf(platform.NotFound, "snapshot_lost", "The repository does not have the snapshot any more.").
+			WithHint("Restore another one.").Because(cause)
+	}
+	return cause
+}
+
+func tail(said string) string {
+	said = strings.TrimSpace(said)
+	return said[max(0, len(said)-600):]
+}
+
+// messages reads what restic tells of its work, one JSON value in a line.
+type messages struct {
+	progress func(float64)
+	rest     []byte
+	summary  struct {
+		SnapshotID string `json:"snapshot_id"`
+		Bytes      int64  `json:"total_bytes_processed"`
+	}
+}
+
+func (m *messages) Write(p []byte) (int, error) {
+	m.rest = append(m.rest, p...)
+	lines := bufio.NewScanner(bytes.NewReader(m.rest))
+	lines.Buffer(nil, 1<<20)
+	end := bytes.LastIndexByte(m.rest, '\n') + 1
+	for at := 0; at < end && lines.Scan(); at += len(lines.Bytes()) + 1 {
+		m.line(lines.Bytes())
+	}
+	m.rest = append([]byte(nil), m.rest[end:]...)
+	return len(p), nil
+}
+
+func (m *messages) line(text []byte) {
+	var said struct {
+		Kind string  `json:"message_type"`
+		Done float64 `json:"percent_done"`
+	}
+	if json.Unmarshal(text, &said) != nil {
+		return // no line of ours
+	}
+	switch said.Kind {
+	case "status":
+		if m.progress != nil {
+			m.progress(said.Done)
+		}
+	case "summary":
+		_ = json.Unmarshal(text, &m.summary) // an empty id is told by Backup
+	}
+}

@@ -1,0 +1,287 @@
+package volume
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// plan is what a restore has laid out, written down when all of it is there.
+type plan struct {
+	Volumes []move
+	Addons  []platform.SnapshotAddon
+}
+
+// move is one directory that changes places with what was laid out for it.
+type move struct {
+	From, To string // ids of the volume: in the snapshot, and of today
+	Name     string
+	Inode    uint64 // of the directory that was there before: so one move is told from two
+}
+
+// ours is the directory of a restore's notes and of the dumps for the way back.
+func (k *Keeper) ours(d platform.Deployment, parts ...string) string {
+	return filepath.Join(append([]string{k.Dir, "snapshots", "restores", d.ID}, parts...)...)
+}
+
+// laid is where the contents of a snapshot are laid out: beside the volumes, so that they can change places.
+func (k *Keeper) laid(d platform.Deployment, parts ...string) string {
+	return k.volumes(append([]string{laidOut + d.ID}, parts...)...)
+}
+
+const laidOut = ".restore-"
+
+// Save makes a snapshot as the way back, and lays out what returns.
+func (k *Keeper) Save(ctx context.Context, d platform.Deployment, say func(string, ...any)) error {
+	if _, done, err := k.planOf(d); done || err != nil {
+		return err
+	}
+	app, err := k.Store.AppByID(ctx, d.AppID)
+	if err != nil {
+		return err
+	}
+	row, err := k.Store.SnapshotByID(ctx, d.Snapshot)
+	if err != nil {
+		return err
+	}
+	p, err := k.match(ctx, app, row)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(k.Remove(k.ours(d)), k.Remove(k.laid(d))); err != nil {
+		return fmt.Errorf("making way for a restore: %w", err)
+	}
+	if err := os.MkdirAll(k.ours(d), 0o700); err != nil {
+		return fmt.Errorf("making the directory of a restore: %w", err)
+	}
+	if err := k.layOut(ctx, d, row, say); err != nil {
+		return err
+	}
+	if err := k.saveFirst(ctx, d, say); err != nil {
+		return err
+	}
+	return k.writePlan(d, p)
+}
+
+// layOut reads all of the snapshot: what is damaged of it is found here, before anything else is done.
+func (k *Keeper) layOut(ctx context.Context, d platform.Deployment, row platform.Snapshot, say func(string, ...any)) error {
+	say("Read the snapshot of %s: %s", row.CreatedAt.Format("2 January 2006 15:04"), platform.Bytes(row.Bytes))
+	k.turn.Lock()
+	defer k.turn.Unlock()
+	if err := k.Room(k.volumes(), row.Bytes, "this restore"); err != nil {
+		return err
+	}
+	if err := k.Repository.Open(ctx); err != nil {
+		return err
+	}
+	if err := os.Mkdir(k.laid(d), 0o700); err != nil {
+		return fmt.Errorf("making the directory of a restore: %w", err)
+	}
+	return k.Repository.Restore(ctx, row.Repository, k.laid(d))
+}
+
+func (k *Keeper) saveFirst(ctx context.Context, d platform.Deployment, say func(string, ...any)) error {
+	say("Make a snapshot of what there is now, as the way back")
+	row := platform.Snapshot{
+		AppID: d.AppID, State: platform.SnapshotMaking, Cause: fmt.Sprintf("before the restore of deployment %d", d.Number), Before: d.ID,
+		CreatedAt: k.Now().UTC(), CreatedBy: d.Actor,
+	}
+	if err := k.Store.CreateSnapshot(ctx, &row); err != nil {
+		return err
+	}
+	_, err := k.take(ctx, row, k.ours(d, "back"))
+	return err
+}
+
+// match finds what a snapshot holds among what the app has today.
+func (k *Keeper) match(ctx context.Context, app platform.App, row platform.Snapshot) (plan, error) {
+	if row.State != platform.SnapshotReady || row.AppID != app.ID {
+		return plan{}, platform.Errorf(platform.Conflict, "snapshot_not_ready", "The snapshot is not ready: it is %s.", row.State).
+			WithHint("See those that are: lugsail snapshots --app %s", app.Name)
+	}
+	now, err := k.PartsOf(ctx, app)
+	if err != nil {
+		return plan{}, err
+	}
+	p := plan{Addons: row.Parts.Addons}
+	for _, v := range row.Parts.Volumes {
+		at := slices.IndexFunc(now.Volumes, func(o platform.SnapshotVolume) bool { return o.ID == v.ID })
+		if at < 0 {
+			at = slices.IndexFunc(now.Volumes, func(o platform.SnapshotVolume) bool { return o.Name == v.Name })
+		}
+		if at < 0 {
+			return plan{}, platform.Errorf(platform.Conflict, "snapshot_volume_gone", "The snapshot holds the volume %s, which %s does not have any more.", v.Name, app.Name).
+				WithHint("Bring it back, or make it anew: lugsail volumes create %s %s --app %s", v.Name, v.Path, app.Name)
+		}
+		p.Volumes = append(p.Volumes, move{From: v.ID, To: now.Volumes[at].ID, Name: v.Name})
+	}
+	for _, a := range row.Parts.Addons {
+		if !slices.ContainsFunc(now.Addons, func(o platform.SnapshotAddon) bool { return o.ID == a.ID }) {
+			return plan{}, platform.Errorf(platform.Conflict, "snapshot_addon_gone", "The snapshot holds the rows of %s, which %s is not bound to any more.", a.Name, app.Name).
+				WithHint("Bind it again: lugsail addons bind %s --app %s", a.Name, app.Name)
+		}
+	}
+	return p, nil
+}
+
+// Restorable refuses a snapshot that could not be brought back as things are.
+func (k *Keeper) Restorable(ctx context.Context, app platform.App, row platform.Snapshot) error {
+	_, err := k.match(ctx, app, row)
+	return err
+}
+
+func (k *Keeper) planOf(d platform.Deployment) (p plan, there bool, err error) {
+	text, err := os.ReadFile(k.ours(d, "plan.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	if err != nil {
+		return p, false, fmt.Errorf("reading what a restore has laid out: %w", err)
+	}
+	return p, true, nil
+}
+
+// writePlan makes the laid out contents count. A volume that no replica has had yet gets its directory here, and one
+// that the snapshot has no directory of gets an empty one.
+func (k *Keeper) writePlan(d platform.Deployment, p plan) error {
+	for i, m := range p.Volumes {
+		for _, dir := range []string{k.laid(d, "volumes", m.From), k.volumes(m.To)} {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return fmt.Errorf("making the directory of the volume %s: %w", m.Name, err)
+			}
+		}
+		var err error
+		if p.Volumes[i].Inode, err = inode(k.volumes(m.To)); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(p)
+	if err == nil {
+		err = k.Write(k.ours(d, "plan.json"), text)
+	}
+	if err != nil {
+		return fmt.Errorf("writing down what a restore has laid out: %w", err)
+	}
+	return nil
+}
+
+func inode(path string) (uint64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, fmt.Errorf("looking at a volume: %w", err)
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, fmt.Errorf("looking at a volume: no inode of %s is known", path)
+	}
+	return stat.Ino, nil
+}
+
+// loading is the file that says: from here on, the rows of add-ons may be others.
+const loading = "loading"
+
+// Return puts what was laid out into its place.
+func (k *Keeper) Return(ctx context.Context, d platform.Deployment, say func(string, ...any)) error {
+	p, there, err := k.planOf(d)
+	if err == nil && !there {
+		err = errors.New("nothing is laid out")
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := k.Engine.EndExecs(ctx); err != nil { // a load of before a crash must not go on beside ours
+		return err
+	}
+	for _, m := range p.Volumes {
+		if err := k.exchange(d, m, true); err != nil {
+			return err
+		}
+		say("The files of the volume %s are those of the snapshot", m.Name)
+	}
+	if len(p.Addons) > 0 {
+		if err := k.Write(k.ours(d, loading), nil); err != nil {
+			return err
+		}
+	}
+	for _, a := range p.Addons {
+		if err := k.load(ctx, a, k.laid(d, staging, a.ID)); err != nil {
+			return err
+		}
+		say("The rows of %s are those of the snapshot", a.Name)
+	}
+	return nil
+}
+
+// exchange lets a volume and what was laid out for it change places, unless it is as wanted already.
+func (k *Keeper) exchange(d platform.Deployment, m move, fresh bool) error {
+	defer k.HoldVolume(m.To)()
+	now, err := inode(k.volumes(m.To))
+	if err != nil || (now != m.Inode) == fresh {
+		return err
+	}
+	if err := k.Exchange(k.laid(d, "volumes", m.From), k.volumes(m.To)); err != nil {
+		return fmt.Errorf("putting the volume %s into its place: %w", m.Name, err)
+	}
+	return nil
+}
+
+// Undo puts back what Return has taken away.
+func (k *Keeper) Undo(ctx context.Context, d platform.Deployment) error {
+	p, there, err := k.planOf(d)
+	if err != nil || !there {
+		return err
+	}
+	var errs []error
+	for _, m := range p.Volumes {
+		errs = append(errs, k.exchange(d, m, false))
+	}
+	if _, err := os.Stat(k.ours(d, loading)); err == nil {
+		for _, a := range p.Addons {
+			errs = append(errs, k.load(ctx, a, k.ours(d, "back", a.ID)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Done lets go of what was laid out and of what was taken away. The notes go last: with them, what is left is found.
+func (k *Keeper) Done(_ context.Context, d platform.Deployment) error {
+	if err := k.Remove(k.laid(d)); err != nil {
+		return err
+	}
+	return k.Remove(k.ours(d))
+}
+
+// tidy lets go of what restores have left that ended, or never were.
+func (k *Keeper) tidy(ctx context.Context, unfinished []platform.Deployment) error {
+	ids := map[string]bool{}
+	notes, err := filepath.Glob(filepath.Join(k.Dir, "snapshots", "restores", "*"))
+	if err != nil {
+		return err
+	}
+	laid, err := filepath.Glob(k.volumes(laidOut + "*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range append(notes, laid...) {
+		ids[strings.TrimPrefix(filepath.Base(path), laidOut)] = true
+	}
+	var errs []error
+	for id := range ids {
+		if !slices.ContainsFunc(unfinished, func(d platform.Deployment) bool { return d.ID == id }) {
+			errs = append(errs, k.Done(ctx, platform.Deployment{ID: id}))
+		}
+	}
+	return errors.Join(errs...)
+}
