@@ -247,7 +247,7 @@ func testLAMP(t *testing.T, m *made) {
 	check(t, err)
 	check(t, os.WriteFile(page, bytes.ReplaceAll(text, []byte("It works"), []byte("My shop")), 0o600))
 	s.lugsail(t, "deploy", dir, "--app", m.app)
-	v.want(v.get("/"), "<h1>My shop</h1>")
+	s.wantPage(t, m.app, "/", "<h1>My shop</h1>")
 	counts(t)
 	m.gone(t)
 }
@@ -543,7 +543,8 @@ func testStaticStarter(t *testing.T, m *made) {
 	check(t, os.MkdirAll(dir, 0o700))
 	check(t, os.WriteFile(filepath.Join(dir, "index.html"), []byte("<h1>My harbour</h1>"), 0o600))
 	s.lugsail(t, "deploy", dir, "--app", m.app)
-	v.want(v.get("/"), "My harbour")
-	m.wantAfter(t, func(t *testing.T) { t.Helper(); v.want(v.get("/"), "My harbour") })
+	kept := func(t *testing.T) { t.Helper(); s.wantPage(t, m.app, "/", "My harbour") }
+	kept(t)
+	m.wantAfter(t, kept)
 	m.gone(t)
 }
