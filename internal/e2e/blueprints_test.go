@@ -539,12 +539,13 @@ func testStaticStarter(t *testing.T, m *made) {
 	s, v := m.server, m.visitor(t)
 	v.want(v.get("/"), "It works", "style.css")
 	v.want(v.get("/style.css"), "max-width")
+	m.wantAfter(t, func(t *testing.T) { t.Helper(); s.wantPage(t, m.app, "/", "It works") })
 	dir := filepath.Join(s.dir, "work", m.app)
 	check(t, os.MkdirAll(dir, 0o700))
 	check(t, os.WriteFile(filepath.Join(dir, "index.html"), []byte("<h1>My harbour</h1>"), 0o600))
 	s.lugsail(t, "deploy", dir, "--app", m.app)
-	kept := func(t *testing.T) { t.Helper(); s.wantPage(t, m.app, "/", "My harbour") }
-	kept(t)
-	m.wantAfter(t, kept)
+	s.wantPage(t, m.app, "/", "My harbour")
+	s.lugsail(t, "restart", "--app", m.app)
+	s.wantPage(t, m.app, "/", "My harbour")
 	m.gone(t)
 }
