@@ -25,12 +25,17 @@ function run(string ...$command): void
 
 preg_match("/MW_VERSION', '([^']+)'/", file_get_contents('/usr/share/mediawiki/includes/Defines.php'), $version);
 $done = @file_get_contents('/data/version');
-$pages = $db->query('SELECT 1 FROM revision LIMIT 1');
-if (!$pages || $pages->num_rows === 0) { // the first page comes last
+$tables = array_column($db->query('SHOW TABLES')->fetch_all(), 0);
+if (in_array('lugsail_setup', $tables, true)) { // a first start was cut off, and nobody has seen the wiki yet
     $db->query('SET foreign_key_checks = 0');
-    foreach ($db->query('SHOW TABLES')->fetch_all() as [$table]) { // of a first start that was cut off
+    foreach (array_diff($tables, ['lugsail_setup']) as $table) {
         $db->query("DROP TABLE `$table`");
     }
+    $db->query('DROP TABLE lugsail_setup');
+    $tables = [];
+}
+if ($tables === []) {
+    $db->query('CREATE TABLE lugsail_setup (begun TIMESTAMP)') || exit(1);
     putenv('MW_CONFIG_FILE');
     file_put_contents('/tmp/password', getenv('MEDIAWIKI_PASSWORD'));
     file_put_contents('/tmp/dbpassword', getenv('DATABASE_PASSWORD'));
@@ -43,7 +48,14 @@ if (!$pages || $pages->num_rows === 0) { // the first page comes last
     array_map('unlink', ['/tmp/password', '/tmp/dbpassword', '/tmp/LocalSettings.php']);
     putenv('MW_CONFIG_FILE=/data/LocalSettings.php');
     run('update', '--quick', '--skip-config-validation');
+    if (!$db->query('DROP TABLE lugsail_setup')) { // nobody may see the wiki while the next start would begin anew
+        fwrite(STDERR, "The database does not answer: {$db->error}\n");
+        exit(1);
+    }
     echo "MediaWiki is set up.\n";
+} elseif (!in_array('revision', $tables, true)) {
+    fwrite(STDERR, "The database holds tables of another program. Bind an empty one.\n");
+    exit(1);
 } elseif ($done !== $version[1]) {
     run('update', '--quick', '--skip-config-validation');
     echo "The database fits MediaWiki $version[1] now.\n";
