@@ -17,6 +17,7 @@ Object.assign(env, {
   STORAGE_LOCATIONS: env.STORAGE_LOCATIONS || "local",
   STORAGE_LOCAL_ROOT: "/data/uploads",
   EXTENSIONS_PATH: "/data/extensions",
+  LOG_LEVEL: env.LOG_LEVEL || "warn", // else a line for each request, and Lugsail has those already
   TELEMETRY: env.TELEMETRY || "false",
   REFRESH_TOKEN_COOKIE_SECURE: "true",
   SESSION_COOKIE_SECURE: "true",
