@@ -1,0 +1,1 @@
+"""See pages/__init__.py."""
