@@ -101,7 +101,6 @@ func (c *console) walkAll(t *testing.T) {
 		}
 	}
 	if only == "" {
-		t.Run("clean up", c.cleanUp)
 		t.Run("another address", c.anotherAddress)
 	}
 }
@@ -614,19 +613,6 @@ func (c *console) deleteAndUndo(t *testing.T, size browser.Size) {
 	c.at(t, p, "/apps/"+app)
 	p.WaitLong(patience, " serves")
 	c.shows(t, app, "Hello from "+app)
-}
-
-// cleanUp removes what builds kept; what serves goes on.
-func (c *console) cleanUp(t *testing.T) {
-	p := c.tab(t, browser.Desk)
-	c.at(t, p, "/server/disk")
-	p.Wait("What builds of push-1440 kept")
-	p.Click("Remove what is ticked")
-	p.Agree()
-	p.Wait("Removed")
-	c.at(t, p, "/server/disk")
-	p.WaitGone("What builds of push-1440 kept")
-	c.shows(t, "push-1440", "Hello one")
 }
 
 // anotherAddress moves the server to a domain that does not lead here yet, and back: the address that one came by
