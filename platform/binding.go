@@ -30,7 +30,7 @@ func ValidatePrefix(prefix string) error {
 	return nil
 }
 
-// Bound gives the config vars of a binding by name, sorted names with it.
+// Bound gives the config vars of a binding by name.
 func (b Binding) Bound(gives map[string]string, values map[string]string) (map[string]string, error) {
 	vars := map[string]string{}
 	for _, part := range slices.Sorted(maps.Keys(gives)) {

@@ -250,7 +250,8 @@ func (s *Service) RotateAddon(ctx context.Context, actor platform.Actor, name st
 	return s.ChangeConfig(ctx, actor, db.Name, ConfigEdit{Set: fresh})
 }
 
-// RenewAddon makes an add-on anew with what its blueprint holds today: newer packages, newer settings.
+// RenewAddon makes an add-on anew with what its blueprint and the base image are today. As long as
+// both are the same, so is the image, with the packages that it was made with.
 func (s *Service) RenewAddon(ctx context.Context, actor platform.Actor, name string) (platform.Deployment, error) {
 	db, err := s.addon(ctx, actor, name)
 	if err != nil {
