@@ -32,6 +32,9 @@ Installs Lugsail, or upgrades it when it is there already.
   --build-subnet NETWORK     default 10.200.0.0/24
   --watch-seconds SECONDS    default 60
 
+  --restore ADDRESS          bring everything back from a backup, on a server without Lugsail; asks for its password
+  --restore-id ID            which backup; the newest when it is left out
+
   --uninstall                stop and remove Lugsail; data is kept
   --purge                    uninstall, and remove apps' images, data and settings too
   --yes                      do not ask before --purge
@@ -110,7 +113,7 @@ finish() {
 # --- options -------------------------------------------------------------------
 
 options() {
-	action=install docker=yes yes=no purge=no config=/etc/lugsail/config.yaml
+	action=install docker=yes yes=no purge=no restore='' restore_id='' config=/etc/lugsail/config.yaml
 	BIN=/usr/local/bin/lugsail
 	LOG=/var/log/lugsail/install.log
 	settings=''
@@ -122,7 +125,7 @@ options() {
 		esac
 		case $name in
 		--domain | --acme-email | --acme-directory | --acme-roots | --public-ip | --base-domain-suffix | --http-port | --https-port | --ssh-port | \
-			--data-dir | --run-dir | --key-file | --docker-host | --registry-port | --app-pool | --build-subnet | --watch-seconds | --config | --log-dir | --bin)
+			--data-dir | --run-dir | --key-file | --docker-host | --registry-port | --app-pool | --build-subnet | --watch-seconds | --config | --log-dir | --bin | --restore | --restore-id)
 			if [ $given = no ]; then
 				[ $# -gt 1 ] || fail "$name needs a value." "./install.sh --help shows all options."
 				value=$2
@@ -134,6 +137,8 @@ options() {
 			case $name in
 			--config) config=$value ;;
 			--bin) BIN=$value ;;
+			--restore) restore=$value ;;
+			--restore-id) restore_id=$value ;;
 			--log-dir) LOG=$value/install.log settings="$settings $name=$value" ;;
 			*) settings="$settings $name=$value" ;;
 			esac
@@ -223,6 +228,7 @@ packages() {
 	need mmdebstrap /usr/bin/mmdebstrap
 	need debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg
 	need restic /usr/bin/restic
+	need openssh-client /usr/bin/ssh-keygen
 	need ca-certificates /etc/ssl/certs/ca-certificates.crt
 	need iptables /usr/sbin/iptables /sbin/iptables
 	if [ $docker = yes ] && ! command -v dockerd >/dev/null 2>&1; then missing="$missing docker.io"; fi
@@ -232,6 +238,7 @@ packages() {
 	if [ $from = checkout ]; then
 		command -v make >/dev/null 2>&1 || missing="$missing make"
 		command -v npm >/dev/null 2>&1 || missing="$missing nodejs npm" # the console's scripts and styles
+		need zstd /usr/bin/zstd
 	fi
 	[ -n "$missing" ] || return 0
 	step "Installing$missing"
@@ -352,6 +359,26 @@ told() {
 
 systemd() { [ -d /run/systemd/system ]; }
 
+# restore_all brings a backup in before anything is set up: the settings are among what comes back.
+restore_all() {
+	if [ -z "$restore" ]; then return 0; fi
+	if [ -z "${LUGSAIL_BACKUP_PASSWORD:-}" ] && [ -t 0 ]; then
+		printf 'Password of the backups: '
+		trap 'stty echo; exit 130' INT TERM HUP
+		stty -echo
+		read -r LUGSAIL_BACKUP_PASSWORD || true
+		stty echo
+		trap 'exit 130' INT TERM HUP
+		printf '\n'
+	fi
+	export LUGSAIL_BACKUP_PASSWORD="${LUGSAIL_BACKUP_PASSWORD:-}"
+	step "Restoring from $restore"
+	set -- --from "$restore"
+	if [ -n "$restore_id" ]; then set -- "$@" --backup "$restore_id"; fi
+	# shellcheck disable=SC2086 # a list of words without spaces, checked in options
+	told host restore "$@" $settings </dev/null
+}
+
 set_up() {
 	manage=''
 	if [ $docker = yes ] && ! systemd; then manage=--manage-docker=true; fi
@@ -446,8 +473,10 @@ install_all() {
 	"$program" host check --config "$config" $settings || { failed=told && exit 1; }
 	step "Setting up"
 	place
+	restore_all
 	set_up
 	if [ $docker = yes ]; then told host prepare-docker; fi
+	told host restore-images
 	start
 	prepare
 	firewall

@@ -94,6 +94,10 @@ const (
 	DeployDestroy  DeploymentKind = "destroy"  // the line backwards, for good
 )
 
+// ViaBackup is the door of rewinds on a server that came from a backup: nothing was there before, so there is no way
+// back, and nothing of the app starts before its data are there.
+const ViaBackup = "backup"
+
 // KeepsRelease reports whether the release that serves, or served, goes on under its number.
 func (k DeploymentKind) KeepsRelease() bool {
 	return k == DeployScale || k == DeployRestart || k == DeployRestore

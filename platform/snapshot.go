@@ -74,31 +74,48 @@ const (
 func OutdatedSnapshots(all []Snapshot, now time.Time) []Snapshot {
 	sorted := slices.Clone(all)
 	slices.SortFunc(sorted, func(a, b Snapshot) int { return b.CreatedAt.Compare(a.CreatedAt) })
-	periods := []struct {
-		most int
-		of   func(time.Time) string
-		seen map[string]bool
-	}{
-		{keptDays, func(t time.Time) string { return t.Format("2006-01-02") }, map[string]bool{}},
-		{keptWeeks, func(t time.Time) string { return t.AddDate(0, 0, -int(t.Weekday()+6)%7).Format("2006-01-02") }, map[string]bool{}},
-		{keptMonths, func(t time.Time) string { return t.Format("2006-01") }, map[string]bool{}},
-	}
+	periods := newPeriods()
 	var outdated []Snapshot
 	for _, s := range sorted {
 		if !s.Automatic() || s.State == SnapshotMaking {
 			continue
 		}
 		keep := (s.State == SnapshotFailed || s.Before != "") && now.Sub(s.CreatedAt) < keptDays*24*time.Hour
-		for _, p := range periods {
-			if key := p.of(s.CreatedAt.UTC()); s.State == SnapshotReady && s.Daily && !p.seen[key] && len(p.seen) < p.most {
-				p.seen[key], keep = true, true
-			}
+		if s.State == SnapshotReady && s.Daily && periods.keeps(s.CreatedAt) {
+			keep = true
 		}
 		if !keep {
 			outdated = append(outdated, s)
 		}
 	}
 	return outdated
+}
+
+// periods are the days, weeks and months of which the newest copy is kept.
+type periods []period
+
+type period struct {
+	most int
+	of   func(time.Time) string
+	seen map[string]bool
+}
+
+func newPeriods() periods {
+	return periods{
+		{keptDays, func(t time.Time) string { return t.Format("2006-01-02") }, map[string]bool{}},
+		{keptWeeks, func(t time.Time) string { return t.AddDate(0, 0, -int(t.Weekday()+6)%7).Format("2006-01-02") }, map[string]bool{}},
+		{keptMonths, func(t time.Time) string { return t.Format("2006-01") }, map[string]bool{}},
+	}
+}
+
+// keeps tells whether a copy stays, the newest being asked for first.
+func (ps periods) keeps(at time.Time) (keep bool) {
+	for _, p := range ps {
+		if key := p.of(at.UTC()); !p.seen[key] && len(p.seen) < p.most {
+			p.seen[key], keep = true, true
+		}
+	}
+	return keep
 }
 
 // Stored is what a repository has taken in.

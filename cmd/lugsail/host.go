@@ -38,8 +38,11 @@ func hostCommand() *cobra.Command {
 		s.host("fingerprint", "Show the fingerprint of this server's own CA", fingerprint),
 		s.host("settings", "Show every setting", showSettings),
 		s.host("summary", "Show where the console is and how to push", summary),
-		s.hostAddress(), s.hostDiagnostics(), s.hostRemove(),
+		s.hostAddress(), s.hostDiagnostics(), s.hostRestore(), s.hostRemove(),
 	)
+	images := s.host("restore-images", "Bring in the images that a restored backup has", restoreImages)
+	images.Hidden = true
+	c.AddCommand(images)
 	first := s.host("firewall", "Put the network rules in before the Docker Engine starts", firewallFirst)
 	first.Hidden = true
 	c.AddCommand(first)

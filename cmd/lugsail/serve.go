@@ -39,6 +39,7 @@ import (
 	"github.com/lugsail/lugsail/platform/account"
 	"github.com/lugsail/lugsail/platform/addon"
 	"github.com/lugsail/lugsail/platform/app"
+	"github.com/lugsail/lugsail/platform/backup"
 	"github.com/lugsail/lugsail/platform/deploy"
 	"github.com/lugsail/lugsail/platform/observe"
 	"github.com/lugsail/lugsail/platform/plan"
@@ -78,6 +79,7 @@ type control struct {
 	dockerfile *dockerfile.Builder
 	volumes    *volumes
 	keeper     *volume.Keeper
+	backups    *backup.Service
 	blueprints *blueprint.Catalogue
 	addons     *addon.Service
 }
@@ -107,6 +109,9 @@ func runServe(ctx context.Context, cfg config.Config, given []string, steady fun
 	c.conductor.Through = steady
 	for _, text := range given {
 		c.tell(ctx, "", "disk.full", text)
+	}
+	if err := c.bringBack(ctx); err != nil {
+		return err
 	}
 	if err := c.clean(ctx); err != nil {
 		return err
@@ -191,8 +196,9 @@ func (c *control) wireDoors() (err error) {
 	c.volumes = &volumes{Engine: c.engine, store: c.store, tell: c.tell, told: map[string]plan.Layer{}}
 	c.keeper = c.newKeeper()
 	c.conductor.Data = c.keeper
+	c.backups = c.newBackups()
 	c.apps = &app.Service{
-		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Snapshots: c.store, Shelf: c.keeper, Volumes: c.store, Directories: c.volumes, Files: c.volumes.files(),
+		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Snapshots: c.store, Shelf: c.keeper, BackupRows: c.store, Backuper: c.backups, BackupLogin: backupFiles{c}, Volumes: c.store, Directories: c.volumes, Files: c.volumes.files(),
 		Blueprints: c.blueprints, Stacks: c.store, Ties: c.store, Addons: c.addons, Linker: c.engine, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Images: c.images, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
 		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: meter, Settings: serverSettings{c}, Cleaner: cleaner{c, meter}, Machine: serverMachine{c}, Meter: c.meter,
@@ -247,6 +253,9 @@ func (c *control) clean(ctx context.Context) error {
 	if err := c.cleanSnapshots(ctx); err != nil {
 		slog.WarnContext(ctx, "snapshots that were cut off not settled", "error", err)
 	}
+	if err := c.cleanBackups(ctx); err != nil {
+		slog.WarnContext(ctx, "backups that were cut off not settled", "error", err)
+	}
 	if err := c.builder.Clean(ctx); err != nil {
 		slog.WarnContext(ctx, "leftovers of builds not removed", "error", err) // Docker may still be starting
 	}
@@ -288,7 +297,7 @@ func (c *control) run(ctx context.Context) error {
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
 		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "copies": c.copyDaily, "ballast": c.runBallast, "layers": c.watchLayers, "prune": c.pruneDaily, "database": c.watchDatabase, "domains": c.apps.RunDomains,
-		"firewall": c.runFirewall, "commands": c.apps.RunCommands, "meter": c.meter.Run, "volumes": c.apps.RunVolumes, "snapshots": c.keeper.Run, "bindings": c.apps.RunBindings, "volume sizes": c.volumes.run,
+		"firewall": c.runFirewall, "commands": c.apps.RunCommands, "meter": c.meter.Run, "volumes": c.apps.RunVolumes, "snapshots": c.keeper.Run, "backups": c.backups.Run, "bindings": c.apps.RunBindings, "volume sizes": c.volumes.run,
 	} {
 		group.Go(func() error {
 			if err := part(ctx); err != nil && ctx.Err() == nil {

@@ -24,6 +24,7 @@ var table = map[string][]string{
 	"platform/hook":     {"platform"},
 	"platform/deploy":   {"platform", "platform/plan", "platform/source", "platform/build", "platform/release", "platform/run", "platform/route", "platform/observe"},
 	"platform/app":      {"platform", "platform/plan", "platform/source", "platform/build", "platform/release", "platform/run", "platform/route", "platform/observe", "platform/deploy", "platform/hook", "platform/addon", "platform/volume"},
+	"platform/backup":   {"platform"},
 	"platform/addon":    {"platform"},
 	"platform/volume":   {"platform"},
 	"platform/job":      {"platform"},
@@ -88,7 +89,6 @@ var families = map[string][]string{
 	"internal/testenv":        {"platform"},
 	"internal/e2e/apps":       {},
 	"internal/cnb/embedded":   {},
-	"internal/cnb/pack":       {},
 	"internal/base/embedded":  {},
 	"internal/secret/testing": {},
 }

@@ -11,7 +11,7 @@ import (
 var groups = []struct{ id, title, commands string }{
 	{"apps", "Apps:", "create blueprints apps info open rename remote destroy restore trash plans"},
 	{"deploy", "Deploy:", "deploy deployments cancel retry releases rollback source webhooks branch"},
-	{"run", "Run and look:", "ps scale restart logs tail metrics activity run exec doctor disk address certificates diagnostics"},
+	{"run", "Run and look:", "ps scale restart logs tail metrics activity run exec doctor disk backups address certificates diagnostics"},
 	{"settings", "Settings:", "config domains volumes snapshots addons builder"},
 	{"account", "Account:", "login logout tokens keys second-factor passkeys sessions"},
 	{"server", "On the server, as root:", ""},
@@ -37,6 +37,8 @@ var examples = map[string]string{
 	"address": "lugsail address", "address check": "lugsail address check apps.example.com",
 	"address domain": "lugsail address domain apps.example.com --email ada@example.com", "address ready": "lugsail address ready\nlugsail address ready 203.0.113.7",
 	"address local": "lugsail address local", "address confirm": "lugsail address confirm",
+	"backups": "lugsail backups", "backups set": "lugsail backups set sftp://backup@nas.example.com/lugsail\nlugsail backups set s3:https://storage.example.com/my-bucket --key-id AKIA1234", "backups off": "lugsail backups off", "backups key": "lugsail backups key",
+	"backups create": "lugsail backups create", "backups rehearse": "lugsail backups rehearse", "backups remove": "lugsail backups remove ID", "host restore": "lugsail host restore --from /mnt/disk/backups",
 	"remote": "lugsail remote my-shop\nlugsail remote --ssh", "doctor": "lugsail doctor\nlugsail doctor my-shop",
 	"source": "lugsail source", "source remove": "lugsail source remove",
 	"webhooks": "lugsail webhooks", "webhooks list": "lugsail webhooks list", "webhooks on": "lugsail webhooks on", "webhooks off": "lugsail webhooks off",

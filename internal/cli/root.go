@@ -122,7 +122,7 @@ func (p *program) appCommands() []*cobra.Command {
 		c.PersistentFlags().StringVarP(&p.app, "app", "a", "", "name of the app; otherwise a git remote of the folder tells it")
 		complete(c, "app", p.completeApps)
 	}
-	return append([]*cobra.Command{p.create(), p.apps(), p.blueprints(), p.plans(), p.trash(), p.doctor(), p.disk(), p.address(), p.certificates(), p.diagnostics()}, named...)
+	return append([]*cobra.Command{p.create(), p.apps(), p.blueprints(), p.plans(), p.trash(), p.doctor(), p.disk(), p.backups(), p.address(), p.certificates(), p.diagnostics()}, named...)
 }
 
 func (p *program) accountCommands() []*cobra.Command {

@@ -24,6 +24,19 @@ func Replace(path, name, value string) error {
 	return atomicfile.Write(path, []byte(text), 0o644)
 }
 
+// Carry writes the settings of another machine into a file, without those that belong to that machine.
+func Carry(from, to string) error {
+	drop := map[string]string{}
+	for _, name := range []string{"data_dir", "run_dir", "log_dir", "key_file", "database", "public_ip", "docker_host", "manage_docker", "instance", "former_domains"} {
+		drop[name] = ""
+	}
+	text, err := edited(from, drop)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(to, []byte(text), 0o644)
+}
+
 // edited is the text of a file of settings with some of them changed.
 func edited(path string, changes map[string]string) (string, error) {
 	data, err := os.ReadFile(path)

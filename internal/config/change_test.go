@@ -94,3 +94,25 @@ func TestLeave_KeepsWhatCertainlyLeadsHere(t *testing.T) {
 		}
 	}
 }
+
+func TestCarry_LeavesOutWhatBelongsToTheMachine(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from.yaml"), filepath.Join(dir, "to.yaml")
+	text := "# mine\ndomain: example.com\ndata_dir: /srv/old\ninstance: abcdefgh23\nhttp_port: 8080\nregistry_port: 5006\nkey_file: /srv/key\ndatabase: sealed:x\n"
+	if err := os.WriteFile(from, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Carry(from, to); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(Sources{File: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Domain != "example.com" || c.HTTPPort != 8080 || c.RegistryPort != 5006 {
+		t.Errorf("what is carried: %q, %d, %d", c.Domain, c.HTTPPort, c.RegistryPort)
+	}
+	if c.DataDir != "/var/lib/lugsail" || c.Instance != "" || c.KeyFile != "/etc/lugsail/master.key" || c.Database != "" {
+		t.Errorf("what belongs to the machine: %q, %q, %q, %q", c.DataDir, c.Instance, c.KeyFile, c.Database)
+	}
+}

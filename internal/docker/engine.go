@@ -34,6 +34,7 @@ type Config struct {
 	Instance string // id of this installation; marks what is ours
 	Pool     string // addresses for the apps' networks, a /26 each; "" means 10.201.0.0/16
 	Volumes  string // directory of the files of volumes; "" where no app gets any
+	Trial    bool   // what runs here is a rehearsal beside the installation: known for itself, without a way out to the internet
 }
 
 const (
@@ -46,6 +47,8 @@ const (
 type Engine struct {
 	host       string
 	instance   string
+	family     string // the installation that bridges are named after, for its firewall
+	trial      bool
 	era        string // tells what this Engine has started from what an earlier one has
 	client     *client.Client
 	negotiated chan bool // one slot: whether the API version is agreed on
@@ -83,12 +86,15 @@ func New(c Config) (*Engine, error) {
 		return nil, fmt.Errorf("using Docker at %s: %w", host, err)
 	}
 	e := &Engine{
-		host: host, instance: c.Instance, era: strings.ToLower(rand.Text()[:8]), client: cli, negotiated: make(chan bool, 1),
+		host: host, instance: c.Instance, family: c.Instance, trial: c.Trial, era: strings.ToLower(rand.Text()[:8]), client: cli, negotiated: make(chan bool, 1),
 		limits:   timeouts{quick: 10 * time.Second, start: time.Minute, stop: 30 * time.Second, retry: 10 * time.Second},
 		networks: networks{pool: pool, taken: map[netip.Prefix]bool{}, apps: map[string]*sync.Mutex{}},
 		pids:     pids{known: map[string]int{}},
 		volumes:  c.Volumes,
 		kills:    kills{at: map[string]time.Time{}},
+	}
+	if c.Trial {
+		e.instance += "-trial"
 	}
 	e.negotiated <- false
 	return e, nil

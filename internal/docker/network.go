@@ -59,7 +59,7 @@ func (e *Engine) networkName(appID string) string { return "lugsail-" + e.instan
 
 // bridgeName fills the kernel's 15 characters.
 func (e *Engine) bridgeName(appID string) string {
-	return bridgePrefix + Tag(e.instance) + shortSum(e.instance+"/"+appID, 8)
+	return bridgePrefix + Tag(e.family) + shortSum(e.instance+"/"+appID, 8)
 }
 
 // ensureNetwork gives the name of the app's network, which exists then. It asks
@@ -118,6 +118,7 @@ func (e *Engine) networkOptions(appID string, subnet netip.Prefix) network.Creat
 	off := false
 	return network.CreateOptions{
 		Driver:     "bridge",
+		Internal:   e.trial,
 		EnableIPv6: &off,
 		IPAM:       &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet.String()}}},
 		Options:    map[string]string{"com.docker.network.bridge.name": e.bridgeName(appID)},

@@ -16,7 +16,18 @@ import (
 // installer runs install.sh with this server's places, and gives what it printed.
 func (s *server) installer(t *testing.T, args ...string) string {
 	t.Helper()
-	more := strings.Join(args, " ")
+	began := time.Now()
+	got := s.tryInstaller(t, args...)
+	if got.code != 0 {
+		t.Fatalf("install.sh %s: exit code %d\n%s", strings.Join(args, " "), got.code, got.out)
+	}
+	t.Logf("install.sh %s took %.0f s", strings.Join(args, " "), time.Since(began).Seconds())
+	return got.out
+}
+
+// tryInstaller is installer for what may be refused.
+func (s *server) tryInstaller(t *testing.T, args ...string) result {
+	t.Helper()
 	args = append([]string{
 		filepath.Join(s.root, "install.sh"), "--config", s.config, "--bin", s.binary(),
 		"--data-dir", filepath.Join(s.dir, "data"), "--run-dir", filepath.Join(s.dir, "run"), "--log-dir", filepath.Join(s.dir, "log"),
@@ -24,10 +35,7 @@ func (s *server) installer(t *testing.T, args ...string) string {
 		"--http-port", strconv.Itoa(httpPort), "--https-port", strconv.Itoa(httpsPort), "--ssh-port", strconv.Itoa(sshPort), "--public-ip", "127.0.0.1",
 		"--app-pool", "10.213.0.0/16", "--build-subnet", "10.212.0.0/24", "--registry-port", "18005",
 	}, append(s.options, args...)...)
-	began := time.Now()
-	out := s.must(t, s.root, "unshare", append([]string{"--mount", "--propagation", "slave", "sh", "-c", shared, "sh", baseOnce(t)}, args...)...)
-	t.Logf("install.sh %s took %.0f s", more, time.Since(began).Seconds())
-	return out
+	return s.run(t, s.root, "unshare", append([]string{"--mount", "--propagation", "slave", "sh", "-c", shared, "sh", baseOnce(t)}, args...)...)
 }
 
 // shared runs an installation that takes the base image which an earlier one of this run has made.

@@ -36,6 +36,7 @@ type server struct {
 	token   string   // of the API
 	engine  string   // path of the engine's socket
 	options []string // of install.sh, beside the places
+	secrets []string // in the environment, NAME=value
 }
 
 const (
@@ -66,12 +67,12 @@ func (s *server) binary() string { return filepath.Join(s.dir, "bin", "lugsail")
 
 // env is the owner's environment: a home of its own, nothing of ours.
 func (s *server) env() []string {
-	return []string{
+	return append([]string{
 		"HOME=" + s.home(), "PATH=" + filepath.Join(s.dir, "bin") + ":" + os.Getenv("PATH"),
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C.UTF-8", "LUGSAIL_CONFIG=" + s.config,
 		"GOCACHE=" + goCaches()[0], "GOMODCACHE=" + goCaches()[1], "GOFLAGS=-buildvcs=false",
 		"LUGSAIL_TEST_DOCKER=unix://" + s.engine, // by which what a killed run leaves is found
-	}
+	}, s.secrets...)
 }
 
 // goCaches are those of whoever runs the tests: with a home of its own a build would begin with nothing.

@@ -1,9 +1,10 @@
 // Package restic keeps snapshots in a restic repository: encrypted, each piece once, checked when it is read. The
 // program is Debian's, and is driven by lists of arguments.
 //
-// What surprises: a repository of restic's own elsewhere (S3, SFTP) differs from the one in our directory by nothing
-// but its address. Its password is in a file and never an argument, which everybody on the machine could read. A
-// restic that we started ends with us: one that wrote files on would do so under the feet of the next start.
+// What surprises: a repository elsewhere (S3, SFTP) differs from the one in our directory by little but its address.
+// Passwords are in a file or in the environment and never an argument, which everybody on the machine could read. A
+// restic that we started ends with us: one that wrote files on would do so under the feet of the next start. And a
+// repository elsewhere is never made by the way: an address where there is none any more is a disk that is not mounted.
 package restic
 
 import (
@@ -14,9 +15,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -30,18 +33,24 @@ const tag = "lugsail"
 
 // Repository is where snapshots lie.
 type Repository struct {
-	Address string // as restic takes it: a directory, sftp:…, s3:…
-	KeyFile string // holds the password
-	TempDir string // "" means the system's
+	Address  string // as restic takes it: a directory, sftp:…, s3:…
+	KeyFile  string // holds the password
+	Password string // in the place of a key file: the repository is for backups, and elsewhere
+	Env      []string
+	Options  []string // of restic's backends, NAME=VALUE
+	CacheDir string   // of what the repository lists, so that it is not fetched each time; "" means none
+	TempDir  string   // "" means the system's
 }
+
+func (r Repository) elsewhere() bool { return r.Password != "" }
 
 // Open makes the repository and its password where they are missing, and drops locks that a crash has left.
 func (r Repository) Open(ctx context.Context) error {
+	if r.elsewhere() {
+		return r.run(ctx, "opening the repository", "", "unlock")
+	}
 	if err := r.makeKey(); err != nil {
 		return err
-	}
-	if !strings.HasPrefix(r.Address, "/") {
-		return r.run(ctx, "opening the repository", "", "unlock")
 	}
 	if _, err := os.Stat(filepath.Join(r.Address, "config")); errors.Is(err, fs.ErrNotExist) {
 		return r.run(ctx, "making the repository", "", "init")
@@ -126,43 +135,60 @@ func (r Repository) run(ctx context.Context, doing, dir string, args ...string) 
 	return r.start(ctx, doing, dir, nil, args...)
 }
 
-func (r Repository) start(ctx context.Context, doing, dir string, out interface{ Write([]byte) (int, error) }, args ...string) error {
+func (r Repository) start(ctx context.Context, doing, dir string, out io.Writer, args ...string) error {
+	return r.feed(ctx, doing, dir, nil, out, args...)
+}
+
+func (r Repository) feed(ctx context.Context, doing, dir string, in io.Reader, out io.Writer, args ...string) error {
+	if command.Find("restic") == "" {
+		return platform.Errorf(platform.Unavailable, "restic_missing", "The program restic is not installed, which snapshots and backups need.").
+			WithHint("As root on the server: apt-get install restic")
+	}
 	var errs bytes.Buffer
 	c := command.Command{
-		Name: "restic", Args: append([]string{"--repo", r.Address, "--no-cache"}, args...), Dir: dir, Stderr: &errs,
-		Env:  []string{"RESTIC_PASSWORD_FILE=" + r.KeyFile, "RESTIC_PROGRESS_FPS=1", "HOME=/nonexistent", "LC_ALL=C.UTF-8", "TMPDIR=" + r.TempDir},
+		Name: "restic", Args: append(r.where(), args...), Dir: dir, Env: r.env(), Stdin: in, Stdout: out, Stderr: &errs,
 		Attr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
-	}
-	if out != nil {
-		c.Stdout = out
-	}
-	if command.Find("restic") == "" {
-		return platform.Errorf(platform.Unavailable, "restic_missing", "The program restic is not installed, which snapshots need.").
-			WithHint("As root on the server: apt-get install restic")
 	}
 	err := c.Run(ctx)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+	if r.elsewhere() {
+		return explainElsewhere(doing, errs.String(), err)
+	}
 	return explain(doing, errs.String(), err)
+}
+
+func (r Repository) where() []string {
+	args := []string{"--repo", r.Address}
+	if r.CacheDir != "" {
+		args = append(args, "--cleanup-cache", "--cache-dir", r.CacheDir)
+	} else {
+		args = append(args, "--no-cache")
+	}
+	for _, o := range r.Options {
+		args = append(args, "--option", o)
+	}
+	return args
+}
+
+func (r Repository) env() []string {
+	password := "RESTIC_PASSWORD_FILE=" + r.KeyFile
+	if r.elsewhere() {
+		password = "RESTIC_PASSWORD=" + r.Password
+	}
+	return append([]string{password, "RESTIC_PROGRESS_FPS=1", "HOME=/nonexistent", "LC_ALL=C.UTF-8", "TMPDIR=" + r.TempDir}, r.Env...)
 }
 
 // explain turns what restic says into what a person can act on. It has no codes for it, but for the newest versions.
 func explain(doing, said string, err error) error {
-	has := func(texts ...string) bool {
-		for _, t := range texts {
-			if strings.Contains(said, t) {
-				return true
-			}
-		}
-		return false
-	}
+	has := func(texts ...string) bool { return says(said, texts...) }
 	cause := fmt.Errorf("%s: %w: %s", doing, err, tail(said))
 	switch {
 	case has("no space left on device", "disk quota exceeded"):
 		return platform.Errorf(platform.NoRoom, "disk_full", "The disk became full while %s.", doing).
 			WithHint("`lugsail disk` shows what takes it. Free some space and try again. The app runs as before.").Because(cause)
-	case has("ciphertext verification failed", "does not match", "repository contains errors", "invalid data returned", "hash mismatch", "unexpected EOF", "not found in repository", "not found in index"):
+	case has(damage...):
 		return platform.Errorf(platform.Unavailable, "snapshot_damaged", "What was stored of the snapshots is damaged: the disk did not keep a part of what was written.").
 			WithHint("Snapshots that do not need that part can still be restored. Make a new one, and check the disk: dmesg shows its errors.").Because(cause)
 	case has("wrong password or no key found"):
@@ -173,6 +199,13 @@ func explain(doing, said string, err error) error {
 			WithHint("Restore another one.").Because(cause)
 	}
 	return cause
+}
+
+// damage is what restic says when a part of what was stored is not as it was.
+var damage = []string{"ciphertext verification failed", "does not match", "repository contains errors", "invalid data returned", "hash mismatch", "unexpected EOF", "not found in repository", "not found in index"}
+
+func says(said string, texts ...string) bool {
+	return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(said, t) })
 }
 
 func tail(said string) string {

@@ -27,6 +27,7 @@ func migrations() []*gormigrate.Migration {
 		{ID: "0011_volumes", Migrate: func(tx *gorm.DB) error { return tx.Migrator().CreateTable(&schema11Volume{}) }},
 		{ID: "0012_addons", Migrate: migrate12},
 		{ID: "0013_snapshots", Migrate: migrate13},
+		{ID: "0014_backups", Migrate: migrate14},
 	}
 }
 

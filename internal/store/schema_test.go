@@ -58,7 +58,7 @@ func TestSchema_MigratedEqualsWhatTheNounsSay(t *testing.T) {
 		&platform.Account{}, &platform.Session{}, &platform.Token{}, &platform.SetupLink{}, &platform.Event{}, &metaEntry{}, &onceRow{},
 		&platform.SSHKey{},
 		&secondFactor{}, &platform.RecoveryCode{}, &platform.Passkey{},
-		&platform.Remote{}, &webhook{}, &platform.Delivery{}, &deliveryMark{}, &platform.ConfigChange{}, &platform.Volume{}, &platform.Binding{}, &platform.Snapshot{},
+		&platform.Remote{}, &webhook{}, &platform.Delivery{}, &deliveryMark{}, &platform.ConfigChange{}, &platform.Volume{}, &platform.Binding{}, &platform.Snapshot{}, &platform.Backup{},
 	))
 	want, got := schemaOf(t, fresh), schemaOf(t, s.reader)
 	if len(want) < 80 {

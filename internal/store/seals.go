@@ -6,7 +6,7 @@ import (
 	"gorm.io/gorm"
 )
 
-// openAll opens every sealed value with the key: config vars, secrets of webhooks and of second factors, answers that are kept. A copy
+// openAll opens every sealed value with the key: config vars, secrets of webhooks and of second factors, answers that are kept, what opens the backups. A copy
 // of an older Lugsail may lack some of the tables. Answers that do not open are left out of the count: they are
 // kept for a day, and whoever asks for one is told.
 func (s *Store) openAll(db *gorm.DB) (int, error) {
@@ -15,7 +15,7 @@ func (s *Store) openAll(db *gorm.DB) (int, error) {
 		opened, _, err := s.openOnces(db)
 		return opened, err
 	}
-	for _, part := range []func(*gorm.DB) (int, error){s.openConfigVars, s.openWebhooks, onces, s.openFactors} {
+	for _, part := range []func(*gorm.DB) (int, error){s.openConfigVars, s.openWebhooks, onces, s.openFactors, s.openBackupTarget} {
 		n, err := part(db)
 		if err != nil {
 			return 0, err

@@ -22,6 +22,7 @@ import (
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/account"
 	"github.com/lugsail/lugsail/platform/app"
+	"github.com/lugsail/lugsail/platform/backup"
 	"github.com/lugsail/lugsail/platform/deploy"
 	routing "github.com/lugsail/lugsail/platform/route"
 )
@@ -123,6 +124,7 @@ func newUnclaimedRig(t testing.TB) *rig {
 
 func (r *rig) service() *app.Service {
 	return &app.Service{
+		BackupRows: r.store, Backuper: &backup.Service{Store: r.store, Now: time.Now}, BackupLogin: noLogin{},
 		Store: r.store, History: r.store, Names: r.store, Remotes: r.store, Webhooks: r.store, Volumes: r.store, Directories: directories{}, Files: r.files(), Reachable: reachable, Progress: r.store.Logs(), Changes: r.store, Engine: r.engine, Now: time.Now,
 		Conductor: &deploy.Conductor{Deployments: r.store, Apps: r.store, Journal: journal{r.store}, Now: time.Now},
 		Routes:    &routing.Service{Store: r.store, Hosts: testHosts},
@@ -353,3 +355,9 @@ func shortPath(t testing.TB, name string) string {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return filepath.Join(dir, name)
 }
+
+// noLogin has a key that no SFTP server knows.
+type noLogin struct{}
+
+func (noLogin) PublicKey() (string, error) { return "ssh-ed25519 AAAA lugsail-backups", nil }
+func (noLogin) ForgetHost() error          { return nil }

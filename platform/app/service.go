@@ -108,6 +108,9 @@ type Service struct {
 	Volumes     Volumes
 	Snapshots   Snapshots
 	Shelf       Shelf
+	BackupRows  BackupRows
+	Backuper    Backuper
+	BackupLogin BackupLogin
 	Blueprints  Blueprints     // nil: there are none
 	Stacks      Stacks         // set where Blueprints is
 	Ties        Bindings       // likewise

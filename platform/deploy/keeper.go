@@ -39,7 +39,7 @@ func (c *Conductor) keepHeld(ctx context.Context, appID string) error {
 	routeErr := c.route(ctx, app, diff.Have)
 	c.Replicas.Keep(ctx, diff.Have)
 	if len(diff.Missing) > 0 {
-		coming, err := c.comingBack(ctx, appID)
+		coming, err := c.comingBack(ctx, app)
 		if err != nil || coming {
 			return errors.Join(routeErr, err)
 		}

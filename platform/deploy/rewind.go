@@ -127,7 +127,9 @@ func (w *walk) putBack(failure error) error {
 	if !w.held {
 		defer w.c.hold(w.app.ID)()
 	}
-	w.say("Everything is put back as it was before")
+	if w.d.Via != platform.ViaBackup {
+		w.say("Everything is put back as it was before")
+	}
 	var err error
 	if w.d.Attempts > 1 && returning(w.d) { // what was started before a crash has what is to be taken away again
 		err = w.stopAll(ctx)

@@ -78,10 +78,12 @@ func (c *Conductor) finishTrash(ctx context.Context, app platform.App, d platfor
 }
 
 // comingBack reports whether an app is on its way out of the trash, or its data are on their way back. Its replicas are then the deployment's to start,
-// which looks whether they are healthy.
-func (c *Conductor) comingBack(ctx context.Context, appID string) (bool, error) {
-	unfinished, err := c.unfinishedOf(ctx, appID)
-	return slices.ContainsFunc(unfinished, func(d platform.Deployment) bool { return d.Kind == platform.DeployRestore || returning(d) }), err
+// which looks whether they are healthy; but an add-on takes its rows in while it runs.
+func (c *Conductor) comingBack(ctx context.Context, app platform.App) (bool, error) {
+	unfinished, err := c.unfinishedOf(ctx, app.ID)
+	return slices.ContainsFunc(unfinished, func(d platform.Deployment) bool {
+		return d.Kind == platform.DeployRestore || returning(d) || d.Via == platform.ViaBackup && !app.Addon
+	}), err
 }
 
 // keepTrashed lets nothing run of an app in the trash, and removes it for good when its time is over. The

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/lugsail/lugsail/platform"
 )
@@ -66,8 +68,10 @@ func (k *Keeper) Save(ctx context.Context, d platform.Deployment, say func(strin
 	if err := k.layOut(ctx, d, row, say); err != nil {
 		return err
 	}
-	if err := k.saveFirst(ctx, d, say); err != nil {
-		return err
+	if d.Via != platform.ViaBackup {
+		if err := k.saveFirst(ctx, d, say); err != nil {
+			return err
+		}
 	}
 	return k.writePlan(d, p)
 }
@@ -216,6 +220,9 @@ func (k *Keeper) Return(ctx context.Context, d platform.Deployment, say func(str
 		}
 	}
 	for _, a := range p.Addons {
+		if err := k.awaitAddon(ctx, d, a); err != nil {
+			return err
+		}
 		if err := k.load(ctx, a, k.laid(d, staging, a.ID)); err != nil {
 			return err
 		}
@@ -237,10 +244,31 @@ func (k *Keeper) exchange(d platform.Deployment, m move, fresh bool) error {
 	return nil
 }
 
-// Undo puts back what Return has taken away.
+// awaitAddon waits for an add-on on a server that came from a backup: it starts there for the first time.
+func (k *Keeper) awaitAddon(ctx context.Context, d platform.Deployment, a platform.SnapshotAddon) error {
+	if d.Via != platform.ViaBackup {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	for {
+		err := k.inAddon(ctx, a, []string{checkProgram}, nil, io.Discard)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// Undo puts back what Return has taken away. On a server that came from a backup that was nothing, and what has come
+// stays: an app that does not become healthy there has its data all the same.
 func (k *Keeper) Undo(ctx context.Context, d platform.Deployment) error {
 	p, there, err := k.planOf(d)
-	if err != nil || !there {
+	if err != nil || !there || d.Via == platform.ViaBackup {
 		return err
 	}
 	var errs []error

@@ -80,8 +80,24 @@ func (k *Keeper) round(ctx context.Context) error {
 	return nil
 }
 
-// plan records a snapshot of each app whose last daily one is a day ago. An add-on that apps are bound to is in theirs.
+// plan records a snapshot of each app whose last daily one is a day ago.
 func (k *Keeper) plan(ctx context.Context) error {
+	return k.eachKept(ctx, func(app platform.App) error {
+		due, err := k.due(ctx, app)
+		if err == nil && due {
+			_, err = k.ask(ctx, app, dailyCause)
+		}
+		return err
+	})
+}
+
+func (k *Keeper) ask(ctx context.Context, app platform.App, cause string) (platform.Snapshot, error) {
+	row := platform.Snapshot{AppID: app.ID, State: platform.SnapshotMaking, Cause: cause, Daily: true, CreatedAt: k.Now().UTC(), CreatedBy: platform.System().Name}
+	return row, k.Store.CreateSnapshot(ctx, &row)
+}
+
+// eachKept goes through the apps that have something to keep. An add-on that such an app is bound to is in its snapshots.
+func (k *Keeper) eachKept(ctx context.Context, do func(app platform.App) error) error {
 	apps, err := k.Store.Apps(ctx)
 	if err != nil {
 		return err
@@ -90,24 +106,20 @@ func (k *Keeper) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	serving := map[string]bool{}
 	for _, app := range apps {
-		bound := slices.ContainsFunc(ties, func(t platform.Binding) bool { return t.AddonID == app.ID })
-		if app.State != platform.AppActive || app.CurrentRelease == 0 || app.Addon && bound {
+		serving[app.ID] = app.State == platform.AppActive && app.CurrentRelease > 0
+	}
+	for _, app := range apps {
+		bound := slices.ContainsFunc(ties, func(t platform.Binding) bool { return t.AddonID == app.ID && serving[t.AppID] })
+		if !serving[app.ID] || app.Addon && bound {
 			continue
 		}
 		parts, err := k.PartsOf(ctx, app)
+		if err == nil && !parts.Nothing() {
+			err = do(app)
+		}
 		if err != nil {
-			return err
-		}
-		due, err := k.due(ctx, app)
-		if err != nil {
-			return err
-		}
-		if !due || parts.Nothing() {
-			continue
-		}
-		row := platform.Snapshot{AppID: app.ID, State: platform.SnapshotMaking, Cause: dailyCause, Daily: true, CreatedAt: k.Now().UTC(), CreatedBy: platform.System().Name}
-		if err := k.Store.CreateSnapshot(ctx, &row); err != nil {
 			return err
 		}
 	}

@@ -163,7 +163,7 @@ func (k *Keeper) secondPass(ctx context.Context, app platform.App, row platform.
 	defer thaw()
 	for _, db := range row.Parts.Addons {
 		k.say(row.ID, "reads the rows of "+db.Name)
-		if err := k.dump(ctx, db, filepath.Join(k.Dir, staging, db.ID)); err != nil {
+		if err := k.dumpCounted(ctx, db, filepath.Join(k.Dir, staging, db.ID)); err != nil {
 			return stored, false, err
 		}
 	}
@@ -241,6 +241,9 @@ func (k *Keeper) resume(ctx context.Context, ids []string) {
 const (
 	dumpProgram = "/lugsail/dump"
 	loadProgram = "/lugsail/load"
+	rowsProgram = "/lugsail/rows"
+
+	checkProgram = "/lugsail/check"
 )
 
 // dump writes all that an add-on holds into a file.

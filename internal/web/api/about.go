@@ -13,7 +13,7 @@ import (
 // and every answer that it sees with them. A file with handlers has a list of its own beside them.
 func Operations() []openapi.Operation {
 	return join(
-		accountOperations, serverOperations, doctorOperations, diskOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
+		accountOperations, serverOperations, doctorOperations, diskOperations, backupOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
 		releaseOperations, replicaOperations, metricOperations, domainOperations, volumeOperations, fileOperations, snapshotOperations, blueprintOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
 		sourceOperations, webhookOperations,
 		commandOperations,
@@ -69,6 +69,7 @@ func Enums() map[reflect.Type][]string {
 		reflect.TypeFor[platform.Origin]():          {"", "git", "remote", "upload", "image"},
 		reflect.TypeFor[platform.VolumeState]():     {"active", "trashed"},
 		reflect.TypeFor[platform.SnapshotState]():   {"making", "ready", "failed"},
+		reflect.TypeFor[platform.BackupState]():     {"making", "ready", "failed"},
 		reflect.TypeFor[platform.FileKind]():        {"directory", "file", "link", "other"},
 		reflect.TypeFor[platform.StepState]():       {"waiting", "running", "done", "failed", "skipped", "undone"},
 		reflect.TypeFor[platform.DeliveryOutcome](): {"received", "deployed", "ignored", "ping", "refused", "failed", "repeated"},

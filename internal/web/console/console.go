@@ -209,6 +209,11 @@ var notices = map[string]string{
 	"nothing-ticked": "Nothing was ticked, so nothing was removed.",
 	"copied":         "The copy is made.",
 
+	"backups-on":       "Backups go there from now on. The first one is being made.",
+	"backups-off":      "No more backups are made. Those that there are stay where they are.",
+	"backup-asked":     "The backup is being made.",
+	"backup-rehearsed": "The backup is being restored for a trial. What runs notices nothing of it.",
+
 	"unbound":     "The app is not bound to a repository any more. What runs goes on running.",
 	"webhook-off": "The webhook is off: its address answers nobody any more. Remove it at the Git host, too.",
 	"redelivered": "It was looked at again; below is what that led to.",

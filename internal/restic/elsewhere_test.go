@@ -1,0 +1,106 @@
+package restic
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/lugsail/lugsail/platform"
+)
+
+// elsewhere makes a repository for backups with one backup of a file, and one image.
+func elsewhere(t *testing.T) (r Repository, dir string, files, image platform.Stored) {
+	t.Helper()
+	dir = t.TempDir()
+	r = Repository{Address: filepath.Join(dir, "disk"), Password: "correct horse battery", CacheDir: filepath.Join(dir, "cache"), TempDir: dir}
+	if err := r.Open(t.Context()); code(err) != "backup_repository_missing" {
+		t.Fatalf("a repository that is not there: %v", err)
+	}
+	must(t, os.MkdirAll(r.Address, 0o700))
+	must(t, r.Init(t.Context()))
+	must(t, r.Init(t.Context())) // is there already
+	must(t, os.MkdirAll(filepath.Join(dir, "staging"), 0o700))
+	must(t, os.WriteFile(filepath.Join(dir, "staging", "one"), []byte("first"), 0o600))
+	files, err := r.Keep(t.Context(), dir, []string{"staging"}, []string{"files"}, func(float64) {})
+	must(t, err)
+	image, err = r.KeepStream(t.Context(), "image.tar", []string{"image"}, func(to io.Writer) error {
+		_, err := io.Copy(to, bytes.NewReader(bytes.Repeat([]byte("layer"), 1<<18)))
+		return err
+	})
+	must(t, err)
+	return r, dir, files, image
+}
+
+func TestElsewhere_WhatWasStoredComesBack(t *testing.T) {
+	r, dir, files, image := elsewhere(t)
+	must(t, r.Open(t.Context()))
+	must(t, r.RestoreVerified(t.Context(), files.ID, filepath.Join(dir, "out")))
+	if got, err := os.ReadFile(filepath.Join(dir, "out", "staging", "one")); err != nil || string(got) != "first" {
+		t.Errorf("the file is %q, %v", got, err)
+	}
+	var tar bytes.Buffer
+	must(t, r.Read(t.Context(), image.ID, "image.tar", &tar))
+	if !bytes.Equal(tar.Bytes(), bytes.Repeat([]byte("layer"), 1<<18)) {
+		t.Errorf("the image has %d bytes", tar.Len())
+	}
+	kept, err := r.Tagged(t.Context(), "files")
+	if err != nil || len(kept) != 1 || !strings.HasPrefix(kept[0].ID, files.ID) || kept[0].Time.IsZero() {
+		t.Errorf("kept: %+v, %v", kept, err)
+	}
+	must(t, r.CheckPart(t.Context(), "100%"))
+	must(t, r.Forget(t.Context(), files.ID, image.ID))
+	if err := r.Read(t.Context(), image.ID, "image.tar", io.Discard); code(err) != "backup_lost" {
+		t.Errorf("one that was removed: %v", err)
+	}
+}
+
+func TestElsewhere_WhatAProducerThatFailedHasWrittenIsNotKept(t *testing.T) {
+	r, _, _, _ := elsewhere(t)
+	broken := errors.New("the engine is gone")
+	_, err := r.KeepStream(t.Context(), "image.tar", []string{"half"}, func(to io.Writer) error {
+		_, _ = to.Write([]byte("half of it"))
+		return broken
+	})
+	if !errors.Is(err, broken) {
+		t.Errorf("the error is %v", err)
+	}
+	if kept, err := r.Tagged(t.Context(), "half"); err != nil || len(kept) != 0 {
+		t.Errorf("kept: %+v, %v", kept, err)
+	}
+}
+
+func TestElsewhere_AWrongPasswordAndADamagedByteAreNamed(t *testing.T) {
+	r, dir, files, _ := elsewhere(t)
+	wrong := r
+	wrong.Password, wrong.CacheDir = "another one", ""
+	if err := wrong.Init(t.Context()); code(err) != "backup_password_wrong" {
+		t.Errorf("a wrong password: %v", err)
+	}
+	packs, err := filepath.Glob(filepath.Join(r.Address, "data", "*", "*"))
+	must(t, err)
+	for _, pack := range packs {
+		content, err := os.ReadFile(pack)
+		must(t, err)
+		content[len(content)/3] ^= 1
+		must(t, os.Chmod(pack, 0o600))
+		must(t, os.WriteFile(pack, content, 0o600))
+	}
+	err = r.CheckPart(t.Context(), "100%")
+	if code(err) != "backup_damaged" || !strings.Contains(err.Error(), "in data/") {
+		t.Errorf("a damaged byte: %v", err)
+	}
+	if err := r.RestoreVerified(t.Context(), files.ID, filepath.Join(dir, "out")); err == nil {
+		t.Error("a damaged backup is restored")
+	}
+}
+
+func TestElsewhere_PasswordsAreNoArguments(t *testing.T) {
+	r := Repository{Address: "s3:https://example.com/bucket", Password: "the password", Env: []string{"AWS_SECRET_ACCESS_KEY=the secret"}, Options: []string{"sftp.command=ssh"}}
+	if args := strings.Join(r.where(), " "); strings.Contains(args, "the password") || strings.Contains(args, "the secret") {
+		t.Errorf("A81: the arguments are %s", args)
+	}
+}
