@@ -13,7 +13,7 @@ import (
 	"unicode"
 )
 
-// SSHKey is a public key by which git over SSH knows an account.
+// SSHKey is a public key by which git and SFTP over SSH know an account.
 type SSHKey struct {
 	ID          string `gorm:"primaryKey"`
 	AccountID   string `gorm:"index;not null"`

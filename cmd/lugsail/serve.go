@@ -33,6 +33,7 @@ import (
 	"github.com/lugsail/lugsail/internal/proxy"
 	"github.com/lugsail/lugsail/internal/registry"
 	"github.com/lugsail/lugsail/internal/secret"
+	"github.com/lugsail/lugsail/internal/sftp"
 	"github.com/lugsail/lugsail/internal/store"
 	"github.com/lugsail/lugsail/internal/web"
 	"github.com/lugsail/lugsail/platform"
@@ -216,6 +217,7 @@ func (c *control) wireDoors() (err error) {
 		Dir: filepath.Join(c.cfg.DataDir, "repositories"), SourcesDir: filepath.Join(c.cfg.DataDir, "sources"),
 		HookBinary: binary, HookSocket: filepath.Join(c.cfg.RunDir, hookSocket), Source: web.ClientIP, Console: web.AskedHost,
 		SSH:     gitserver.SSH{Address: c.cfg.SSHAddress(), HostKey: c.cfg.SSHHostKey()},
+		Files:   &sftp.Server{Access: app.FileDoor{Service: c.apps}, Files: c.volumes.files()},
 		Outside: c.wayOut, Roots: c.cfg.FetchRoots,
 	}, door, door)
 	if err != nil {

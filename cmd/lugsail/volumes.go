@@ -12,7 +12,6 @@ import (
 
 	"github.com/lugsail/lugsail/internal/disk"
 	"github.com/lugsail/lugsail/internal/docker"
-	"github.com/lugsail/lugsail/internal/files"
 	"github.com/lugsail/lugsail/internal/store"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/plan"
@@ -26,6 +25,7 @@ type volumes struct {
 	told  map[string]plan.Layer // by app: what was said of its volumes
 	mu    sync.Mutex
 	sizes map[string]int64
+	came  map[string]int64 // by volume: what people have sent since it was measured
 }
 
 // closedVolumes makes the directory that holds those of all volumes; nobody but root passes through it.
@@ -64,7 +64,7 @@ func (v *volumes) measure(ctx context.Context) {
 		slog.WarnContext(ctx, "volumes not measured", "error", err)
 		return
 	}
-	sizes := map[string]int64{}
+	before, sizes := v.sent(), map[string]int64{}
 	for _, of := range all {
 		sizes[of.ID] = disk.Taken(ctx, v.VolumeDirectory(of.ID))
 	}
@@ -72,6 +72,11 @@ func (v *volumes) measure(ctx context.Context) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		v.sizes = sizes
+		for id, bytes := range before { // is part of what was measured
+			if v.came[id] -= bytes; v.came[id] == 0 {
+				delete(v.came, id)
+			}
+		}
 	}
 }
 
@@ -129,15 +134,4 @@ func (c *control) removeVolumes(ctx context.Context, appID string) error {
 		err = errors.Join(err, c.engine.RemoveVolume(ctx, v.ID))
 	}
 	return err
-}
-
-// files are those in the volumes. The headroom of the disk is for what runs, not for what people send.
-func (v *volumes) files() files.Files {
-	return files.Files{Directory: v.VolumeDirectory, Hold: v.HoldVolume, Room: func(directory string, bytes int64) error {
-		room, err := disk.RoomOf(directory)
-		if err != nil {
-			return err
-		}
-		return room.RefuseBelow(room.LeastFree()+uint64(min(max(bytes, 0), 1<<60)), "this file")
-	}}
 }

@@ -63,4 +63,28 @@ func TestVolumes_AreMeasuredAndToldOnceAtEachLimit(t *testing.T) {
 	if len(told) != 3 || !strings.HasPrefix(told[0], "disk.volumes_near The volumes of shop hold 3.8 GB of the 4.7 GB") || !strings.HasPrefix(told[1], "disk.volumes_full") || !strings.HasPrefix(told[2], "disk.volumes_near") {
 		t.Errorf("told %q", told)
 	}
+	wantRoom(t, v, volume.ID)
+}
+
+// wantRoom sends files into a volume of an app whose plan gives 5 GB.
+func wantRoom(t *testing.T, v *volumes, id string) {
+	t.Helper()
+	v.sizes = map[string]int64{id: 4_999_000_000}
+	if err := v.roomOfPlan(id, 1_000_000); err != nil {
+		t.Errorf("what fits: %v", err)
+	}
+	if err := v.roomOfPlan(id, 1_000_001); platform.AsError(err).Code != "volumes_full" || !strings.Contains(platform.AsError(err).Hint, "scale --plan") {
+		t.Errorf("what does not fit: %v", err)
+	}
+	v.note(id, 600_000)
+	if v.roomOfPlan(id, 500_000) == nil || v.roomOfPlan(id, 400_000) != nil {
+		t.Error("what was sent since it was measured does not count")
+	}
+	v.measure(t.Context())
+	if left := v.sent(); len(left) > 0 {
+		t.Errorf("what was measured counts twice: %v", left)
+	}
+	if err := v.room(id, 1); err != nil {
+		t.Error(err)
+	}
 }

@@ -63,6 +63,7 @@ var table = map[string][]string{
 
 	// Doors.
 	"internal/cli":         {"platform", "internal/flow"},
+	"internal/sftp":        {"platform", "internal/files"},
 	"internal/web":         {"platform", "platform/app", "platform/account", "internal/web/api", "internal/web/console", "internal/web/openapi", "internal/web/request", "ui"},
 	"internal/web/api":     {"platform", "internal/flow", "platform/app", "platform/release", "platform/hook", "platform/account", "platform/observe", "platform/plan", "internal/web/openapi", "internal/web/request"},
 	"internal/web/console": {"platform", "platform/app", "platform/release", "platform/account", "platform/observe", "platform/plan", "internal/web/openapi", "internal/web/request", "ui"},
@@ -127,6 +128,7 @@ var homes = map[string][]string{
 	"github.com/labstack/echo/":                  {"internal/web"},
 	"github.com/santhosh-tekuri/jsonschema/":     {"internal/web"},
 	"github.com/chromedp/":                       {"internal/e2e/browser"},
+	"github.com/pkg/sftp":                        {"internal/sftp"},
 	"github.com/spf13/":                          {"internal/cli", "cmd/lugsail"},
 	"github.com/rogpeppe/go-internal/testscript": {"internal/e2e", "internal/cli"},
 	"gopkg.in/yaml.v3":                           {"internal/config", "internal/blueprint"},

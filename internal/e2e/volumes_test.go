@@ -27,6 +27,7 @@ func TestVolumes(t *testing.T) {
 		{"cleared out by hand", testVolumePruned},
 		{"a run has it", testVolumeRun},
 		{"files go in and come out", testVolumeCopies},
+		{"files by SFTP", testVolumeSFTP},
 		{"the app has what was put in", testVolumeFilesOfApp},
 		{"into the trash and back", testVolumeTrash},
 		{"the app in the trash", testVolumeAppTrash},
@@ -171,6 +172,40 @@ func testVolumeRun(t *testing.T, r *repo) {
 }
 
 // testVolumeCopies copies a directory with odd files into the volume and out again.
+// testVolumeSFTP brings files by a key, which the app has and owns, and loses the way in with the key.
+func testVolumeSFTP(t *testing.T, r *repo) {
+	s := r.server
+	key := filepath.Join(s.home(), "id_sftp")
+	s.must(t, s.home(), "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ada@sftp", "-f", key)
+	s.lugsail(t, "keys", "add", key+".pub")
+	check(t, os.WriteFile(filepath.Join(s.home(), "photo"), bytes.Repeat([]byte("photo"), 1<<20), 0o644))
+	sftp := func(batch string) result {
+		check(t, os.WriteFile(filepath.Join(s.home(), "batch"), []byte(batch), 0o600))
+		return s.run(t, s.home(), "sftp", "-F", "/dev/null", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o",
+			"UserKnownHostsFile="+filepath.Join(s.home(), "known_sftp"), "-P", fmt.Sprint(sshPort), "-b", "batch", "lugsail@localhost")
+	}
+	if got := sftp("ls /\nmkdir /notes/data/sent\nput photo /notes/data/sent/photo\nget /notes/data/sent/photo back\n"); got.code != 0 || !strings.Contains(got.out, "notes") {
+		t.Fatalf("by SFTP (%d): %s", got.code, got.out)
+	}
+	if out := s.lugsail(t, "run", "--app", "notes", "test -O /data/sent -a -O /data/sent/photo && stat -c %s /data/sent/photo"); !strings.Contains(out, "5242880") {
+		t.Errorf("the app has %s", out)
+	}
+	s.lugsail(t, "run", "--app", "notes", "ln -s /etc/passwd /data/sent/evil; ln -s .. /data/sent/up")
+	for _, batch := range []string{"get /notes/data/sent/evil\n", "ls /notes/data/sent/up/../../..\nget /notes/data/../../../etc/passwd\n", "rename /notes/data/sent/photo /notes/photo\n"} {
+		if got := sftp(batch); got.code == 0 {
+			t.Errorf("%q is served: %s", batch, got.out)
+		}
+	}
+	if out := s.lugsail(t, "activity", "--app", "notes"); !strings.Contains(out, "by SFTP") {
+		t.Errorf("the activity does not tell: %s", out)
+	}
+	s.lugsail(t, "volumes", "rm", "data", "sent", "--all", "--app", "notes")
+	s.lugsail(t, "keys", "remove", "ada@sftp")
+	if got := sftp("ls /\n"); got.code == 0 {
+		t.Errorf("A49: a removed key is served: %s", got.out)
+	}
+}
+
 func testVolumeCopies(t *testing.T, r *repo) {
 	s := r.server
 	from, to := t.TempDir(), filepath.Join(t.TempDir(), "back")

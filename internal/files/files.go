@@ -4,7 +4,8 @@
 // at every moment, so nothing that was looked at is still true when it is opened. Hence everything goes through an
 // os.Root, which no link leads out of. A file is first held without opening it (O_PATH), then looked at, and the
 // very one that was looked at is opened: opening a pipe would block, and opening a device can do things. For the
-// same reason Root.OpenRoot is not used here: it opens whatever it finds.
+// same reason Root.OpenRoot is not used here: it opens whatever it finds. Save writes a file whole or not at all;
+// OpenFile is for doors whose clients write at their own pace and look for what they left half.
 package files
 
 import (
@@ -30,9 +31,10 @@ const (
 
 // Files are those of all volumes. Paths are below a volume's directory.
 type Files struct {
-	Directory func(volumeID string) string              // where a volume's files lie; it need not be there yet
-	Room      func(directory string, bytes int64) error // refuses what would leave too little of the disk; nil never does
-	Hold      func(volumeID string) (release func())    // keeps a volume from being given to its first container's user; nil: nobody does that
+	Directory func(volumeID string) string             // where a volume's files lie; it need not be there yet
+	Room      func(volumeID string, bytes int64) error // refuses what would leave too little of the disk or the plan; nil never does
+	Came      func(volumeID string, bytes int64)       // hears how much has come, and by less than 0 what has gone again; nil: nobody does
+	Hold      func(volumeID string) (release func())   // keeps a volume from being given to its first container's user; nil: nobody does that
 }
 
 // cleaned makes one form of a path: "." for the volume itself, else without "..", and never from "/" on.
@@ -64,12 +66,17 @@ func named(p string) (string, error) {
 
 // directory opens a directory of a volume, also through links that stay inside.
 func directory(root *os.Root, p string) (*os.Root, error) {
-	f, err := root.OpenFile(p, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	f, err := open(root, p, unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // nothing was written
 	return os.OpenRoot(held(f))
+}
+
+// open opens something of a volume to be looked at, as the flags say.
+func open(root *os.Root, p string, flags int) (*os.File, error) {
+	return root.OpenFile(p, os.O_RDONLY|flags, 0)
 }
 
 // held is the path of the very thing that f holds, whatever stands under its name by now.
@@ -86,15 +93,15 @@ func (f Files) Open(_ context.Context, volumeID, p string) (io.ReadCloser, platf
 		return nil, platform.VolumeFile{}, explain("opening", name, err)
 	}
 	defer func() { _ = root.Close() }() // nothing was written
-	file, info, err := open(root, name)
+	file, info, err := openRegular(root, name, os.O_RDONLY)
 	if err != nil {
 		return nil, platform.VolumeFile{}, explain("opening", name, err)
 	}
 	return file, describe(path.Base(name), info), nil
 }
 
-func open(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
-	h, err := root.OpenFile(name, unix.O_PATH, 0)
+func openRegular(root *os.Root, name string, access int) (*os.File, fs.FileInfo, error) {
+	h, err := open(root, name, unix.O_PATH)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -106,7 +113,7 @@ func open(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	file, err := os.OpenFile(held(h), os.O_RDONLY|unix.O_NONBLOCK, 0) // it may be leased to somebody
+	file, err := os.OpenFile(held(h), access|unix.O_NONBLOCK, 0) // it may be leased to somebody
 	if err != nil {
 		return nil, nil, err
 	}

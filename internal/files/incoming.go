@@ -18,6 +18,7 @@ type incoming struct {
 	from      io.Reader
 	announced int64 // less than 0: nothing was
 	room      func(bytes int64) error
+	noted     func(came int64)
 	came      int64
 	looked    int64 // how much had come when the disk was looked at
 }
@@ -29,12 +30,26 @@ func (i *incoming) Read(p []byte) (int, error) {
 		return n, cut(i.ctx, err)
 	}
 	if i.came-i.looked >= lookAgain {
-		i.looked = i.came
+		i.note()
 		if full := i.room(max(i.announced-i.came, 0)); full != nil {
 			return n, full
 		}
 	}
 	return n, err
+}
+
+// note tells of what has come since it was told last.
+func (i *incoming) note() {
+	i.noted(i.came - i.looked)
+	i.looked = i.came
+}
+
+// end tells of the rest, or that nothing was kept.
+func (i *incoming) end(kept bool) {
+	if !kept {
+		i.came = 0
+	}
+	i.note()
 }
 
 // whole refuses a body that is shorter than it was announced.

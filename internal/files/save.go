@@ -28,8 +28,8 @@ func (f Files) Save(ctx context.Context, volumeID, p string, body io.Reader, siz
 		return explain("saving", name, err)
 	}
 	defer func() { _ = root.Close() }() // what was written is synced before
-	in := &incoming{ctx: ctx, from: body, announced: size, room: func(bytes int64) error { return f.room(volumeID, bytes) }}
-	if err := in.room(max(size, 0)); err != nil {
+	in := &incoming{ctx: ctx, from: body, announced: size, noted: func(came int64) { f.Note(volumeID, came) }, room: func(bytes int64) error { return f.Fits(volumeID, bytes) }}
+	if err := in.room(max(size, 1)); err != nil {
 		return err
 	}
 	there, missing, err := nearest(root, path.Dir(name))
@@ -38,7 +38,9 @@ func (f Files) Save(ctx context.Context, volumeID, p string, body io.Reader, siz
 	}
 	defer func() { _ = there.Close() }() // likewise
 	mode = cmp.Or(mode.Perm(), usual)
-	return explain("saving", name, save(there, saving{name, missing, mode, func() func() { return f.hold(volumeID) }}, in))
+	err = save(there, saving{name, missing, mode, func() func() { return f.hold(volumeID) }}, in)
+	in.end(err == nil)
+	return explain("saving", name, err)
 }
 
 func (f Files) hold(volumeID string) (release func()) {
@@ -48,11 +50,19 @@ func (f Files) hold(volumeID string) (release func()) {
 	return f.Hold(volumeID)
 }
 
-func (f Files) room(volumeID string, bytes int64) error {
+// Fits refuses so many more bytes when there is no room for them.
+func (f Files) Fits(volumeID string, bytes int64) error {
 	if f.Room == nil {
 		return nil
 	}
-	return f.Room(f.Directory(volumeID), bytes)
+	return f.Room(volumeID, bytes)
+}
+
+// Note tells that so many bytes have come.
+func (f Files) Note(volumeID string, bytes int64) {
+	if f.Came != nil {
+		f.Came(volumeID, bytes)
+	}
 }
 
 // made opens a volume's directory, and makes the one that is missing.

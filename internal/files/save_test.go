@@ -170,18 +170,22 @@ func (zeros) Read(p []byte) (int, error) {
 }
 
 func TestSave_RoomIsAskedForWhatIsAnnounced(t *testing.T) {
-	f, dir := volume(t)
-	var asked int64
+	f, _ := volume(t)
+	var asked, came int64
+	f.Came = func(_ string, bytes int64) { came += bytes }
 	f.Room = func(of string, bytes int64) error {
-		if of != dir {
+		if of != "v" {
 			t.Errorf("asked for the room of %s", of)
 		}
 		asked = bytes
 		return nil
 	}
 	must(t, f.Save(t.Context(), "v", "file", strings.NewReader("12345"), 5, 0))
-	if asked != 5 {
-		t.Errorf("asked for %d bytes", asked)
+	if asked != 5 || came != 5 {
+		t.Errorf("asked for %d bytes, and told of %d", asked, came)
+	}
+	if err := f.Save(t.Context(), "v", "other", strings.NewReader("123"), 5, 0); err == nil || came != 5 {
+		t.Errorf("of one that broke off, %d bytes are told: %v", came-5, err)
 	}
 }
 

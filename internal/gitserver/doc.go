@@ -33,7 +33,7 @@
 //     repository and the branch follows (Settle). When the server is killed, the kernel ends
 //     its git processes with it and Clean removes what they left. A push from a shallow
 //     clone is the exception: it has to be pushed again.
-//   - SSH serves the two commands of git and nothing else, by keys alone. Who somebody is comes
+//   - SSH serves the two commands of git and, by whom it is given, SFTP; nothing else, and by keys alone. Who somebody is comes
 //     from the key that has signed, never from one that was offered, nor from the user name.
 //   - A push by SSH is made of the same two runs of git as one by HTTPS: the list of refs, and
 //     then receive-pack, because what the client answers to the list decides how it is run.

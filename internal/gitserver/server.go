@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -34,6 +35,13 @@ type Gate interface {
 	App(ctx context.Context, actor platform.Actor, name string, write bool) (platform.App, error)
 }
 
+// Files are those of volumes.
+type Files interface {
+	// Serve speaks SFTP on a channel until the client goes or ctx ends. who asks each time who it is, and whether
+	// they may still be here. What clients do not show goes to the terminal.
+	Serve(ctx context.Context, who func(context.Context) (platform.Actor, error), channel io.ReadWriteCloser, terminal io.Writer) error
+}
+
 // Deployer brings a source live.
 type Deployer interface {
 	// Deploy records a deployment and answers at once.
@@ -60,6 +68,7 @@ type Config struct {
 	Pace       time.Duration              // over which a push must come at a least rate, and ten times of it for what is asked before a fetch; 0 means platform.PaceWindow
 	Log        *slog.Logger               // nil means slog.Default
 	SSH        SSH
+	Files      Files // of volumes, over SSH; nil means that they cannot be reached there
 
 	Outside   func(ctx context.Context, limit int64) (Way, error) // to other hosts, for Fetch; nil: there is none
 	FetchTime time.Duration                                       // for one fetch; 0 means 10 minutes

@@ -56,28 +56,39 @@ func wanted(r *ssh.Request) (text string, ok bool) {
 	return "", false
 }
 
-// answer runs one service of git, or says what this door is for.
+// answer runs one service of git, lets somebody have files, or says what this door is for.
 func (v *visit) answer(ctx context.Context, channel ssh.Channel, kind, text string) {
 	var err error
-	switch kind {
-	case "exec":
+	switch {
+	case kind == "exec":
 		err = v.serveGit(ctx, channel, text)
-	case "shell":
-		err = platform.Errorf(platform.Invalid, "ssh_shell", "Hello %s. Your key is right, and this door serves git alone: there is no shell.", v.actor.Name).
+	case kind == "shell":
+		err = platform.Errorf(platform.Invalid, "ssh_shell", "Hello %s. Your key is right, and this door serves git and SFTP alone: there is no shell.", v.actor.Name).
 			WithHint("A shell inside an app: lugsail run --app APP bash")
+	case text == "sftp" && v.cfg.Files != nil:
+		err = v.serveFiles(ctx, channel)
 	default:
-		err = platform.Errorf(platform.Invalid, "ssh_command", "Files cannot be copied over this door: it serves git alone.").
-			WithHint("Push them: git push lugsail main")
+		err = platform.Errorf(platform.Invalid, "ssh_command", "This door serves git and SFTP alone.").
+			WithHint("Push: git push lugsail main   Files of volumes: sftp -P PORT git@SERVER")
 	}
 	if err == nil {
 		return
 	}
 	e := platform.AsError(err)
 	if e.Kind == platform.Internal && v.life.Err() == nil {
-		v.cfg.Log.ErrorContext(ctx, "git over SSH could not be served", "account", v.actor.Name, "error", err)
+		v.cfg.Log.ErrorContext(ctx, "SSH could not be served", "account", v.actor.Name, "error", err)
 	}
 	_, _ = io.WriteString(channel.Stderr(), lines(e)) // the client may have gone
 	end(channel, 1)
+}
+
+// serveFiles ends with its client, and with the right to it.
+func (v *visit) serveFiles(ctx context.Context, channel ssh.Channel) error {
+	err := v.cfg.Files.Serve(ctx, v.who, channel, channel.Stderr())
+	if err == nil {
+		end(channel, 0)
+	}
+	return err
 }
 
 // lines writes an error for a terminal that may be a raw one.

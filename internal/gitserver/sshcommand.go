@@ -33,7 +33,7 @@ func notServed(command string) string {
 	case strings.HasPrefix(command, "git-"), word == "git":
 		return "There is no app at that address. It is ssh://git@SERVER:PORT/APP.git."
 	case word == "scp", word == "rsync", word == "sftp":
-		return "Files cannot be copied over this door: it serves git alone."
+		return "Files of volumes are copied by the sftp protocol alone: sftp -P PORT git@SERVER, or a new scp without -O."
 	}
-	return "This door serves git alone, and runs no commands."
+	return "This door serves git and SFTP alone, and runs no commands."
 }

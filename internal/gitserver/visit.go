@@ -204,7 +204,7 @@ func (v *visit) serveChannels(ctx context.Context, channels <-chan ssh.NewChanne
 func (v *visit) answerChannel(ctx context.Context, asked ssh.NewChannel) {
 	switch {
 	case asked.ChannelType() != "session":
-		_ = asked.Reject(ssh.Prohibited, "this door serves git alone, and forwards nothing") // a broken connection shows by itself
+		_ = asked.Reject(ssh.Prohibited, "this door serves git and SFTP alone, and forwards nothing") // a broken connection shows by itself
 		return
 	case v.open.Load() >= mostAtOnce:
 		_ = asked.Reject(ssh.ResourceShortage, "too much at once on one connection") // likewise

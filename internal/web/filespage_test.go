@@ -80,6 +80,10 @@ func TestPages_FilesAreNotForViewers(t *testing.T) {
 	if got := r.do(ask{path: "/apps/mine/volumes", session: r.session}).want(t, http.StatusOK).body; !strings.Contains(got, `href="`+filesPage+`"`) {
 		t.Error("nothing leads to the files")
 	}
+	r.apps.Addresses.SSHPort = 2222
+	if got := r.do(ask{path: filesPage, session: r.session}).want(t, http.StatusOK).body; !strings.Contains(got, "sftp -P 2222 lugsail@") || !strings.Contains(got, ":/mine/data</pre>") {
+		t.Error("the command of SFTP is not told")
+	}
 }
 
 func TestPages_FilesInTheTrashAndWithEvilNames(t *testing.T) {

@@ -132,7 +132,7 @@ func (s *Service) findKey(ctx context.Context, fingerprint string) (platform.SSH
 }
 
 // AuthenticateKey tells who a key is that has signed. It may look and deploy, as far as its
-// account may at this moment. Unauthenticated, code key_unknown; it is not throttled here,
+// account may at this moment; the SFTP door lets it have files beside that. Unauthenticated, code key_unknown; it is not throttled here,
 // because a client may offer several keys of which one is right: see KeyFailed.
 func (s *Service) AuthenticateKey(ctx context.Context, fingerprint, source string) (platform.Actor, error) {
 	key, account, err := s.findKey(ctx, fingerprint)

@@ -62,9 +62,21 @@ func (a Addresses) SSHURL(name, asked string) string {
 	if a.SSHPort == 0 {
 		return ""
 	}
+	return fmt.Sprintf("ssh://git@%s:%d/%s.git", a.sshHost(asked), a.SSHPort, name)
+}
+
+// SFTP is the command that leads to a volume's files; "" where there is no SSH. The user name is of no meaning.
+func (a Addresses) SFTP(app, volume, asked string) string {
+	if a.SSHPort == 0 {
+		return ""
+	}
+	return fmt.Sprintf("sftp -P %d lugsail@%s:/%s/%s", a.SSHPort, a.sshHost(asked), app, volume)
+}
+
+func (a Addresses) sshHost(asked string) string {
 	host := a.console(asked)
 	if strings.HasSuffix(host, ".localhost") {
-		host = "localhost"
+		return "localhost"
 	}
-	return fmt.Sprintf("ssh://git@%s:%d/%s.git", host, a.SSHPort, name)
+	return host
 }

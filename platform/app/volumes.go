@@ -28,8 +28,9 @@ type Directories interface {
 // VolumeView is a volume with what it takes.
 type VolumeView struct {
 	platform.Volume
-	Bytes    int64 // of the disk
-	Measured bool  // Bytes is known
+	Bytes    int64  // of the disk
+	Measured bool   // Bytes is known
+	SFTP     string // command that leads to its files; "" where there is none
 }
 
 // VolumeRequest is what can be said of a volume.
@@ -51,6 +52,9 @@ func (s *Service) VolumesOf(ctx context.Context, actor platform.Actor, name stri
 	views := make([]VolumeView, len(volumes))
 	for i, v := range volumes {
 		views[i] = s.volumeView(v)
+		if v.State == platform.VolumeActive && !app.Addon && platform.Can(actor, platform.ActionManage, app.ID) {
+			views[i].SFTP = s.Addresses.SFTP(app.Name, v.Name, actor.Console)
+		}
 	}
 	return views, nil
 }

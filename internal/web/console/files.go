@@ -15,7 +15,7 @@ import (
 )
 
 type filesPage struct {
-	Volume platform.Volume
+	Volume app.VolumeView
 	Path   string // of the directory, without slashes around it; "" is the volume itself
 	Way    []step // from the volume down to it
 	Files  []fileRow
@@ -63,17 +63,17 @@ func (c *Console) filesWith(e echo.Context, dir string, wrong error) error {
 	return c.show(e, http.StatusOK, "files", f)
 }
 
-func (c *Console) volume(e echo.Context, actor platform.Actor) (platform.Volume, error) {
+func (c *Console) volume(e echo.Context, actor platform.Actor) (app.VolumeView, error) {
 	all, err := c.apps.VolumesOf(e.Request().Context(), actor, e.Param("app"))
 	for _, v := range all {
 		if v.Name == e.Param("volume") {
-			return v.Volume, nil
+			return v, nil
 		}
 	}
 	if err == nil {
 		err = platform.Errorf(platform.NotFound, "volume_not_found", "The app has no volume %.60q.", e.Param("volume"))
 	}
-	return platform.Volume{}, err
+	return app.VolumeView{}, err
 }
 
 func way(dir string) []step {

@@ -43,7 +43,7 @@ var glossary = map[string]term{
 	"branch":       {"The deploy branch", "The git branch whose pushes go live. Others are kept and do not deploy.", "the branch of a CodePipeline source"},
 	"webhook":      {"A webhook", "An address that your Git host calls at each push, so that Lugsail fetches it by itself.", "a CodePipeline trigger"},
 	"token":        {"A token", "A password for programs. It can do less than you, ends by itself, and can be revoked alone.", "an access key of an IAM user"},
-	"ssh-key":      {"An SSH key", "A pair of files on your computer. The public half, added here, lets git in without a password.", "a key pair"},
+	"ssh-key":      {"An SSH key", "A pair of files on your computer. The public half, added here, lets git and SFTP in without a password.", "a key pair"},
 	"passkey":      {"A passkey", "Your phone, computer or security key signs you in with a fingerprint, a face or a PIN. Nothing to remember, nothing to steal.", "an MFA device of the type passkey"},
 	"two-factor":   {"A second factor", "A six-digit code from an app on your phone, asked after the password. A stolen password alone is then worth nothing.", "virtual MFA"},
 	"capacity":     {"Promised memory", "What the plans of all running apps may use together. Lugsail never promises more than the server has.", ""},
