@@ -14,6 +14,7 @@ type BuildRequest struct {
 	Limits     BuildLimits
 	Blueprint  string // whose folder the source is, unchanged; "" for people's sources
 	Digest     string // of the tree; builds of one blueprint share their image by it
+	Renew      bool   // nothing of an earlier build is taken over, and what comes out is what later ones share
 	Here       bool   // images that are on the server already may be built on: its owner deploys
 }
 

@@ -179,6 +179,7 @@ type Source struct {
 	Branch    string   `json:"branch,omitempty"`
 	Remote    string   `json:"remote,omitempty"`    // address of the repository that the deployment fetches it from first; "" where it was handed in
 	Again     bool     `json:"again,omitempty"`     // build what is fetched even when it is what serves already
+	Renew     bool     `json:"renew,omitempty"`     // build past what earlier builds have left, for packages that are newer by now
 	Image     string   `json:"image,omitempty"`     // reference of an image that is deployed as it is, instead of a tree; "" where there is a tree
 	Here      bool     `json:"here,omitempty"`      // images may be ones that are on this server already: its owner deploys
 	Blueprint string   `json:"blueprint,omitempty"` // whose folder it is, unchanged; "" for people's sources

@@ -177,8 +177,8 @@ func (p *program) addonRotate() *cobra.Command {
 }
 
 func (p *program) addonRenew() *cobra.Command {
-	return p.addonWork("renew", "Make an add-on anew as its blueprint is today; its data stays",
-		"Make an add-on anew from this Lugsail's blueprint and base image; while both are the same, so are its packages.\nIt is away for some seconds. Its data stays.")
+	return p.addonWork("renew", "Make an add-on anew with today's packages; its data stays",
+		"Make an add-on anew from its blueprint: with the newest packages of its version, and this Lugsail's settings.\nIt is away for some seconds. Its data stays. Apps: lugsail deploy --renew")
 }
 
 func (p *program) addonWork(verb, short, long string) *cobra.Command {

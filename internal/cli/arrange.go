@@ -21,7 +21,7 @@ var groups = []struct{ id, title, commands string }{
 var examples = map[string]string{
 	"apps": "lugsail apps\nlugsail apps --json | jq -r '.apps[].name'", "info": "lugsail info my-shop", "open": "lugsail open my-shop",
 	"plans": "lugsail plans", "destroy": "lugsail destroy my-shop\nlugsail destroy my-shop --confirm my-shop",
-	"deploy": "lugsail deploy\nlugsail deploy --detach", "deployments": "lugsail deployments\nlugsail deployments 7\nlugsail deployments --state failed", "cancel": "lugsail cancel\nlugsail cancel 7", "retry": "lugsail retry\nlugsail retry 7",
+	"deploy": "lugsail deploy\nlugsail deploy --detach\nlugsail deploy --renew", "deployments": "lugsail deployments\nlugsail deployments 7\nlugsail deployments --state failed", "cancel": "lugsail cancel\nlugsail cancel 7", "retry": "lugsail retry\nlugsail retry 7",
 	"releases": "lugsail releases", "rollback": "lugsail rollback\nlugsail rollback v7\nlugsail rollback v7 --preview",
 	"ps": "lugsail ps", "metrics": "lugsail metrics\nlugsail metrics my-shop --range 24h", "restart": "lugsail restart", "activity": "lugsail activity\nlugsail activity my-shop --topic config", "logs": "lugsail logs --tail 500\nlugsail logs --follow --process worker", "tail": "lugsail tail\nlugsail tail my-shop --process worker",
 	"config": "lugsail config\nlugsail config --show >.env", "config get": "lugsail config get SECRET", "config unset": "lugsail config unset OLD_NAME",

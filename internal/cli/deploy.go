@@ -18,7 +18,7 @@ import (
 )
 
 func (p *program) deploy() *cobra.Command {
-	var detach, pushed bool
+	var detach, pushed, renew bool
 	var from fetched
 	var image, imageFile string
 	c := &cobra.Command{
@@ -30,7 +30,9 @@ func (p *program) deploy() *cobra.Command {
 			"Without a folder, the newest commit that was pushed is deployed once more.\n" +
 			"New commits deploy by themselves when they are pushed:  git push lugsail main\n\n" +
 			"From a public repository:  lugsail deploy --git https://github.com/you/app.git\n" +
-			"Its newest commit, later:  lugsail deploy --pull   (by itself: lugsail webhooks on)",
+			"Its newest commit, later:  lugsail deploy --pull   (by itself: lugsail webhooks on)\n\n" +
+			"What a Dockerfile or a blueprint installs stays as it was built, until it is built past all of that,\n" +
+			"for today's packages and security updates:  lugsail deploy --renew",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if len(args) == 1 && p.namesApp(args[0]) {
 				p.app, args = args[0], nil
@@ -48,6 +50,8 @@ func (p *program) deploy() *cobra.Command {
 				return err
 			}
 			switch {
+			case renew && (fetch || image != "" || imageFile != "" || len(args) == 1):
+				return usagef("--renew builds once more what is deployed, and takes nothing new with it")
 			case fetch && (image != "" || imageFile != ""):
 				return usagef("Deploy an image, or fetch a repository: not both")
 			case fetch:
@@ -61,12 +65,13 @@ func (p *program) deploy() *cobra.Command {
 			case len(args) == 1:
 				return p.deployPath(cmd.Context(), c, name, args[0], detach)
 			}
-			return p.deployAgain(cmd.Context(), c, name, pushed, detach)
+			return p.deployAgain(cmd.Context(), c, name, pushed, renew, detach)
 		},
 	}
 	detachFlag(c, &detach)
 	from.flags(c)
 	c.Flags().BoolVar(&pushed, "pushed", false, "the newest push, also when something else was deployed since")
+	c.Flags().BoolVar(&renew, "renew", false, "run all steps of a Dockerfile or blueprint again, for newer packages")
 	c.Flags().StringVar(&image, "image", "", "deploy an image of a registry, for example ghcr.io/you/app:v2")
 	c.Flags().StringVar(&imageFile, "image-file", "", "deploy an image from a file that docker save wrote")
 	return c
@@ -115,7 +120,7 @@ func (p *program) deployPath(ctx context.Context, c *client, name, at string, de
 
 // deployAgain deploys the newest push once more. When something newer came another way, that is
 // hardly what is meant.
-func (p *program) deployAgain(ctx context.Context, c *client, name string, pushed, detach bool) error {
+func (p *program) deployAgain(ctx context.Context, c *client, name string, pushed, renew, detach bool) error {
 	var answer struct{ Deployments []deployment }
 	_, _ = c.call(ctx, http.MethodGet, path(name, "deployments"), nil, &answer) // what is wrong, the deployment says, too
 	for _, d := range answer.Deployments {
@@ -128,7 +133,7 @@ func (p *program) deployAgain(ctx context.Context, c *client, name string, pushe
 		}
 	}
 	p.mentionUnpushed(ctx)
-	err := p.start(ctx, c, name, http.MethodPost, path(name, "deployments"), struct{}{}, detach)
+	err := p.start(ctx, c, name, http.MethodPost, path(name, "deployments"), map[string]bool{"renew": renew}, detach)
 	if e := platform.AsError(err); err != nil && e.Code == "nothing_pushed" {
 		return e.WithHint("%s   Or send this folder without git: lugsail deploy .", e.Hint)
 	}

@@ -70,7 +70,7 @@ func (b *Builder) blueprints() string { return b.registry() + "/blueprint/" }
 
 // taken gives the image of a blueprint to one more app.
 func (r *run) taken(ctx context.Context, shared, image string) (bool, error) {
-	if shared == "" {
+	if shared == "" || r.request.Renew {
 		return false, nil
 	}
 	there, err := r.builder.has(ctx, shared)

@@ -202,3 +202,39 @@ func equalProcesses(a, b []platform.Process) bool {
 	}
 	return true
 }
+
+// The clock stands in for a mirror with newer packages: a step that nothing has changed runs again, and only then.
+func TestBuild_ARenewalRunsAllStepsAndIsWhatOthersOfTheBlueprintGet(t *testing.T) {
+	blueprint := "renewed-" + platform.NewID()[:6]
+	made := func(renew bool) (string, string) {
+		a := newApp(t, map[string]string{"Dockerfile": "FROM " + base + "\nRUN now /packages\nCMD [\"probe\", \"hang\"]\n"})
+		a.request.Blueprint, a.request.Digest, a.request.Renew = blueprint, "sha256:same", renew
+		result, log := a.mustBuild()
+		return result.Image, log
+	}
+	first, _ := made(false)
+	if second, log := made(false); second != first || !strings.Contains(log, "is there already") {
+		t.Errorf("one more app has %s, and not %s", second, first)
+	}
+	renewed, log := made(true)
+	if renewed == first || strings.Contains(log, "RUN now /packages  (as before)") || strings.Contains(log, "is there already") {
+		t.Errorf("the renewal has %s:\n%s", renewed, log)
+	}
+	if next, log := made(false); next != renewed || !strings.Contains(log, "is there already") {
+		t.Errorf("the next app has %s, and not the renewed %s", next, renewed)
+	}
+	if err := shared.builder.DropIdle(t.Context(), blueprint); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBuild_AfterARenewalTheNewerStepsAreTakenOver(t *testing.T) {
+	a := newApp(t, map[string]string{"Dockerfile": "FROM " + base + "\nRUN now /packages/" + platform.NewID() + "\nCOPY page.txt /\nCMD [\"probe\", \"hang\"]\n", "page.txt": "one"})
+	first, _ := a.mustBuild()
+	a.request.Renew = true
+	renewed, _ := a.mustBuild()
+	a.request.Renew = false
+	if again, log := a.mustBuild(); again.Image != renewed.Image || again.Image == first.Image || !strings.Contains(log, "(as before)") {
+		t.Errorf("built again, it is %s; first %s, renewed %s", again.Image, first.Image, renewed.Image)
+	}
+}

@@ -71,7 +71,7 @@ func (r *run) solve(ctx context.Context, image string) error {
 // attributes are what the frontend is told. There are no build arguments of people: they would be seen in
 // the image's history.
 func (r *run) attributes() map[string]string {
-	return map[string]string{
+	attributes := map[string]string{
 		"filename": r.recipe.path,
 		// Keeps the frontend from handing over to the one that a "# syntax=" line names, from a registry.
 		"cmdline":                        "docker/dockerfile",
@@ -82,4 +82,8 @@ func (r *run) attributes() map[string]string {
 		"label:" + labelApp:              r.request.AppID,
 		"label:" + labelBuilder:          name,
 	}
+	if r.request.Renew {
+		attributes["no-cache"] = "" // for all stages; of several results that are left, later builds take the newest
+	}
+	return attributes
 }

@@ -273,6 +273,9 @@ func TestAddonPage_RotatesRenewsAndCannotBeDestroyedWhileBound(t *testing.T) {
 	if to := r.sends("/apps/tea/renew").want(t, http.StatusSeeOther).Header.Get("Location"); !strings.HasPrefix(to, "/apps/tea/deployments/") {
 		t.Errorf("a renewal leads to %s", to)
 	}
+	if all, err := r.store.DeploymentsOf(t.Context(), a.ID, 1); err != nil || len(all) != 1 || !all[0].Source.Renew {
+		t.Errorf("it takes over what was built before: %+v, %v", all, err)
+	}
 	settings := r.do(ask{path: "/apps/tea/settings", session: r.session}).want(t, http.StatusOK).body
 	wants(t, settings, "It cannot be destroyed while apps use it.", `href="/apps/shop/addons"`)
 	wantsNone(t, settings, `action="/apps/tea/destroy"`, "Deploy branch", "Path of the Dockerfile", "/git/tea.git")

@@ -18,7 +18,7 @@ var elsewhere = []string{
 	"not_found", "method_not_allowed", // there is no such route
 	"not_ready", "ca_not_ready", "asset_not_found", // other addresses
 	"command_time_up", "message_invalid", "replica_not_found", "nothing_runs", // told inside of a terminal's stream
-	"key_unknown", "dotenv_line", "dotenv_quote", // SSH, the command line
+	"key_unknown", "addon_files", "file_exists", "dotenv_line", "dotenv_quote", // SSH, the command line
 	"step_over", "passkey_refused", "passkey_not_begun", "passkey_needs_name", "passkey_name_invalid", "passkeys_too_many", // a browser's own
 	"account_not_found", "link_invalid", "link_used",
 	"build_out_of_memory", "build_processes", "build_output_limit", "build_timeout", // told by a deployment

@@ -250,14 +250,14 @@ func (s *Service) RotateAddon(ctx context.Context, actor platform.Actor, name st
 	return s.ChangeConfig(ctx, actor, db.Name, ConfigEdit{Set: fresh})
 }
 
-// RenewAddon makes an add-on anew with what its blueprint and the base image are today. As long as
-// both are the same, so is the image, with the packages that it was made with.
+// RenewAddon makes an add-on anew as its blueprint is today, with today's packages. Those that are made after it of the
+// same blueprint have its image.
 func (s *Service) RenewAddon(ctx context.Context, actor platform.Actor, name string) (platform.Deployment, error) {
 	db, err := s.addon(ctx, actor, name)
 	if err != nil {
 		return platform.Deployment{}, err
 	}
-	return s.deployBlueprint(ctx, actor, db, "renewal of "+db.Name)
+	return s.deployBlueprint(ctx, actor, db, true, "renewal of "+db.Name)
 }
 
 // mayLeave refuses to take an add-on away that apps are bound to.

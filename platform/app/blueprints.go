@@ -75,7 +75,7 @@ func (s *Service) CreateFromBlueprint(ctx context.Context, actor platform.Actor,
 	}
 	made := Made{Note: note}
 	for _, n := range stack {
-		d, err := s.deployBlueprint(ctx, actor, n.App, "blueprint "+n.App.Blueprint)
+		d, err := s.deployBlueprint(ctx, actor, n.App, false, "blueprint "+n.App.Blueprint)
 		if err != nil {
 			return made, err
 		}
@@ -246,21 +246,21 @@ func (s *Service) recordStack(ctx context.Context, actor platform.Actor, b platf
 
 // renewBlueprint deploys an app of a blueprint again: what the blueprint holds today, or, where the app has commits
 // of its own, as all of starters have, the newest of those.
-func (s *Service) renewBlueprint(ctx context.Context, actor platform.Actor, app platform.App, cause string) (platform.Deployment, error) {
+func (s *Service) renewBlueprint(ctx context.Context, actor platform.Actor, app platform.App, renew bool, cause string) (platform.Deployment, error) {
 	if !app.Addon {
 		tip, err := s.Sources.Tip(ctx, app)
 		if err != nil {
 			return platform.Deployment{}, err
 		}
 		if tip != "" {
-			return s.deployTip(ctx, actor, app)
+			return s.deployTip(ctx, actor, app, renew)
 		}
 	}
-	return s.deployBlueprint(ctx, actor, app, cause)
+	return s.deployBlueprint(ctx, actor, app, renew, cause)
 }
 
 // deployBlueprint deploys what a blueprint holds today.
-func (s *Service) deployBlueprint(ctx context.Context, actor platform.Actor, app platform.App, cause string) (platform.Deployment, error) {
+func (s *Service) deployBlueprint(ctx context.Context, actor platform.Actor, app platform.App, renew bool, cause string) (platform.Deployment, error) {
 	b, err := s.blueprint(app.Blueprint)
 	if err != nil {
 		return platform.Deployment{}, err
@@ -273,7 +273,7 @@ func (s *Service) deployBlueprint(ctx context.Context, actor platform.Actor, app
 	if err != nil {
 		return platform.Deployment{}, err
 	}
-	src.Blueprint, src.Check, src.Title = b.Name, b.Check, "Blueprint "+b.Title
+	src.Blueprint, src.Check, src.Title, src.Renew = b.Name, b.Check, "Blueprint "+b.Title, renew
 	if b.Category == starter {
 		if src, err = s.Sources.Begin(ctx, app, src); err != nil {
 			dropTree(src)

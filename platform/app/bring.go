@@ -33,8 +33,9 @@ func causeOf(src platform.Source) string {
 }
 
 // Redeploy builds and deploys the newest commit of the deploy branch once more; of the repository
-// that the app is bound to, where it is.
-func (s *Service) Redeploy(ctx context.Context, actor platform.Actor, name string) (platform.Deployment, error) {
+// that the app is bound to, where it is. With renew a Dockerfile is built past what earlier builds have left, for
+// packages that are newer by now.
+func (s *Service) Redeploy(ctx context.Context, actor platform.Actor, name string, renew bool) (platform.Deployment, error) {
 	app, err := s.find(ctx, actor, name, platform.ActionDeploy)
 	if err != nil {
 		return platform.Deployment{}, err
@@ -43,16 +44,19 @@ func (s *Service) Redeploy(ctx context.Context, actor platform.Actor, name strin
 		if err != nil {
 			return platform.Deployment{}, err
 		}
-		return s.pull(ctx, actor, app, *remote, true, fmt.Sprintf("deploy of %s from %s", branchOf(*remote), remote.Host()))
+		return s.begin(ctx, actor, app, platform.Deployment{
+			Kind: platform.DeployPush, Cause: fmt.Sprintf("deploy of %s from %s", branchOf(*remote), remote.Host()),
+			Source: platform.Source{Remote: remote.URL, Branch: remote.Branch, Again: true, Renew: renew},
+		})
 	}
 	if app.Blueprint != "" {
-		return s.renewBlueprint(ctx, actor, app, "renewal of "+app.Name)
+		return s.renewBlueprint(ctx, actor, app, renew, "renewal of "+app.Name)
 	}
-	return s.deployTip(ctx, actor, app)
+	return s.deployTip(ctx, actor, app, renew)
 }
 
 // deployTip deploys the newest commit of the deploy branch.
-func (s *Service) deployTip(ctx context.Context, actor platform.Actor, app platform.App) (platform.Deployment, error) {
+func (s *Service) deployTip(ctx context.Context, actor platform.Actor, app platform.App, renew bool) (platform.Deployment, error) {
 	if err := s.nothingPushed(ctx, app); err != nil {
 		return platform.Deployment{}, err
 	}
@@ -60,6 +64,7 @@ func (s *Service) deployTip(ctx context.Context, actor platform.Actor, app platf
 	if err != nil {
 		return platform.Deployment{}, err
 	}
+	src.Renew = renew
 	return s.deploy(ctx, actor, app, src, "deploy of "+commitName(src))
 }
 

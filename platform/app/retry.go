@@ -91,7 +91,7 @@ func (s *Service) Retry(ctx context.Context, actor platform.Actor, name string, 
 func (s *Service) retrySource(ctx context.Context, actor platform.Actor, app platform.App, d platform.Deployment) (platform.Deployment, error) {
 	gone := platform.Errorf(platform.Conflict, "source_gone", "The source of deployment %d is not on the server any more.", d.Number)
 	if d.Source.Blueprint != "" {
-		return s.renewBlueprint(ctx, actor, app, fmt.Sprintf("retry of deployment %d", d.Number))
+		return s.renewBlueprint(ctx, actor, app, d.Source.Renew, fmt.Sprintf("retry of deployment %d", d.Number))
 	}
 	switch d.Source.Origin() {
 	case platform.OriginRemote:

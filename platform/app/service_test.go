@@ -285,11 +285,11 @@ func TestRedeploy_NeverOvertakesANewerPush(t *testing.T) {
 	live(t, db, "shop", 1)
 	pushed, err := s.Deploy(t.Context(), owner, o.App.ID, platform.Source{Commit: strings.Repeat("b", 40)})
 	check(t, err)
-	_, err = s.Redeploy(t.Context(), owner, "shop")
+	_, err = s.Redeploy(t.Context(), owner, "shop", false)
 	want(t, err, platform.Conflict, "push_under_way")
 	_, err = s.Cancel(t.Context(), owner, "shop", pushed.Number)
 	check(t, err)
-	d, err := s.Redeploy(t.Context(), owner, "shop")
+	d, err := s.Redeploy(t.Context(), owner, "shop", false)
 	if err != nil || d.Cause != "deploy of aaaaaaa" {
 		t.Errorf("deployment %+v, %v", d, err)
 	}

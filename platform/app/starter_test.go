@@ -60,8 +60,8 @@ func TestCreateFromBlueprint_AStarterIsTheAppsOwnCode(t *testing.T) {
 			t.Errorf("%s: the note says %q", category, made.Note)
 		}
 		live(t, db, "shop", 1)
-		again, err := s.Redeploy(t.Context(), owner, "shop")
-		if err != nil || again.Source.Commit != commit || (again.Source.Blueprint == "") != (commit != "") {
+		again, err := s.Redeploy(t.Context(), owner, "shop", true)
+		if err != nil || !again.Source.Renew || again.Source.Commit != commit || (again.Source.Blueprint == "") != (commit != "") {
 			t.Errorf("%s, deployed again: %+v, %v", category, again.Source, err)
 		}
 	}

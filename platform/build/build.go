@@ -103,7 +103,7 @@ func (s *Service) build(ctx context.Context, app platform.App, d platform.Deploy
 	return s.record(ctx, b, func() (platform.BuildResult, error) {
 		result, err := s.Builder.Build(ctx, platform.BuildRequest{
 			BuildID: b.ID, AppID: app.ID, App: app.Name, Dir: d.Source.Dir, Limits: s.Limits, Builder: app.Builder, Dockerfile: app.Dockerfile, Here: d.Source.Here,
-			Blueprint: d.Source.Blueprint, Digest: d.Source.Digest,
+			Blueprint: d.Source.Blueprint, Digest: d.Source.Digest, Renew: d.Source.Renew,
 		}, log)
 		for i, p := range result.Processes {
 			if p.Type != platform.WebProcess {

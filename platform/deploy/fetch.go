@@ -42,7 +42,7 @@ func (w *walk) fetch(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	got.Again, got.Here = src.Again, src.Here
+	got.Again, got.Here, got.Renew = src.Again, src.Here, src.Renew
 	if _, err := w.c.Deployments.UpdateDeployment(ctx, w.d.ID, func(d *platform.Deployment) error {
 		d.Source = got
 		return nil

@@ -163,7 +163,7 @@ var blueprintOperations = []openapi.Operation{
 		Errors: openapi.Codes{404: "addon_not_found", 409: "addon_not_ready", 422: "app_not_addon"},
 	}),
 	begins(openapi.Operation{
-		Route: "POST /api/v1/apps/:app/renew", Group: "Add-ons", Summary: "Make an add-on anew as its blueprint is today", Notes: "Its data stays.",
+		Route: "POST /api/v1/apps/:app/renew", Group: "Add-ons", Summary: "Make an add-on anew with today's packages", Notes: "Its data stays.",
 		Errors: openapi.Codes{404: "addon_not_found", 422: "app_not_addon"},
 	}),
 }

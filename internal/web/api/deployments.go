@@ -99,12 +99,19 @@ func (a *API) DeploymentGet(c echo.Context) error {
 	return c.JSON(http.StatusOK, DeploymentAnswer{deploymentBody(d)})
 }
 
+// DeploymentCreateBody says how.
+type DeploymentCreateBody struct {
+	Renew bool `json:"renew,omitempty"` // a Dockerfile's steps all run again, for packages that are newer by now
+}
+
 // DeploymentCreate answers POST /apps/:app/deployments: the newest commit again.
 func (a *API) DeploymentCreate(c echo.Context) error {
-	if err := request.Decode(c, &struct{}{}); err != nil {
+	var body DeploymentCreateBody
+	if err := request.Decode(c, &body); err != nil {
 		return err
 	}
-	d, err := a.Apps.Redeploy(actorAnd(c))
+	ctx, actor, name := actorAnd(c)
+	d, err := a.Apps.Redeploy(ctx, actor, name, body.Renew)
 	return started(c, d, err)
 }
 
@@ -176,7 +183,7 @@ var deploymentOperations = []openapi.Operation{
 		Errors: openapi.Codes{422: "deployment_kind_unknown deployment_state_unknown"},
 	},
 	begins(openapi.Operation{
-		Route: "POST /api/v1/apps/:app/deployments", Group: "Deployments", Summary: "Deploy the newest commit again", Body: struct{}{},
+		Route: "POST /api/v1/apps/:app/deployments", Group: "Deployments", Summary: "Deploy the newest commit again", Body: DeploymentCreateBody{},
 		Errors: openapi.Codes{404: "source_gone", 409: "source_gone nothing_pushed push_under_way"},
 	}),
 	{Route: "GET /api/v1/apps/:app/deployments/:number", Group: "Deployments", Summary: "Show a deployment and its steps", Status: http.StatusOK, Answer: DeploymentAnswer{}},

@@ -118,7 +118,7 @@ var fileOperations = []openapi.Operation{
 		Query: []openapi.Param{pathParam, {Name: "mode", Type: "string", Means: "the permissions of a new file as chmod takes them, up to 777; empty is 644"}}, Media: []string{request.Binary}, Status: http.StatusNoContent,
 		Errors: openapi.Codes{
 			400: "upload_cut file_in_parts", 404: "volume_not_found file_not_found", 408: "upload_pace", 409: "volume_trashed file_not_regular file_busy",
-			415: "not_binary file_encoded", 422: "file_path_invalid file_mode_invalid", 429: "uploads_busy", 507: "disk_low disk_files disk_full",
+			415: "not_binary file_encoded", 422: "file_path_invalid file_mode_invalid", 429: "uploads_busy", 507: "disk_low disk_files disk_full volumes_full",
 		},
 	},
 	{

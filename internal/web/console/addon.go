@@ -89,7 +89,7 @@ func (c *Console) AddonRotate(e echo.Context) error {
 	return afterwards(e, d, appPath(e, ""), "unchanged")
 }
 
-// AddonRenew answers POST /apps/:app/renew: made anew as its blueprint is today.
+// AddonRenew answers POST /apps/:app/renew: made anew with today's packages.
 func (c *Console) AddonRenew(e echo.Context) error {
 	d, err := c.apps.RenewAddon(e.Request().Context(), request.Actor(e), e.Param("app"))
 	if err != nil {

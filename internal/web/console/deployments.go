@@ -47,9 +47,9 @@ func (c *Console) Deployments(e echo.Context) error {
 	return c.show(e, http.StatusOK, "deployments", f)
 }
 
-// Redeploy answers POST /apps/:app/deployments: the newest commit again.
+// Redeploy answers POST /apps/:app/deployments: the newest commit again, or with renew the blueprint with today's packages.
 func (c *Console) Redeploy(e echo.Context) error {
-	d, err := c.apps.Redeploy(e.Request().Context(), request.Actor(e), e.Param("app"))
+	d, err := c.apps.Redeploy(e.Request().Context(), request.Actor(e), e.Param("app"), e.FormValue("renew") == "true")
 	if err != nil {
 		return c.overviewWith(e, err)
 	}

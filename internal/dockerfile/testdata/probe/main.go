@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -48,6 +49,9 @@ func do(words []string) {
 		_, err = f.WriteString("x")
 		must(err)
 		must(f.Close())
+	case "now":
+		must(os.MkdirAll(filepath.Dir(words[1]), 0o755))
+		must(os.WriteFile(words[1], []byte(time.Now().String()), 0o644))
 	case "size":
 		text, err := os.ReadFile(words[1])
 		must(err)
