@@ -133,7 +133,11 @@ func (p *program) deployAgain(ctx context.Context, c *client, name string, pushe
 		}
 	}
 	p.mentionUnpushed(ctx)
-	err := p.start(ctx, c, name, http.MethodPost, path(name, "deployments"), map[string]bool{"renew": renew}, detach)
+	body := map[string]bool{}
+	if renew {
+		body["renew"] = true // an older server knows no other way than its own
+	}
+	err := p.start(ctx, c, name, http.MethodPost, path(name, "deployments"), body, detach)
 	if e := platform.AsError(err); err != nil && e.Code == "nothing_pushed" {
 		return e.WithHint("%s   Or send this folder without git: lugsail deploy .", e.Hint)
 	}
