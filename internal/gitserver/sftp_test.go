@@ -59,6 +59,13 @@ func TestSFTP_TheRealClientComesByItsKeyAlone(t *testing.T) {
 			t.Errorf("%s: %q, %v", file, text, err)
 		}
 	}
+	_, port, err := net.SplitHostPort(w.sshAddress())
+	must(t, err)
+	words := append([]string{"-P", port}, strings.Fields(w.sshCommand())[1:]...)
+	var out bytes.Buffer
+	if err := (command.Command{Name: "scp", Args: append(words, "photo", "git@127.0.0.1:/shop/uploads/copied"), Dir: w.dir, Env: w.env(), Stdout: &out, Stderr: &out}).Run(t.Context()); err != nil {
+		t.Errorf("scp: %v\n%s", err, out.String())
+	}
 	w.key = w.newKey("")
 	if out, err := w.sftp(strings.NewReader("ls /\n")); err == nil || strings.Contains(out, "shop") {
 		t.Errorf("a key that nobody knows: %v\n%s", err, out)

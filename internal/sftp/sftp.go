@@ -76,9 +76,15 @@ func (s *Server) Serve(ctx context.Context, who func(context.Context) (platform.
 	v.ctx = ctx
 	watched := make(chan struct{})
 	go func() { defer close(watched); v.watch(cancel, cmp.Or(s.Idle, 15*time.Minute)) }()
-	defer context.AfterFunc(ctx, func() { _ = channel.Close() })() // ends the reading below
+	leave := context.AfterFunc(ctx, func() { // ends the reading below
+		if cause := context.Cause(ctx); refusal(cause) {
+			v.tell(platform.AsError(cause))
+		}
+		_ = channel.Close()
+	})
 	h := handlers{v}
 	err = sftp.NewRequestServer(counted{channel, &v.came}, sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h}).Serve()
+	leave() // how it ended is still to be said on it
 	cancel(nil)
 	<-watched
 	if cause := context.Cause(ctx); refusal(cause) {

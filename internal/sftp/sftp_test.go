@@ -170,9 +170,9 @@ func TestServe_APieceOfAFileIsNotWrittenByWhoMayNot(t *testing.T) {
 func TestServe_WhoAsksForNothingHasToGo(t *testing.T) {
 	w := newWorld(t)
 	w.server.Idle = 50 * time.Millisecond
-	_, _, ended := w.connect()
-	if err := <-ended; platform.AsError(err).Code != "sftp_idle" {
-		t.Errorf("it ended by %v", err)
+	_, told, ended := w.connect()
+	if err := <-ended; platform.AsError(err).Code != "sftp_idle" || !strings.Contains(told.String(), "Connect again.") {
+		t.Errorf("it ended by %v, and was told %q", err, told.String())
 	}
 }
 

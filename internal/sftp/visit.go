@@ -113,12 +113,16 @@ func (v *visit) answer(err error) error {
 	quiet := v.told > mostTold
 	v.mu.Unlock()
 	if !quiet {
-		_, _ = fmt.Fprintf(v.terminal, "%s %s\r\n", harmless(e.Message), harmless(e.Hint)) // the client may have gone
+		v.tell(e)
 	}
 	if e.Kind == platform.Forbidden || e.Kind == platform.Unauthenticated {
 		return sftp.ErrSSHFxPermissionDenied
 	}
 	return fmt.Errorf("%s", e.Message)
+}
+
+func (v *visit) tell(e *platform.Error) {
+	_, _ = fmt.Fprintf(v.terminal, "%s %s\r\n", harmless(e.Message), harmless(e.Hint)) // the client may have gone
 }
 
 // harmless leaves out what could steer a terminal.
