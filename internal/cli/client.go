@@ -319,7 +319,7 @@ func (c *client) problem(res *http.Response) error {
 		return platform.Errorf(kind, "http_"+fmt.Sprint(res.StatusCode), "%s answered %s.", c.base, res.Status).
 			WithHint("Is that the address of a Lugsail server's console?")
 	}
-	if kind == platform.Unauthenticated && p.Code != "wrong_credentials" && !strings.HasPrefix(p.Code, "second_factor_") {
+	if kind == platform.Unauthenticated && p.Code != "wrong_credentials" && p.Code != "wrong_password" && !strings.HasPrefix(p.Code, "second_factor_") {
 		p.Hint = "Sign in: lugsail login " + c.base
 	}
 	return &platform.Error{Kind: kind, Code: p.Code, Message: p.Message, Hint: p.Hint}

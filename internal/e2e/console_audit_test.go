@@ -69,7 +69,7 @@ func (c *console) withoutScripts(t *testing.T) {
 	p.Fill("New password", "another good password")
 	p.Fill("New password again", "another good password")
 	p.Click("Change the password")
-	p.Wait("wrong")
+	p.Wait("The current password is not right")
 }
 
 // byKeyboard creates, deploys and rolls back without a mouse, and sees the focus all the way.

@@ -535,7 +535,7 @@ func (c *console) passkey(t *testing.T, size browser.Size) {
 	p.Fill("Name", "my laptop")
 	p.Fill("Your password", "a wrong one")
 	p.Click("Add the passkey")
-	p.Wait("is wrong")
+	p.Wait("The current password is not right")
 	p.Fill("Your password", c.pass)
 	p.Click("Add the passkey")
 	p.Wait("my laptop", "never used")

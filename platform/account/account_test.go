@@ -260,7 +260,7 @@ func TestSession_LogoutRevokeAndPasswordChangeEndIt(t *testing.T) {
 
 	fourth, _ := login()
 	_, err = f.ChangePassword(ctx, actor, "wrong", "a new kettle sings")
-	wantCode(t, err, platform.Unauthenticated, "wrong_credentials")
+	wantCode(t, err, platform.Unauthenticated, "wrong_password")
 	_, err = f.ChangePassword(ctx, actor, password, "password123")
 	wantCode(t, err, platform.Invalid, "password_common")
 	fresh, err := f.ChangePassword(ctx, actor, password, "a new kettle sings")

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -199,11 +200,11 @@ func (s *Service) provePassword(ctx context.Context, actor platform.Actor, passw
 		return platform.Account{}, err
 	}
 	account, err := s.authenticate(ctx, actor.Name, password, actor.Source)
+	if errors.Is(err, errWrong) || err == nil && account.ID != actor.AccountID {
+		return platform.Account{}, errNotThatPassword
+	}
 	if err != nil {
 		return platform.Account{}, err
-	}
-	if account.ID != actor.AccountID {
-		return platform.Account{}, errWrong
 	}
 	return account, nil
 }

@@ -41,7 +41,7 @@ func TestA55_TheSecondFactorIsAskedForOnceItIsConfirmed(t *testing.T) {
 	other, err := f.Login(ctx, ada, password, "", home, agent)
 	must(t, err)
 	_, err = f.BeginSecondFactor(ctx, actor, "wrong wrong wrong") // a stolen session is not enough
-	wantCode(t, err, platform.Unauthenticated, "wrong_credentials")
+	wantCode(t, err, platform.Unauthenticated, "wrong_password")
 	_, _, err = f.ConfirmSecondFactor(ctx, actor, "123456")
 	wantCode(t, err, platform.Conflict, "second_factor_not_begun")
 	invitation, err := f.BeginSecondFactor(ctx, actor, password)
@@ -196,7 +196,7 @@ func TestA55_SwitchingOffNeedsThePasswordAndACode(t *testing.T) {
 	f, actor, secret, codes := guarded(t)
 	ctx := t.Context()
 	_, err := f.EndSecondFactor(ctx, actor, "wrong wrong wrong", f.code(t, secret))
-	wantCode(t, err, platform.Unauthenticated, "wrong_credentials")
+	wantCode(t, err, platform.Unauthenticated, "wrong_password")
 	_, err = f.EndSecondFactor(ctx, actor, password, "000000")
 	wantCode(t, err, platform.Unauthenticated, "second_factor_wrong")
 	session, err := f.EndSecondFactor(ctx, actor, password, f.code(t, secret))

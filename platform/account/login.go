@@ -12,6 +12,10 @@ import (
 var errWrong = platform.Errorf(platform.Unauthenticated, "wrong_credentials", "The e-mail address or the password is wrong.").
 	WithHint("Try again. If the password is lost, run on the server as root: lugsail recover.")
 
+// errNotThatPassword is for who is signed in, and is asked for the password once more.
+var errNotThatPassword = platform.Errorf(platform.Unauthenticated, "wrong_password", "The current password is not right.").
+	WithHint("Type the password that you sign in with now. If it is lost, run on the server as root: lugsail recover.")
+
 // SignIn is how far somebody has come.
 type SignIn struct {
 	Session string // the new session's secret, which belongs into a cookie; "" while the second factor is missing

@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -225,11 +226,12 @@ func same(a, b Serving) bool {
 }
 
 // ValidateHost allows a full host name that a person may add: lower case letters, digits
-// and hyphens in labels joined by dots, no wildcard, no port, no address, not one of ours.
+// and hyphens in labels joined by dots, no wildcard, no port, no address, not one of ours. Of a
+// web address that was pasted it takes the name.
 func ValidateHost(host string, ours func(host string) bool) (string, error) {
-	host = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(host)), ".")
+	host = strings.TrimSuffix(strings.ToLower(pastedHost(strings.TrimSpace(host))), ".")
 	invalid := platform.Errorf(platform.Invalid, "domain_invalid", "%.80q is not a domain name that an app can have.", host).
-		WithHint("Give a full name without https:// and without a path, for example shop.example.com.")
+		WithHint("Give a full name, for example shop.example.com.")
 	if len(host) > 253 || !strings.Contains(host, ".") {
 		return "", invalid
 	}
@@ -246,6 +248,15 @@ func ValidateHost(host string, ours func(host string) bool) (string, error) {
 			WithHint("Choose another name.")
 	}
 	return host, nil
+}
+
+// pastedHost is the name in a web address; other text stays as it is.
+func pastedHost(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.User != nil || !strings.EqualFold(u.Scheme, "https") && !strings.EqualFold(u.Scheme, "http") {
+		return text
+	}
+	return u.Hostname()
 }
 
 func validLabel(label string) bool {

@@ -11,7 +11,7 @@ import (
 
 func TestA10_Hosts(t *testing.T) {
 	ours := func(host string) bool { return host == "console.example.com" }
-	for _, bad := range []string{"", "localhost", "*.example.com", "user@example.com", "a.b`id`", `a.b");}`, "example.com:80", "example.com/x", "1.2.3.4", "::1", "-a.com", "a..b", "a\n.b", "http://a.b"} {
+	for _, bad := range []string{"", "localhost", "*.example.com", "user@example.com", "a.b`id`", `a.b");}`, "example.com:80", "example.com/x", "1.2.3.4", "::1", "-a.com", "a..b", "a\n.b", "ftp://a.example.com", "https://", "https://localhost/", "https://ada:secret@a.example.com/"} {
 		if _, err := route.ValidateHost(bad, ours); !platform.IsKind(err, platform.Invalid) {
 			t.Errorf("%q: got %v, want Invalid", bad, err)
 		}
@@ -21,6 +21,11 @@ func TestA10_Hosts(t *testing.T) {
 	}
 	if host, err := route.ValidateHost(" Shop.Example.COM. ", ours); err != nil || host != "shop.example.com" {
 		t.Errorf("got %q, %v", host, err)
+	}
+	for _, pasted := range []string{"https://shop.example.com/cart?x=1#y", "HTTP://Shop.Example.com", " https://shop.example.com.:8443/ "} {
+		if host, err := route.ValidateHost(pasted, ours); err != nil || host != "shop.example.com" {
+			t.Errorf("%q that was pasted: got %q, %v", pasted, host, err)
+		}
 	}
 }
 

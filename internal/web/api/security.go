@@ -203,7 +203,7 @@ type (
 	}
 )
 
-const proofCodes = "wrong_credentials second_factor_needed second_factor_wrong"
+const proofCodes = "wrong_password second_factor_needed second_factor_wrong"
 
 var securityOperations = []openapi.Operation{
 	{Route: "GET /api/v1/second-factor", Group: "Security", Summary: "Show how your account is guarded", Status: http.StatusOK, Answer: SecondFactorAnswer{}},
@@ -211,7 +211,7 @@ var securityOperations = []openapi.Operation{
 		Route: "POST /api/v1/second-factor", Group: "Security", Summary: "Begin a second factor",
 		Notes: "Makes a secret for an app on your phone that shows codes. Nobody is asked for codes until a first one was confirmed, within 15 minutes.",
 		Body:  SecondFactorBeginBody{}, Status: http.StatusCreated, Answer: InvitationAnswer{},
-		Errors: openapi.Codes{401: "wrong_credentials", 409: "second_factor_on", 429: "too_many_tries"},
+		Errors: openapi.Codes{401: "wrong_password", 409: "second_factor_on", 429: "too_many_tries"},
 	},
 	{
 		Route: "POST /api/v1/second-factor/confirm", Group: "Security", Summary: "Switch the second factor on",

@@ -94,23 +94,26 @@ func (c *Console) ConfigSet(e echo.Context) error {
 // changeConfig saves an edit, for now or for later, or shows what it would change.
 func (c *Console) changeConfig(e echo.Context, form configPage, edit app.ConfigEdit) error {
 	ctx, actor, name := e.Request().Context(), request.Actor(e), e.Param("app")
+	diff, lookErr := c.apps.PreviewConfig(ctx, actor, name, edit)
 	if e.FormValue("look") != "" {
-		diff, err := c.apps.PreviewConfig(ctx, actor, name, edit)
-		form.Preview, form.Back = &diff, edit.FromRelease
-		if err != nil {
-			form.Preview = nil
+		if lookErr == nil {
+			form.Preview = &diff
 		}
-		return c.configWith(e, form, err)
+		form.Back = edit.FromRelease
+		return c.configWith(e, form, lookErr)
 	}
 	edit.Later = e.FormValue("when") == "later"
 	d, err := c.apps.ChangeConfig(ctx, actor, name, edit)
 	if err != nil {
 		return c.configWith(e, form, err)
 	}
-	if edit.Later {
-		return e.Redirect(http.StatusSeeOther, appPath(e, "/config?done=next"))
+	notice := "saved"
+	if lookErr == nil && diff.Nothing() { // what is damaged cannot be looked at, and saving mends it
+		notice = "same"
+	} else if edit.Later {
+		notice = "next"
 	}
-	return afterwards(e, d, appPath(e, "/config"), "saved")
+	return afterwards(e, d, appPath(e, "/config"), notice)
 }
 
 // ConfigRemove answers POST /apps/:app/config/remove.

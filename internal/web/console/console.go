@@ -173,6 +173,7 @@ var notices = map[string]string{
 	"next":       "Saved for the next deployment. What runs keeps its values until then.",
 	"created":    "The app is there.",
 	"later":      "Saved. It takes effect with the first deployment.",
+	"same":       "Nothing changed: it was so already.",
 	"unchanged":  "Nothing changed, so nothing was deployed.",
 	"added":      "The domain is added.",
 	"removed":    "Removed.",

@@ -110,11 +110,11 @@ func processRows(o app.Overview) []processRow {
 // PlanSet answers POST /apps/:app/scaling/plan.
 func (c *Console) PlanSet(e echo.Context) error {
 	name := e.FormValue("plan")
-	d, err := c.apps.Configure(e.Request().Context(), request.Actor(e), e.Param("app"), app.Settings{Plan: &name})
+	d, notice, err := c.configure(e, app.Settings{Plan: &name}, "later")
 	if err != nil {
 		return c.scalingWith(e, nil, err)
 	}
-	return afterwards(e, d, appPath(e, "/scaling"), "saved")
+	return afterwards(e, d, appPath(e, "/scaling"), notice)
 }
 
 // ScaleSet answers POST /apps/:app/scaling/replicas: a number for each process type.
@@ -133,9 +133,11 @@ func (c *Console) ScaleSet(e echo.Context) error {
 	if looks {
 		return c.scalingWith(e, scale, nil)
 	}
-	d, err := c.apps.Scale(e.Request().Context(), request.Actor(e), e.Param("app"), scale)
+	d, notice, err := c.settle(e, "later", func(name string) (platform.Deployment, error) {
+		return c.apps.Scale(e.Request().Context(), request.Actor(e), name, scale)
+	})
 	if err != nil {
 		return c.scalingWith(e, scale, err)
 	}
-	return afterwards(e, d, appPath(e, "/scaling"), "saved")
+	return afterwards(e, d, appPath(e, "/scaling"), notice)
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"reflect"
 
 	"github.com/labstack/echo/v4"
 
@@ -99,6 +100,9 @@ func (c *Console) AddressSet(e echo.Context) error {
 		return c.refuse(e, err, "address", addressFrame(page))
 	}
 	to := "/server/address?done=moved"
+	if reflect.DeepEqual(view.ServerAddress, now.ServerAddress) {
+		to = "/server/address?done=same"
+	}
 	if page.Welcome {
 		to = "/welcome/done"
 	}

@@ -92,11 +92,11 @@ func (c *Console) SettingsSave(e echo.Context) error {
 	}
 	health := platform.Health{Path: strings.TrimSpace(e.FormValue("path")), TimeoutSeconds: timeout}
 	set := app.Settings{DeployBranch: &branch, Health: &health, StopGrace: &grace}
-	d, err := c.apps.Configure(e.Request().Context(), request.Actor(e), e.Param("app"), set)
+	d, notice, err := c.configure(e, set, "saved")
 	if err != nil {
 		return c.settingsWith(e, err)
 	}
-	return afterwards(e, d, appPath(e, "/settings"), "saved")
+	return afterwards(e, d, appPath(e, "/settings"), notice)
 }
 
 // typedSeconds reads a field of seconds; an empty one is 0, the default.
@@ -115,5 +115,9 @@ func (c *Console) Rename(e echo.Context) error {
 	if err != nil {
 		return c.settingsWith(e, err)
 	}
-	return e.Redirect(http.StatusSeeOther, "/apps/"+o.App.Name+"/settings?done=renamed")
+	notice := "renamed"
+	if o.App.Name == e.Param("app") {
+		notice = "same"
+	}
+	return e.Redirect(http.StatusSeeOther, "/apps/"+o.App.Name+"/settings?done="+notice)
 }

@@ -59,11 +59,11 @@ func (c *Console) Restore(e echo.Context) error {
 // BuilderSet answers POST /apps/:app/builder: what turns pushes into images.
 func (c *Console) BuilderSet(e echo.Context) error {
 	builder, file := e.FormValue("builder"), strings.TrimSpace(e.FormValue("dockerfile"))
-	_, err := c.apps.Configure(e.Request().Context(), request.Actor(e), e.Param("app"), app.Settings{Builder: &builder, Dockerfile: &file})
+	d, notice, err := c.configure(e, app.Settings{Builder: &builder, Dockerfile: &file}, "builder")
 	if err != nil {
 		return c.settingsWith(e, err)
 	}
-	return e.Redirect(http.StatusSeeOther, appPath(e, "/settings?done=builder"))
+	return afterwards(e, d, appPath(e, "/settings"), notice)
 }
 
 // builders are the choices of the form.

@@ -79,6 +79,8 @@ func (c *Console) functions() template.FuncMap {
 		"list":      func(v ...any) []any { return v },
 		"plural":    plural,
 		"arch":      func() string { return runtime.GOARCH },
+		"port":      c.port,
+		"tunnel":    func() string { return fmt.Sprintf("%[1]d:localhost:%[1]d", c.apps.Addresses.Port) },
 		"program":   program,
 		"browser":   browser,
 		"action":    action,
@@ -94,6 +96,14 @@ func (c *Console) functions() template.FuncMap {
 var stepNames = map[platform.StepName]string{
 	platform.StepFetch: "Fetch", platform.StepSave: "Save", platform.StepData: "Data", platform.StepBuild: "Build", platform.StepRelease: "Release", platform.StepCommand: "Release command", platform.StepStart: "Start",
 	platform.StepHealth: "Check", platform.StepSwitch: "Switch", platform.StepRetire: "Retire old",
+}
+
+// port is what stands behind names in addresses; "" where it is the usual one.
+func (c *Console) port() string {
+	if c.apps.Addresses.Port == 443 {
+		return ""
+	}
+	return fmt.Sprintf(":%d", c.apps.Addresses.Port)
 }
 
 // program is where scp finds the command line, the very program that runs here, seen from the

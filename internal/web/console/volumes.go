@@ -27,6 +27,9 @@ func (c *Console) volumesWith(e echo.Context, page volumesPage, wrong error) err
 	if err != nil {
 		return err
 	}
+	if page.Name == "" && page.Path == "" { // a new form: what fits the app as it is
+		page.Shared = severalReplicas(f.App.App.Scale)
+	}
 	all, err := c.apps.VolumesOf(e.Request().Context(), f.Actor, f.App.App.Name)
 	if err != nil {
 		return err
@@ -58,11 +61,19 @@ func (c *Console) VolumeCreate(e echo.Context) error {
 // VolumeChange answers POST /apps/:app/volumes/:volume.
 func (c *Console) VolumeChange(e echo.Context) error {
 	ask := app.VolumeRequest{Path: strings.TrimSpace(e.FormValue("path")), Shared: e.FormValue("shared") == "true"}
-	_, d, err := c.apps.ChangeVolume(e.Request().Context(), request.Actor(e), e.Param("app"), e.Param("volume"), ask)
+	before, err := c.volume(e, request.Actor(e))
 	if err != nil {
 		return c.volumesWith(e, volumesPage{}, err)
 	}
-	return afterwards(e, d, appPath(e, "/volumes"), "volume-saved")
+	now, d, err := c.apps.ChangeVolume(e.Request().Context(), request.Actor(e), e.Param("app"), e.Param("volume"), ask)
+	if err != nil {
+		return c.volumesWith(e, volumesPage{}, err)
+	}
+	notice := "volume-saved"
+	if before.Path == now.Path && before.Shared == now.Shared {
+		notice = "same"
+	}
+	return afterwards(e, d, appPath(e, "/volumes"), notice)
 }
 
 // VolumeRemove answers POST /apps/:app/volumes/:volume/remove.
@@ -85,4 +96,14 @@ func (c *Console) VolumeRestore(e echo.Context) error {
 		return c.volumesWith(e, volumesPage{}, err)
 	}
 	return afterwards(e, d, appPath(e, "/volumes"), "volume")
+}
+
+// severalReplicas reports whether a volume for one replica would not go with the scale.
+func severalReplicas(scale platform.Scale) bool {
+	for _, n := range scale {
+		if n > 1 {
+			return true
+		}
+	}
+	return false
 }
