@@ -107,11 +107,75 @@ func TestCreateForm_ARefusalMakesNothingAndKeepsWhatWasTyped(t *testing.T) {
 
 func TestCreateForm_AnArchiveThatIsNoneIsToldOnThePageOfTheNewApp(t *testing.T) {
 	r := newRig(t)
-	got := r.sendCreate(newApp("shop", "upload"), "evil.zip", zipped(t, [2]string{"../evil", "x"})).want(t, http.StatusUnprocessableEntity)
-	if !strings.Contains(got.body, "leads out of the tree") || !strings.Contains(got.body, `action="/apps/shop/upload"`) {
-		t.Errorf("a hostile archive: %s", got.body)
+	got := r.sendCreate(newApp("shop", "upload"), "evil.zip", zipped(t, [2]string{"../evil", "x"})).want(t, http.StatusSeeOther) // so that F5 sends nothing
+	if to := got.Header.Get("Location"); to != "/apps/shop/upload" {
+		t.Errorf("it leads to %s", to)
+	}
+	said := got.Cookies()
+	if len(said) != 1 || !said[0].HttpOnly || !said[0].Secure || said[0].SameSite != http.SameSiteStrictMode {
+		t.Fatalf("cookies: %v", said)
+	}
+	next := ask{path: "/apps/shop/upload", session: r.session, header: http.Header{"Cookie": {"__Host-lugsail=" + r.session + "; " + said[0].Name + "=" + said[0].Value}}}
+	next.session = ""
+	page := r.do(next).want(t, http.StatusOK)
+	if !strings.Contains(page.body, "leads out of the tree") || !strings.Contains(page.body, `action="/apps/shop/upload"`) {
+		t.Errorf("a hostile archive: %s", page.body)
+	}
+	if gone := page.Cookies(); len(gone) != 1 || gone[0].MaxAge >= 0 {
+		t.Errorf("the page says it again: %v", gone)
 	}
 	if cut := r.do(ask{method: post, path: "/create", session: r.session, json: "--x\r\nbroken", header: http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}}).want(t, http.StatusBadRequest); !strings.Contains(cut.body, "did not arrive whole") {
 		t.Errorf("half a form: %s", cut.body)
+	}
+}
+
+func TestCreateForm_WhatElseIsRefusedOfANewAppIsToldOnItsPages(t *testing.T) {
+	r := newRig(t)
+	image := newApp("shop", "image")
+	image[5][1] = "NOT/An Image"
+	if to := r.sendCreate(image, "", "").want(t, http.StatusSeeOther).Header.Get("Location"); to != "/apps/shop/upload?image=NOT%2FAn+Image" {
+		t.Errorf("it leads to %s", to)
+	}
+	if page := r.page("/apps/shop/upload?image=NOT%2FAn+Image"); !strings.Contains(page, `value="NOT/An Image"`) {
+		t.Error("the name of the image is lost")
+	}
+}
+
+// The page's script sends the same forms, and shows the answers itself.
+func TestUploadForms_AnswerTheScriptWithoutPages(t *testing.T) {
+	r := newRig(t)
+	r.withVolume()
+	archive := zipped(t, [2]string{"index.html", "hello"})
+	send := func(path, session string, fields [][2]string, file, content string) answer {
+		body, kind := createForm(t, fields, file, content)
+		return r.do(ask{method: post, path: path, session: session, json: body, header: http.Header{"Content-Type": {kind}, "Accept": {"application/json"}}})
+	}
+	for _, one := range []struct {
+		path    string
+		fields  [][2]string
+		file    string
+		content string
+		to      string
+	}{
+		{"/create", newApp("shop", "upload"), "shop.zip", archive, "/apps/shop/deployments/1"},
+		{"/create", newApp("evil", "upload"), "evil.zip", zipped(t, [2]string{"../evil", "x"}), "/apps/evil/upload"},
+		{"/apps/shop/upload", nil, "again.zip", zipped(t, [2]string{"index.html", "again"}), "/apps/shop/deployments/2"},
+		{filesPage + "?path=a", nil, "x.txt", "x", filesPage + "?done=file-saved&path=a"},
+	} {
+		var answer struct{ To string }
+		send(one.path, r.session, one.fields, one.file, one.content).want(t, http.StatusOK).decode(t, &answer)
+		if answer.To != one.to {
+			t.Errorf("%s: it leads to %s, want %s", one.path, answer.To, one.to)
+		}
+	}
+	for path, want := range map[string]int{"/apps/shop/upload": 422, "/apps/nobody/upload": 404} {
+		if got := send(path, r.session, nil, "evil.zip", zipped(t, [2]string{"../evil", "x"})); got.StatusCode != want || got.code() == "" {
+			t.Errorf("%s: %d %s", path, got.StatusCode, got.body)
+		}
+	}
+	for _, path := range []string{"/create", "/apps/shop/upload", filesPage + "?path=a"} {
+		if got := send(path, "", nil, "x.zip", archive).want(t, http.StatusUnauthorized); got.code() != "not_signed_in" {
+			t.Errorf("%s: a stranger is told %s", path, got.body)
+		}
 	}
 }

@@ -92,3 +92,21 @@ func TestPages_AWebAddressThatWasPastedBecomesADomain(t *testing.T) {
 		t.Error("the host name of a pasted address is not taken")
 	}
 }
+
+// What a page's script listens to is no page: the one to sign in would be taken for it.
+func TestPages_WhatAScriptAsksForAfterTheSessionIs401(t *testing.T) {
+	r := newRig(t)
+	r.serving("mine")
+	events := http.Header{"Accept": {"text/event-stream"}}
+	for _, a := range []ask{
+		{path: "/live", header: events}, {path: "/apps/mine/live", header: events}, {path: "/apps/mine?part=live"}, {path: "/?part=live"},
+	} {
+		if got := r.do(a); got.StatusCode != http.StatusUnauthorized || got.code() != "not_signed_in" {
+			t.Errorf("%s: %d %.100s", a.path, got.StatusCode, got.body)
+		}
+	}
+	r.do(ask{path: "/apps/mine"}).want(t, http.StatusSeeOther)
+	if page := r.do(ask{path: "/login?done=over&next=%2Fapps%2Fmine"}).want(t, http.StatusOK); !strings.Contains(page.body, "Your session has ended.") || !strings.Contains(page.body, `name="next" value="/apps/mine"`) {
+		t.Error("the sign-in page does not say why it is there")
+	}
+}

@@ -5,7 +5,8 @@
 import { Idiomorph } from "idiomorph";
 
 const soonest = 400; // ms between two refreshes
-let refreshing = false, again = false, stale = false, signedIn = true;
+let refreshing = false, again = false, stale = false, signedIn = true, doubt = false;
+let listen = () => {};
 
 document.addEventListener("refresh", () => void refresh());
 
@@ -26,13 +27,15 @@ async function refresh(): Promise<void> {
 
 async function once(): Promise<void> {
   const parts = [...document.querySelectorAll("[data-live][id]")];
-  if (!parts.length) return;
+  if (!parts.length && !doubt) return;
   const url = new URL(location.href);
   url.searchParams.set("part", "live");
   url.searchParams.delete("done");
   const answer = await fetch(url, { credentials: "same-origin" });
   if (answer.redirected || answer.status === 401) { signedOut(); return; }
   if (!answer.ok) return;
+  doubt = false;
+  if (!signedIn) signedInAgain();
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const old of parts) {
     const fresh = page.getElementById(old.id);
@@ -41,17 +44,28 @@ async function once(): Promise<void> {
   document.dispatchEvent(new Event("refreshed"));
 }
 
-// The page that comes instead asks to sign in, and what was typed here would be lost with this one.
+// The page that comes instead says so and asks to sign in; what was typed here would be lost with this one.
 function signedOut(): void {
   signedIn = false;
-  if (!typed()) { location.reload(); return; }
+  doubt = true;
+  if (!typed()) { location.replace("/login?done=over&next=" + encodeURIComponent(location.pathname + location.search)); return; }
   const banner = document.getElementById("connection");
   if (!banner) return;
+  former ??= [...banner.childNodes];
   const link = Object.assign(document.createElement("a"), { className: "link", href: "/login", target: "_blank", textContent: "Sign in in another tab" });
   const text = document.createElement("span");
-  text.append("You were signed out. ", link, ", and go on here.");
+  text.append("Your session has ended. ", link, ", and go on here.");
   banner.replaceChildren(text);
   banner.hidden = false;
+}
+
+let former: ChildNode[] | undefined; // what the banner says else
+
+function signedInAgain(): void {
+  signedIn = true;
+  const banner = document.getElementById("connection");
+  if (banner && former) { banner.hidden = true; banner.replaceChildren(...former); }
+  listen();
 }
 
 function typed(): boolean {
@@ -71,7 +85,7 @@ function morph(old: Element, fresh: Element): void {
 }
 
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden || !stale) return;
+  if (document.hidden || !stale && signedIn) return; // in another tab one may have signed in again
   stale = false;
   void refresh();
 });
@@ -111,10 +125,12 @@ export function connect(): void {
       }
       lost ||= window.setTimeout(() => { if (banner) banner.hidden = false; }, 2000);
       if (source.readyState !== EventSource.CLOSED) return;
+      doubt = true;
       void refresh(); // tells whether one is still signed in
       setTimeout(() => { if (signedIn) open(); }, 3000);
     });
   };
+  listen = open;
   // Modules of the page begin to listen first.
   if (document.readyState === "complete") open();
   else addEventListener("load", open);

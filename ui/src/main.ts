@@ -7,6 +7,7 @@ import "./palette";
 import "./tabs";
 import "./toast";
 import "./twice";
+import "./typed";
 import "./when";
 import { connect } from "./live";
 

@@ -1,76 +1,96 @@
-// Uploads: the file goes to the API, which takes it as it is, so that the page can show how far
-// it is.
+// Forms with a file, marked data-upload: the script sends them as they are, so that the page can show how far
+// that is. A folder, chosen or dropped, is packed and put into the field as the archive that a person would have made.
 import { chosen, dropped, dropping, sendable, tarOf, type Named } from "./folder";
 
 const megabytes = (n: number) => (n / 1048576).toFixed(1) + " MB";
 
+interface Answer { to?: string; message?: string; hint?: string }
+
 function prepare(form: HTMLFormElement): void {
-  const bar = form.querySelector("progress")!, status = form.querySelector<HTMLElement>("[role=status]")!;
+  const bar = form.querySelector("progress")!, said = form.querySelector<HTMLElement>("[data-said]")!;
   const single = form.querySelector<HTMLInputElement>("input[name=file]")!;
   const folder = form.querySelector<HTMLInputElement>("input[webkitdirectory]");
-  const fields = form.querySelector("fieldset")!, card = form.closest<HTMLElement>(".card") ?? form;
-  const target = form.dataset.upload!;
-  const say = (text: string, bad = false) => { status.textContent = text; status.className = bad ? "small warn" : "small"; };
+  const ways = form.querySelectorAll<HTMLInputElement>("input[name=start]"); // of a new app: how its code comes
+  const sending = () => !bar.hidden;
+  const say = (text: string, bad = false) => { said.textContent = text; said.className = bad ? "small warn" : "small"; };
 
-  function fail(why: string): void {
+  function fail(...why: (string | Node)[]): void {
     bar.hidden = true;
-    fields.disabled = false;
-    say(why, true);
+    form.removeAttribute("aria-busy");
+    say("", true);
+    said.append(...why);
   }
 
-  function send(name: string, blob: Blob): void {
+  function send(data: FormData): void {
     const request = new XMLHttpRequest();
-    fields.disabled = true;
+    form.setAttribute("aria-busy", "true");
     bar.hidden = false;
     bar.value = 0;
-    say("Sending " + name);
+    say("Sending…");
+    bar.scrollIntoView({ block: "nearest" });
     request.upload.addEventListener("progress", (event) => {
       bar.value = event.total ? event.loaded / event.total : 0;
-      say(event.loaded < event.total ? megabytes(event.loaded) + " of " + megabytes(event.total) : "The server unpacks it…");
+      say(event.loaded < event.total ? megabytes(event.loaded) + " of " + megabytes(event.total) : "All is sent. The server looks at it…");
     });
     request.addEventListener("load", () => {
-      let answer: { message?: string; hint?: string; deployment?: { number: number } } = {};
-      try { answer = JSON.parse(request.responseText); } catch { /* said below */ }
-      if (request.status === 202 && answer.deployment) {
-        location.href = target.replace(/^\/api\/v1(\/apps\/[^/]+)\/.*$/, "$1/deployments/") + answer.deployment.number;
-        return;
-      }
-      if (request.status === 401) { location.reload(); return; }
+      let answer: Answer = {};
+      try { answer = JSON.parse(request.responseText) as Answer; } catch { /* said below */ }
+      if (answer.to) { location.href = answer.to; return; }
+      if (request.status === 401) { fail("Your session has ended. ", signIn(), ", then send it again here."); return; }
       fail(answer.message ? answer.message + " " + (answer.hint ?? "") : "The server answered " + request.status + ". Try again.");
     });
-    request.addEventListener("error", () => fail("The connection broke off. Nothing was deployed; send it again."));
-    request.open("POST", target + "?name=" + encodeURIComponent(name));
-    request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.send(blob);
-  }
-
-  function sendFiles(files: Named[]): void {
-    files = sendable(files);
-    const first = files[0];
-    if (!first) { fail("The folder has no files to send."); return; }
-    send(first.path.split("/")[0] ?? first.path, tarOf(files));
+    request.addEventListener("error", () => fail("The connection broke off, or the file was changed meanwhile. Send it again."));
+    request.open("POST", form.action);
+    request.setRequestHeader("Accept", "application/json");
+    request.send(data);
   }
 
   form.addEventListener("submit", (event) => {
-    event.preventDefault();
+    if (sending()) { event.preventDefault(); return; }
+    const way = [...ways].find((one) => one.checked);
+    if (way && way.value !== "upload") single.value = ""; // it would be sent for nothing
     const file = single.files?.[0];
-    if (folder?.files?.length) sendFiles(chosen(folder));
-    else if (file) send(file.name, file);
+    if (!file) return;
+    event.preventDefault();
+    const data = new FormData(form);
+    data.delete("file");
+    data.append("file", file); // behind all fields: the server reads them first
+    send(data);
   });
+
+  function put(file: File, text: string): void {
+    const data = new DataTransfer();
+    data.items.add(file);
+    single.files = data.files;
+    if (folder) folder.value = "";
+    for (const way of ways) way.checked = way.value === "upload";
+    say(text);
+  }
+
+  function pack(files: Named[]): boolean {
+    files = sendable(files);
+    const name = files[0]?.path.split("/")[0];
+    if (!name) { say("The folder has no files to send.", true); return false; }
+    put(new File([tarOf(files)], files.length === 1 && files[0]!.path === name ? name + ".tar" : name), name + ": " + files.length + (files.length === 1 ? " file" : " files"));
+    return true;
+  }
+
+  single.addEventListener("change", () => say(""));
   if (!folder) return;
-
-  // One of the two is chosen.
-  folder.addEventListener("change", () => { single.value = ""; single.required = !folder.files?.length; });
-  single.addEventListener("change", () => { folder.value = ""; single.required = true; });
-
-  dropping(card, async (data) => {
-    if (fields.disabled) return;
+  folder.addEventListener("change", () => { if (folder.files?.length) pack(chosen(folder)); });
+  dropping(form.querySelector<HTMLElement>("[data-drop]") ?? form.closest<HTMLElement>(".card") ?? form, async (data) => {
+    if (sending() || folder.matches(":disabled")) return;
     try {
       const { file, files } = await dropped(data);
-      if (file) send(file.name, file);
-      else sendFiles(files);
-    } catch { fail("The folder cannot be read. Choose it with the button instead."); }
+      if (file) put(file, file.name);
+      else if (!pack(files)) return;
+      if (!ways.length) form.requestSubmit();
+    } catch { say("The folder cannot be read. Choose it with the button instead.", true); }
   });
+}
+
+function signIn(): Node {
+  return Object.assign(document.createElement("a"), { className: "link", href: "/login", target: "_blank", textContent: "Sign in in another tab" });
 }
 
 for (const form of document.querySelectorAll<HTMLFormElement>("form[data-upload]")) prepare(form);

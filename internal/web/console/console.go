@@ -109,6 +109,9 @@ func (c *Console) show(e echo.Context, status int, name string, f frame) error {
 	} else {
 		f.Bare = true
 	}
+	if f.Wrong == nil && e.Request().Method == http.MethodGet && !isLive(e) {
+		f.Wrong = request.TakeRefusal(e)
+	}
 	f.Console = c.apps.Addresses.ConsoleURL(f.Actor.Console)
 	if f.Notice == "" {
 		f.Notice = notices[e.QueryParam("done")]
@@ -126,6 +129,9 @@ func (c *Console) refuse(e echo.Context, err error, name string, f frame) error 
 	if status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable {
 		return err
 	}
+	if byScript(e) {
+		return request.WriteProblem(e, status, wrong)
+	}
 	f.Wrong = wrong
 	return c.show(e, status, name, f)
 }
@@ -133,6 +139,9 @@ func (c *Console) refuse(e echo.Context, err error, name string, f frame) error 
 // Trouble answers an error with a page; who is not signed in is sent to sign in, and an owner who must set up a
 // second factor to that.
 func (c *Console) Trouble(e echo.Context, status int, wrong *platform.Error) error {
+	if byScript(e) || status == http.StatusUnauthorized && listens(e) {
+		return request.WriteProblem(e, status, wrong)
+	}
 	if status == http.StatusUnauthorized {
 		return e.Redirect(http.StatusSeeOther, loginPath(e))
 	}
@@ -197,6 +206,7 @@ var notices = map[string]string{
 	"untied": "The add-on is not bound any more. It and its data are still there.",
 
 	"signed-out": "You are signed out.",
+	"over":       "Your session has ended. Sign in, and you are back where you were.",
 	"unsent":     "You were signed out meanwhile, so what you sent was not done. Sign in, and send it again.",
 	"destroyed":  "The app is being removed for good.",
 	"trashed":    "The app is in the trash. It can be brought back until the day that stands beside it.",
@@ -223,7 +233,7 @@ var notices = map[string]string{
 // afterwards leads to the deployment that a change began, or back with a notice.
 func afterwards(e echo.Context, d platform.Deployment, back, notice string) error {
 	if d.Number == 0 {
-		return e.Redirect(http.StatusSeeOther, back+"?done="+notice)
+		return see(e, back+"?done="+notice)
 	}
-	return e.Redirect(http.StatusSeeOther, fmt.Sprintf("/apps/%s/deployments/%d", e.Param("app"), d.Number))
+	return see(e, fmt.Sprintf("/apps/%s/deployments/%d", e.Param("app"), d.Number))
 }

@@ -94,29 +94,29 @@ func (c *Console) startApp(e echo.Context, form url.Values, file io.Reader, file
 	case "upload":
 		d, err := c.apps.Upload(ctx, actor, name, app.Upload{Body: file, Size: -1, Name: fileName})
 		if err != nil {
-			return c.uploadWith(e, "", err)
+			return seeRefused(e, err, appPath(e, "/upload"))
 		}
 		return afterwards(e, d, appPath(e, ""), "created")
 	case "image":
 		image := strings.TrimSpace(form.Get("image"))
 		d, err := c.apps.DeployImage(ctx, actor, name, image)
 		if err != nil {
-			return c.uploadWith(e, image, err)
+			return seeRefused(e, err, appPath(e, "/upload?image="+url.QueryEscape(image)))
 		}
 		return afterwards(e, d, appPath(e, ""), "created")
 	case "remote":
-		page := sourcePage{URL: strings.TrimSpace(form.Get("url")), Branch: strings.TrimSpace(form.Get("branch"))}
-		_, err := c.apps.Bind(ctx, actor, name, page.URL, page.Branch)
+		address, branch := strings.TrimSpace(form.Get("url")), strings.TrimSpace(form.Get("branch"))
+		_, err := c.apps.Bind(ctx, actor, name, address, branch)
 		var d platform.Deployment
 		if err == nil {
 			d, err = c.apps.Pull(ctx, actor, name, true)
 		}
 		if err != nil {
-			return c.sourceWith(e, page, err)
+			return seeRefused(e, err, appPath(e, "/source?"+url.Values{"url": {address}, "branch": {branch}}.Encode()))
 		}
 		return afterwards(e, d, appPath(e, ""), "created")
 	}
-	return e.Redirect(http.StatusSeeOther, appPath(e, ""))
+	return see(e, appPath(e, ""))
 }
 
 func (c *Console) createPage(e echo.Context, form url.Values) (createPage, error) {

@@ -137,5 +137,5 @@ func (c *Console) FileRemove(e echo.Context) error {
 
 func toFiles(e echo.Context, dir, notice string) error {
 	query := url.Values{"path": {strings.Trim(dir, "/")}, "done": {notice}}
-	return e.Redirect(http.StatusSeeOther, appPath(e, "/volumes/"+url.PathEscape(e.Param("volume"))+"/files?"+query.Encode()))
+	return see(e, appPath(e, "/volumes/"+url.PathEscape(e.Param("volume"))+"/files?"+query.Encode()))
 }

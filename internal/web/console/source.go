@@ -22,7 +22,9 @@ type sourcePage struct {
 const shownDeliveries = 50
 
 // Source answers GET /apps/:app/source: the repository that it is bound to, and the webhook.
-func (c *Console) Source(e echo.Context) error { return c.sourceWith(e, sourcePage{}, nil) }
+func (c *Console) Source(e echo.Context) error {
+	return c.sourceWith(e, sourcePage{URL: e.QueryParam("url"), Branch: e.QueryParam("branch")}, nil)
+}
 
 func (c *Console) sourceWith(e echo.Context, page sourcePage, wrong error) error {
 	f, err := c.inApp(e, "source", "Source")

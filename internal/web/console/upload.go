@@ -21,7 +21,7 @@ type uploadPage struct {
 type deployUpload func(context.Context, platform.Actor, string, app.Upload) (platform.Deployment, error)
 
 // Upload answers GET /apps/:app/upload: the ways to deploy without git.
-func (c *Console) Upload(e echo.Context) error { return c.uploadWith(e, "", nil) }
+func (c *Console) Upload(e echo.Context) error { return c.uploadWith(e, e.QueryParam("image"), nil) }
 
 func (c *Console) uploadWith(e echo.Context, image string, wrong error) error {
 	f, err := c.inApp(e, "source", "Upload")
