@@ -160,18 +160,10 @@ func (c *console) walk(t *testing.T, p *browser.Page, visit func(path string)) {
 
 // everyPage has no violation of accessibility's rules in either theme, fits every screen, and has no errors.
 func (c *console) everyPage(t *testing.T) {
-	axe, err := os.ReadFile("audit/node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Fatalf("axe-core is not there, `make test-ui` installs it: %v", err)
-	}
 	screens := os.Getenv("CONSOLE") == "screens"
 	look := func(p *browser.Page) func(path string) {
 		return func(path string) {
-			p.Ask(string(axe)+"; true", new(bool))
-			for _, dark := range []bool{false, true} {
-				p.Dark(dark)
-				c.axe(t, p, path, dark)
-			}
+			c.bothThemes(t, p, path)
 			if path == "/" {
 				p.Click("Go to")
 				p.AskUntil(20*time.Second, `document.querySelector("dialog[open] [role=option]")`, "the palette finds nothing")
@@ -211,6 +203,20 @@ func (c *console) pictures(p *browser.Page, path string, size browser.Size) {
 	}
 }
 
+// bothThemes asks axe-core about the page as it is.
+func (c *console) bothThemes(t *testing.T, p *browser.Page, path string) {
+	t.Helper()
+	axe, err := os.ReadFile("audit/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		t.Fatalf("axe-core is not there, `make test-ui` installs it: %v", err)
+	}
+	p.Ask(string(axe)+"; true", new(bool))
+	for _, dark := range []bool{false, true} {
+		p.Dark(dark)
+		c.axe(t, p, path, dark)
+	}
+}
+
 // axe asks axe-core about the page as it is.
 func (c *console) axe(t *testing.T, p *browser.Page, path string, dark bool) {
 	t.Helper()
@@ -221,9 +227,10 @@ func (c *console) axe(t *testing.T, p *browser.Page, path string, dark bool) {
 			FailureSummary string
 		}
 	}
-	// Colours may be on their way from one theme to the other.
-	p.Ask(`Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {})).concat(new Promise(requestAnimationFrame)))
-		.then(() => axe.run({ resultTypes: ["violations"] })).then((r) => r.violations)`, &found)
+	// Colours may be on their way from one theme to the other. What turns or blinks without an end is not waited for.
+	check(t, p.AskLong(time.Minute, `Promise.all(document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime < 1e6)
+		.map((a) => a.finished.catch(() => {})).concat(new Promise(requestAnimationFrame)))
+		.then(() => axe.run({ resultTypes: ["violations"] })).then((r) => r.violations)`, &found))
 	for _, v := range found {
 		nodes := ""
 		for _, n := range v.Nodes[:min(3, len(v.Nodes))] {

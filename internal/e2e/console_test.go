@@ -350,6 +350,7 @@ func (c *console) terminal(t *testing.T, size browser.Size) {
 	p.Wait("In web.1", "/app$") // what is typed before the shell is there, the shell throws away
 	p.Type("echo LGS-$((40+2)); hostname\r")
 	p.Wait("LGS-42")
+	c.bothThemes(t, p, "a connected terminal")
 	p.Click("End the session")
 	p.Wait("You have ended the session", "Connect again")
 }
@@ -462,6 +463,8 @@ func (c *console) anotherBrowser(t *testing.T, size browser.Size) {
 	other.WaitPath("/login")
 	c.signIn(other, c.email, c.pass)
 	other.Wait("Create")
+	other.Open(c.console + "/create")
+	other.Fill("Name", "typed-before-the-end")
 	p := c.tab(t, size)
 	c.at(t, p, "/account")
 	p.Click("Show the browsers")
@@ -471,8 +474,14 @@ func (c *console) anotherBrowser(t *testing.T, size browser.Size) {
 		p.Wait("is signed out")
 		c.at(t, p, "/account/browsers")
 	}
-	other.Open(c.console + "/")
+	other.Wait("Your session has ended", "go on here")
+	other.Click("Create the app")
 	other.WaitPath("/login")
+	other.Wait("was not done")
+	c.signIn(other, c.email, c.pass)
+	other.WaitPath("/create")
+	other.Wait("What you typed is here again")
+	other.AskUntil(time.Second, `document.getElementById("name").value === "typed-before-the-end"`, "what was typed is lost")
 }
 
 func (c *console) signIn(p *browser.Page, email, password string) {

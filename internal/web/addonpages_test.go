@@ -5,7 +5,9 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -190,7 +192,7 @@ func TestDatabasePage_MakesAnAddonAndBindsIt(t *testing.T) {
 	form := r.do(ask{path: "/create/database?app=shop", session: r.session}).want(t, http.StatusOK).body
 	wants(t, form, `value="shop-db"`, "shop-db is free.", "<option selected>shop</option>", "It forgets. &lt;b&gt;Always.&lt;/b&gt;", `value="pico" checked`)
 	bad := r.sends("/create/database", "kind", "cache", "name", "shop-db", "plan", "pico", "app", "shop", "prefix", "a b").want(t, 422)
-	wants(t, bad.body, "cannot be what config vars begin with", `value="a b"`)
+	wants(t, bad.body, "cannot be what config vars begin with", `value="A B"`)
 	if _, err := r.store.AppByName(t.Context(), "shop-db"); !platform.IsKind(err, platform.NotFound) {
 		t.Fatalf("a refused form made an add-on: %v", err)
 	}
@@ -200,8 +202,49 @@ func TestDatabasePage_MakesAnAddonAndBindsIt(t *testing.T) {
 	}
 	bound := r.do(ask{path: "/apps/shop/addons", session: r.session}).want(t, http.StatusOK).body
 	wants(t, bound, `href="/apps/shop-db"`, "<code>REDIS_URL</code>", "<code>REDIS_PASSWORD</code>", "There is no other add-on on this server.", `href="/create/database?app=shop"`)
-	taken := r.sends("/create/database", "kind", "cache", "name", "second", "plan", "pico", "app", "shop").want(t, http.StatusConflict)
-	wants(t, taken.body, "brings REDIS_… already", `<option value="second" selected>`, `action="/apps/shop/addons"`)
+	taken := r.sends("/create/database", "kind", "cache", "name", "second", "plan", "pico", "app", "shop").want(t, http.StatusSeeOther)
+	if to := taken.Header.Get("Location"); to != "/apps/shop/addons?addon=second&prefix=" || len(taken.Cookies()) != 1 {
+		t.Fatalf("it leads to %s with %v", to, taken.Cookies())
+	}
+	said := r.do(ask{path: "/apps/shop/addons?addon=second&prefix=", header: http.Header{"Cookie": {"__Host-lugsail=" + r.session + "; " + taken.Cookies()[0].Name + "=" + taken.Cookies()[0].Value}}})
+	wants(t, said.body, "second is being made, but shop is not bound to it", "brings REDIS_… already", `<option value="second" selected>`, `action="/apps/shop/addons"`)
+}
+
+// A form sent twice, by a double click or by loading its answer anew, makes one app, and both answers show its password.
+func TestBlueprintPages_AFormSentTwiceIsAnsweredAsBefore(t *testing.T) {
+	r := stacked(t)
+	r.serving("shop")
+	mark := regexp.MustCompile(`name="mark" value="([A-Z2-7]{26})"`)
+	form := func(path string) string {
+		found := mark.FindStringSubmatch(r.do(ask{path: path, session: r.session}).want(t, http.StatusOK).body)
+		if found == nil {
+			t.Fatalf("%s: the form has no mark", path)
+		}
+		return found[1]
+	}
+	one := form("/create/database")
+	if one == form("/create/database") {
+		t.Error("two forms have the same mark")
+	}
+	send := func(mark, name string) answer {
+		return r.sends("/create/database", "kind", "cache", "name", name, "plan", "pico", "app", "shop", "mark", mark)
+	}
+	leads := func(got answer) {
+		if to := got.want(t, http.StatusSeeOther).Header.Get("Location"); to != "/apps/tea/deployments/1" {
+			t.Errorf("it leads to %s", to)
+		}
+	}
+	send(one, "Bad Name").want(t, http.StatusUnprocessableEntity)
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() { leads(send(one, "tea")) })
+	}
+	both.Wait()
+	leads(send(one, "tea"))
+	send(form("/create/database"), "tea").want(t, http.StatusConflict)
+	other := r.signedIn("eve@example.test", platform.RoleOwner)
+	stranger := url.Values{"kind": {"cache"}, "name": {"tea"}, "plan": {"pico"}, "mark": {one}}
+	r.do(ask{method: post, path: "/create/database", session: other, form: stranger}).want(t, http.StatusConflict)
 }
 
 func TestAddonsPage_BindsShowsWhatIsHiddenAndUnbinds(t *testing.T) {

@@ -35,7 +35,9 @@ type boundVar struct {
 type addonRow struct{ Name, Title, Prefix string }
 
 // Addons answers GET /apps/:app/addons: what an app is bound to.
-func (c *Console) Addons(e echo.Context) error { return c.addonsWith(e, addonsPage{}, nil) }
+func (c *Console) Addons(e echo.Context) error {
+	return c.addonsWith(e, addonsPage{Chosen: e.QueryParam("addon"), Prefix: e.QueryParam("prefix")}, nil)
+}
 
 func (c *Console) addonsWith(e echo.Context, page addonsPage, wrong error) error {
 	f, err := c.inApp(e, "addons", "Add-ons")
@@ -107,7 +109,7 @@ func (c *Console) blueprints(e echo.Context) (map[string]platform.Blueprint, err
 
 // AddonBind answers POST /apps/:app/addons.
 func (c *Console) AddonBind(e echo.Context) error {
-	page := addonsPage{Chosen: e.FormValue("addon"), Prefix: strings.TrimSpace(e.FormValue("prefix"))}
+	page := addonsPage{Chosen: e.FormValue("addon"), Prefix: typedPrefix(e.FormValue("prefix"))}
 	d, err := c.apps.BindAddon(e.Request().Context(), request.Actor(e), e.Param("app"), page.Chosen, page.Prefix)
 	if err != nil {
 		return c.addonsWith(e, page, err)
@@ -126,3 +128,6 @@ func (c *Console) AddonUnbind(e echo.Context) error {
 	}
 	return afterwards(e, d, appPath(e, "/addons"), "untied")
 }
+
+// typedPrefix is what config vars begin with, as they are written.
+func typedPrefix(text string) string { return strings.ToUpper(strings.TrimSpace(text)) }

@@ -48,6 +48,7 @@ type Console struct {
 	ssh         func() string // fingerprint of the host key
 	assets      *assets
 	pages       map[string]*template.Template
+	onces       onces
 }
 
 // New reads all templates; an error means that one is broken.
@@ -109,7 +110,7 @@ func (c *Console) show(e echo.Context, status int, name string, f frame) error {
 	} else {
 		f.Bare = true
 	}
-	if f.Wrong == nil && e.Request().Method == http.MethodGet && !isLive(e) {
+	if f.Wrong == nil && opened(e) {
 		f.Wrong = request.TakeRefusal(e)
 	}
 	f.Console = c.apps.Addresses.ConsoleURL(f.Actor.Console)

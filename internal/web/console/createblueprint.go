@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -102,13 +103,20 @@ func (c *Console) CreateFromBlueprint(e echo.Context) error {
 	for _, a := range page.Asks {
 		answers[a.Name] = a.Value
 	}
-	made, err := c.apps.CreateFromBlueprint(e.Request().Context(), request.Actor(e), app.BlueprintRequest{
+	made, err := c.createOnce(e, app.BlueprintRequest{
 		Blueprint: page.Blueprint.Name, Name: strings.TrimSpace(form.Get("name")), Plan: form.Get("plan"), Answers: answers,
 	})
 	if err != nil {
 		return c.refuse(e, err, "blueprint", blueprintFrame(page))
 	}
 	return c.madeOf(e, page.Blueprint, made)
+}
+
+func (c *Console) createOnce(e echo.Context, ask app.BlueprintRequest) (app.Made, error) {
+	ctx, actor := e.Request().Context(), request.Actor(e)
+	return c.onces.do(ctx, actor.AccountID, e.FormValue("mark"), c.now(), func() (app.Made, error) {
+		return c.apps.CreateFromBlueprint(context.WithoutCancel(ctx), actor, ask) // whoever sent it twice waits for the first
+	})
 }
 
 type madePage struct {
@@ -154,7 +162,7 @@ func (c *Console) blueprintPage(e echo.Context, form url.Values, sent bool) (blu
 		page.Addons = append(page.Addons, broughtRow{byName[a.Blueprint].Title, p.Name})
 		page.Room += p.Memory
 	}
-	page.Asks = c.askedRows(b, page.Name.Name, form, sent)
+	page.Asks = c.askedRows(b, page.Name.Name, actor.Name, form, sent)
 	page.Plans, err = c.offeredPlans(e, form.Get("plan"), b.Plan, page.Room)
 	return page, err
 }
@@ -172,8 +180,9 @@ func (c *Console) nameAnswer(e echo.Context, name, like string) (app.NameAnswer,
 	return answer, err
 }
 
-// askedRows fill in the defaults that do not hang on the name; of the others they tell what they become.
-func (c *Console) askedRows(b platform.Blueprint, name string, form url.Values, sent bool) []askedRow {
+// askedRows fill in the defaults that do not hang on the name, and for an e-mail address that of who asks; of the
+// others they tell what they become.
+func (c *Console) askedRows(b platform.Blueprint, name, asks string, form url.Values, sent bool) []askedRow {
 	host := c.apps.Addresses.Hosts(cmp.Or(name, b.Name))[0]
 	values := map[string]string{"app": cmp.Or(name, b.Name), "host": host, "url": c.apps.Addresses.URL(host)}
 	var rows []askedRow
@@ -186,6 +195,9 @@ func (c *Console) askedRows(b platform.Blueprint, name string, form url.Values, 
 				row.Left = filled
 			case !sent && row.Value == "":
 				row.Value = filled
+				if strings.HasSuffix(filled, "@example.com") { // nobody's
+					row.Value = asks
+				}
 			}
 		}
 		rows = append(rows, row)

@@ -51,24 +51,33 @@ func (c *Console) CreateAddon(e echo.Context) error {
 	}
 	var made app.Made
 	if err == nil {
-		made, err = c.apps.CreateFromBlueprint(ctx, actor, app.BlueprintRequest{Blueprint: page.Kind.Name, Name: strings.TrimSpace(form.Get("name")), Plan: form.Get("plan")})
+		made, err = c.createOnce(e, app.BlueprintRequest{Blueprint: page.Kind.Name, Name: strings.TrimSpace(form.Get("name")), Plan: form.Get("plan")})
 	}
 	if err != nil {
 		return c.refuse(e, err, "database", databaseFrame(page))
 	}
 	if page.App != "" {
-		if _, err := c.apps.BindAddon(ctx, actor, page.App, made.App.App.Name, page.Prefix); err != nil { // it is there already: the app's page says why it is not bound
-			e.SetParamNames("app")
-			e.SetParamValues(page.App)
-			return c.addonsWith(e, addonsPage{Chosen: made.App.App.Name, Prefix: page.Prefix}, err)
+		name := made.App.App.Name
+		if _, err := c.apps.BindAddon(ctx, actor, page.App, name, page.Prefix); err != nil && platform.AsError(err).Code != "binding_exists" { // it is there already: the app's page says why it is not bound
+			chosen := url.Values{"addon": {name}, "prefix": {page.Prefix}}
+			return seeRefused(e, notBound(name, page.App, err), "/apps/"+url.PathEscape(page.App)+"/addons?"+chosen.Encode())
 		}
 	}
 	return c.madeOf(e, page.Kind, made)
 }
 
+// notBound says that one half of what was asked for is done.
+func notBound(addon, app string, err error) error {
+	status, why := request.Explain(err)
+	if status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable {
+		return err
+	}
+	return platform.Errorf(why.Kind, why.Code, "%s is being made, but %s is not bound to it: %s", addon, app, why.Message).WithHint("%s", why.Hint)
+}
+
 func (c *Console) databasePage(e echo.Context, form url.Values) (databasePage, error) {
 	ctx, actor := e.Request().Context(), request.Actor(e)
-	page := databasePage{App: form.Get("app"), Prefix: strings.TrimSpace(form.Get("prefix"))}
+	page := databasePage{App: form.Get("app"), Prefix: typedPrefix(form.Get("prefix"))}
 	all, err := c.apps.BlueprintsOf(ctx, actor)
 	if err != nil {
 		return page, err

@@ -18,6 +18,12 @@ func listens(e echo.Context) bool {
 	return byScript(e) || isLive(e) || e.Request().Header.Get(echo.HeaderAccept) == "text/event-stream"
 }
 
+// opened reports whether a person has opened the page, and not its script a part of it (Fetch Metadata).
+func opened(e echo.Context) bool {
+	mode := e.Request().Header.Get("Sec-Fetch-Mode")
+	return e.Request().Method == http.MethodGet && (mode == "" || mode == "navigate") && !isLive(e)
+}
+
 // see leads to a page after something was done.
 func see(e echo.Context, to string) error {
 	if byScript(e) {

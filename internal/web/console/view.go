@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/plan"
@@ -79,6 +81,8 @@ func (c *Console) functions() template.FuncMap {
 		"list":      func(v ...any) []any { return v },
 		"plural":    plural,
 		"arch":      func() string { return runtime.GOARCH },
+		"capital":   capital,
+		"mark":      formMark,
 		"port":      c.port,
 		"tunnel":    func() string { return fmt.Sprintf("%[1]d:localhost:%[1]d", c.apps.Addresses.Port) },
 		"program":   program,
@@ -96,6 +100,15 @@ func (c *Console) functions() template.FuncMap {
 var stepNames = map[platform.StepName]string{
 	platform.StepFetch: "Fetch", platform.StepSave: "Save", platform.StepData: "Data", platform.StepBuild: "Build", platform.StepRelease: "Release", platform.StepCommand: "Release command", platform.StepStart: "Start",
 	platform.StepHealth: "Check", platform.StepSwitch: "Switch", platform.StepRetire: "Retire old",
+}
+
+// capital begins a heading as headings begin.
+func capital(text string) string {
+	if text == "" {
+		return ""
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 // port is what stands behind names in addresses; "" where it is the usual one.
