@@ -32,7 +32,7 @@ async function once(): Promise<void> {
   url.searchParams.set("part", "live");
   url.searchParams.delete("done");
   const answer = await fetch(url, { credentials: "same-origin" });
-  if (answer.redirected || answer.status === 401) { signedOut(); return; }
+  if (answer.status === 401) { signedOut(); return; }
   if (!answer.ok) return;
   doubt = false;
   if (!signedIn) signedInAgain();
