@@ -261,6 +261,11 @@ func TestAddonsPage_BindsShowsWhatIsHiddenAndUnbinds(t *testing.T) {
 	}
 	_, err := r.apps.ChangeConfig(t.Context(), r.owner, "shop", app.ConfigEdit{Set: map[string]string{"TEA_URL": "mine"}, Later: true})
 	must(t, err)
+	r.cache("mint")
+	_, err = r.apps.ChangeConfig(t.Context(), r.owner, "shop", app.ConfigEdit{Set: map[string]string{"MINT_URL": "mine"}, Later: true})
+	must(t, err)
+	hidden := r.sends("/apps/shop/addons", "addon", "mint", "prefix", "mint").want(t, http.StatusConflict)
+	wants(t, hidden.body, "has a config var MINT_URL already", `Remove it: <a class="link" href="/apps/shop/config">Config vars</a>.`) // a page instead of a command
 	page := r.do(ask{path: "/apps/shop/addons", session: r.session}).body
 	wants(t, page, `<code class="gone">TEA_URL</code>`, "<code>TEA_HOST</code>", "has a config var of its own", `action="/apps/shop/addons/unbind"`)
 	looks := r.do(ask{path: "/apps/shop/addons", session: r.viewer()}).want(t, http.StatusOK).body
