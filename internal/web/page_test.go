@@ -126,7 +126,7 @@ func TestPages_EveryPageShowsAndExplains(t *testing.T) {
 	for path, want := range map[string]string{
 		"/": "v1 serves", "/create": "Create the app", "/activity": "Who did what", "/server": "SHA-256", "/account": "How you sign in", "/account/browsers": "Test Browser", "/account/tokens": "Make a token", "/account/keys": "Add a key", "/account/password": "New password", "/account/second-factor": "Show the QR code", "/account/passkeys": "Add a passkey",
 		"/apps/mine": "Say hello", "/apps/mine/deployments": "Say hello", "/apps/mine/deployments/1": "second line",
-		"/apps/mine/logs": "No lines yet", "/apps/mine/config": "SECRET_KEY", "/apps/mine/domains": "Add a domain", "/apps/mine/volumes": "Add a volume",
+		"/apps/mine/logs": "No lines yet", "/apps/mine/config": "SECRET_KEY", "/apps/mine/domains": "Add a domain", "/apps/mine/volumes": "Add a volume", "/apps/mine/snapshots": "Make a snapshot",
 		"/apps/mine/scaling": "The plan now", "/apps/mine/settings": "Destroy mine",
 	} {
 		got := r.do(ask{path: path, session: r.session})
@@ -140,7 +140,7 @@ func TestPages_ViewerIsOfferedNothingForbidden(t *testing.T) {
 	r := newRig(t)
 	r.serving("mine")
 	viewer := r.viewer()
-	for _, path := range []string{"/", "/apps/mine", "/apps/mine/config", "/apps/mine/domains", "/apps/mine/volumes", "/apps/mine/scaling", "/apps/mine/settings", "/apps/mine/deployments/1"} {
+	for _, path := range []string{"/", "/apps/mine", "/apps/mine/config", "/apps/mine/domains", "/apps/mine/volumes", "/apps/mine/snapshots", "/apps/mine/scaling", "/apps/mine/settings", "/apps/mine/deployments/1"} {
 		got := r.do(ask{path: path, session: viewer}).want(t, http.StatusOK)
 		for _, word := range []string{"Roll back", "Destroy", "Remove", ">Show", "Create an app", "Deploy again", "Change the plan", "Add the domain"} {
 			if strings.Contains(got.body, word) {

@@ -28,7 +28,7 @@ func BenchmarkPages(b *testing.B) {
 	const app = "/apps/app-50"
 	for _, path := range []string{
 		"/", "/create", "/activity", "/trash", "/server", "/account", "/docs/api", "/palette",
-		app, app + "/deployments", app + "/deployments/50", app + "/logs", app + "/config", app + "/source", app + "/domains", app + "/volumes",
+		app, app + "/deployments", app + "/deployments/50", app + "/logs", app + "/config", app + "/source", app + "/domains", app + "/volumes", app + "/snapshots",
 		app + "/scaling", app + "/settings", app + "/upload", app + "/checkup", "/?part=live", app + "?part=live",
 	} {
 		b.Run(path, func(b *testing.B) {

@@ -125,7 +125,7 @@ func newUnclaimedRig(t testing.TB) *rig {
 func (r *rig) service() *app.Service {
 	return &app.Service{
 		BackupRows: r.store, Backuper: &backup.Service{Store: r.store, Now: time.Now}, BackupLogin: noLogin{},
-		Store: r.store, History: r.store, Names: r.store, Remotes: r.store, Webhooks: r.store, Volumes: r.store, Directories: directories{}, Files: r.files(), Reachable: reachable, Progress: r.store.Logs(), Changes: r.store, Engine: r.engine, Now: time.Now,
+		Store: r.store, History: r.store, Names: r.store, Remotes: r.store, Webhooks: r.store, Volumes: r.store, Snapshots: r.store, Shelf: shelf{}, Directories: directories{}, Files: r.files(), Reachable: reachable, Progress: r.store.Logs(), Changes: r.store, Engine: r.engine, Now: time.Now,
 		Conductor: &deploy.Conductor{Deployments: r.store, Apps: r.store, Journal: journal{r.store}, Now: time.Now},
 		Routes:    &routing.Service{Store: r.store, Hosts: testHosts},
 		Uploads:   r.uploadDoor(),

@@ -22,6 +22,8 @@ type Shelf interface {
 	PartsOf(ctx context.Context, app platform.App) (platform.SnapshotParts, error)
 	Restorable(ctx context.Context, app platform.App, row platform.Snapshot) error
 	Progress(id string) string
+	Doing() string
+	MakesDaily() bool
 	Wake()
 	Removed()
 }
@@ -30,6 +32,12 @@ type Shelf interface {
 type SnapshotView struct {
 	platform.Snapshot
 	Progress string // for people; "" when nothing is
+}
+
+// Keeping is what an app keeps, and so what a snapshot of it would hold.
+type Keeping struct {
+	platform.SnapshotParts
+	Daily bool // the server makes snapshots of it by itself
 }
 
 // maxSnapshots bounds those that people have of one app.
@@ -53,6 +61,22 @@ func (s *Service) SnapshotsOf(ctx context.Context, actor platform.Actor, name st
 		views[i] = SnapshotView{row, s.Shelf.Progress(row.ID)}
 	}
 	return views, nil
+}
+
+// KeepingOf tells what a snapshot of an app would hold as things are.
+func (s *Service) KeepingOf(ctx context.Context, actor platform.Actor, name string) (Keeping, error) {
+	app, err := s.find(ctx, actor, name, platform.ActionRead)
+	if err != nil {
+		return Keeping{}, err
+	}
+	parts, err := s.Shelf.PartsOf(ctx, app)
+	k := Keeping{SnapshotParts: parts, Daily: s.Shelf.MakesDaily()}
+	if err == nil && app.Addon && s.Ties != nil { // an add-on that apps are bound to is in theirs
+		var ties []platform.Binding
+		ties, err = s.Ties.Bindings(ctx)
+		k.Daily = k.Daily && !slices.ContainsFunc(ties, func(t platform.Binding) bool { return t.AddonID == app.ID })
+	}
+	return k, err
 }
 
 // CreateSnapshot asks for a snapshot of an app, which is made in the background. cause is a person's word on it; ""

@@ -68,6 +68,9 @@ func pause(ctx context.Context, d time.Duration) error {
 func (s *Service) look(ctx context.Context, appID string) string {
 	all := s.glances.take(s.Now(), func() ([]platform.Replica, error) { return s.Engine.Replicas(ctx, "") })
 	sum := ""
+	if s.Shelf != nil {
+		sum = s.Shelf.Doing() // how far snapshots are stands in no row
+	}
 	for _, r := range all {
 		if appID == "" || r.AppID == appID {
 			sum += fmt.Sprint(r.ID, r.State, r.Restarts, r.OutOfMemory, r.ExitCode, "\n")

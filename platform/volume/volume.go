@@ -11,6 +11,7 @@ package volume
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -117,6 +118,19 @@ func (k *Keeper) Progress(id string) string {
 	defer k.mu.Unlock()
 	return k.progress[id]
 }
+
+// Doing is all that is being done, for those who watch whether it goes on; "" when nothing is.
+func (k *Keeper) Doing() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.progress) == 0 {
+		return ""
+	}
+	return fmt.Sprint(k.progress) // sorted
+}
+
+// MakesDaily reports whether snapshots are made by themselves.
+func (k *Keeper) MakesDaily() bool { return k.Daily }
 
 func (k *Keeper) say(id, text string) {
 	k.mu.Lock()

@@ -206,6 +206,8 @@ var notices = map[string]string{
 	"bound":  "The add-on is bound. The app finds it by its config vars.",
 	"untied": "The add-on is not bound any more. It and its data are still there.",
 
+	"snapshot": "The snapshot is being made: the list tells how far it is.",
+
 	"signed-out": "You are signed out.",
 	"over":       "Your session has ended. Sign in, and you are back where you were.",
 	"unsent":     "You were signed out meanwhile, so what you sent was not done. Sign in, and send it again.",

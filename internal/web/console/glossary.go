@@ -29,6 +29,7 @@ var glossary = map[string]term{
 	"replica":      {"A replica", "One running copy of the app. Several share the visitors, and one may fail without anybody noticing.", "an instance behind a load balancer, or an ECS task"},
 	"volume":       {"A volume", "A directory of the app that stays when replicas come and go: uploads, databases, whatever must not be lost.", "an EBS volume, or a Lightsail block storage disk"},
 	"backup":       {"A backup", "A copy of the whole server that lies somewhere else. A snapshot lies on the server, and is lost with its disk.", "AWS Backup"},
+	"snapshot":     {"A snapshot", "A copy of what an app keeps, as it was at one moment: the files of its volumes and the rows of its databases. It lies on this server, so it helps against mistakes, and not against the loss of the disk.", "EBS snapshots and RDS snapshots, made together"},
 	"add-on":       {"An add-on", "A database or a cache for your apps. It runs on this server, keeps its data in a volume, and only the apps that are bound to it reach it.", "RDS for databases, ElastiCache for caches; a Lightsail database"},
 	"binding":      {"A binding", "The tie between an app and an add-on. The app gets config vars by it, such as DATABASE_URL, and may reach the add-on over a network of their own.", "security groups together with a secret of Secrets Manager"},
 	"blueprint":    {"A blueprint", "A stack that is ready to run: the programs, their settings, the database and the volumes that belong to it, made in one go.", "a Lightsail blueprint, or a Marketplace image"},

@@ -137,6 +137,7 @@ func appPlaces(actor platform.Actor, a platform.App) []place {
 		{Icon: "variable", Label: "Config vars", To: base + "/config", words: "environment env secrets settings"},
 		{Icon: "globe-alt", Label: "Domains", To: base + "/domains", words: "dns certificate https address"},
 		{Icon: "circle-stack", Label: "Volumes", To: base + "/volumes", words: "disk files data uploads persistent storage"},
+		{Icon: "archive-box", Label: "Snapshots", To: base + "/snapshots", words: "copies backup restore undo daily ebs"},
 		{Icon: "link", Label: "Add-ons", To: base + "/addons", words: "database cache bind postgresql mariadb valkey redis"},
 		{Icon: "scale", Label: "Scaling", To: base + "/scaling", words: "plan replicas memory size"},
 		{Icon: "code-bracket", Label: "Source", To: base + "/source", words: "git repository webhook branch"},
