@@ -21,11 +21,12 @@ type App struct {
 	StopGrace      int      `gorm:"not null;default:0"`  // seconds between SIGTERM and SIGKILL; 0 means 30
 	CurrentRelease int      `gorm:"not null;default:0"`  // number of the release that serves; 0 before the first
 
-	Builder    BuilderName `gorm:"not null;default:''"`    // "" lets the source decide
-	Dockerfile string      `gorm:"not null;default:''"`    // its path in the source; "" means Dockerfile
-	Blueprint  string      `gorm:"not null;default:''"`    // that it was made from; "" for none
-	Addon      bool        `gorm:"not null;default:false"` // it is for other apps: a database, a cache
-	TrashedAt  *time.Time  // since when it is in the trash; nil when it is not
+	Builder       BuilderName `gorm:"not null;default:''"`    // "" lets the source decide
+	Dockerfile    string      `gorm:"not null;default:''"`    // its path in the source; "" means Dockerfile
+	SnapshotFirst bool        `gorm:"not null;default:false"` // each deployment makes a snapshot before its release is started
+	Blueprint     string      `gorm:"not null;default:''"`    // that it was made from; "" for none
+	Addon         bool        `gorm:"not null;default:false"` // it is for other apps: a database, a cache
+	TrashedAt     *time.Time  // since when it is in the trash; nil when it is not
 
 	CreatedAt time.Time
 	CreatedBy string // the account's e-mail address

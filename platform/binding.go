@@ -56,5 +56,7 @@ type NewApp struct {
 	Vars     map[string]string
 	Volumes  []Volume
 	Bindings []Binding
-	Via      string // the door
+	Via      string      // the door
+	First    *Deployment // recorded with it, so that neither is there alone; nil: none
+	Steps    []StepName  // of that deployment
 }

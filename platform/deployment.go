@@ -8,16 +8,17 @@ import (
 
 // Deployment is one attempt to bring a release live, and the record of its steps.
 type Deployment struct {
-	ID          string          `gorm:"primaryKey"`
-	AppID       string          `gorm:"uniqueIndex:deployment_number;not null"`
-	Number      int             `gorm:"uniqueIndex:deployment_number;not null"` // 1, 2 … for each app
-	Kind        DeploymentKind  `gorm:"not null"`
-	State       DeploymentState `gorm:"index;not null"`
-	Cause       string          // for people: "push of 1a2b3c4 by ada@example.com"
-	Source      Source          `gorm:"serializer:json"` // for pushes; the tree to build
-	FromRelease int             // for rollbacks: the release whose contents return
-	Snapshot    string          // for rewinds: id of the snapshot whose data return
-	Release     int             // the release it made or used; 0 until then
+	ID          string            `gorm:"primaryKey"`
+	AppID       string            `gorm:"uniqueIndex:deployment_number;not null"`
+	Number      int               `gorm:"uniqueIndex:deployment_number;not null"` // 1, 2 … for each app
+	Kind        DeploymentKind    `gorm:"not null"`
+	State       DeploymentState   `gorm:"index;not null"`
+	Cause       string            // for people: "push of 1a2b3c4 by ada@example.com"
+	Source      Source            `gorm:"serializer:json"` // for pushes; the tree to build
+	FromRelease int               // for rollbacks: the release whose contents return
+	Snapshot    string            // for rewinds and copies: id of the snapshot whose data return
+	Addons      map[string]string `gorm:"serializer:json"` // for copies: by id of an add-on in the snapshot, that of the new app's own
+	Release     int               // the release it made or used; 0 until then
 	FailureCode string
 	FailureText string // what happened
 	FailureHint string // what to do
@@ -70,10 +71,10 @@ func (f DeploymentFilter) Validate() error {
 		return Errorf(Invalid, "deployment_state_unknown", "No deployment has the state %s.", quoteShort(string(f.State))).
 			WithHint("States are waiting, running, live, failed, cancelled and replaced.")
 	}
-	kinds := []DeploymentKind{DeployPush, DeployRollback, DeployConfig, DeployScale, DeployRestart, DeployTrash, DeployRestore, DeployRewind, DeployDestroy}
+	kinds := []DeploymentKind{DeployPush, DeployRollback, DeployConfig, DeployScale, DeployRestart, DeployTrash, DeployRestore, DeployRewind, DeployCopy, DeployDestroy}
 	if f.Kind != "" && !slices.Contains(kinds, f.Kind) {
 		return Errorf(Invalid, "deployment_kind_unknown", "No deployment is of the kind %s.", quoteShort(string(f.Kind))).
-			WithHint("Kinds are push, rollback, config, scale, restart, trash, restore, rewind and destroy.")
+			WithHint("Kinds are push, rollback, config, scale, restart, trash, restore, rewind, copy and destroy.")
 	}
 	return nil
 }
@@ -91,6 +92,7 @@ const (
 	DeployTrash    DeploymentKind = "trash"    // the line backwards, as far as it can be walked again
 	DeployRestore  DeploymentKind = "restore"  // out of the trash: enters at run with the release that served
 	DeployRewind   DeploymentKind = "rewind"   // the data of a snapshot, and the release that served then: enters behind the build
+	DeployCopy     DeploymentKind = "copy"     // a new app out of a snapshot of another one: enters behind the build
 	DeployDestroy  DeploymentKind = "destroy"  // the line backwards, for good
 )
 
@@ -102,6 +104,9 @@ const ViaBackup = "backup"
 func (k DeploymentKind) KeepsRelease() bool {
 	return k == DeployScale || k == DeployRestart || k == DeployRestore
 }
+
+// BringsData reports whether data of a snapshot come with the release.
+func (k DeploymentKind) BringsData() bool { return k == DeployRewind || k == DeployCopy }
 
 // TakesAway reports whether nothing of the app runs afterwards.
 func (k DeploymentKind) TakesAway() bool { return k == DeployTrash || k == DeployDestroy }
@@ -143,9 +148,10 @@ type StepName string
 
 // The stations, in order. A deployment records those that its kind walks.
 const (
-	StepFetch   StepName = "fetch" // of a source that lies elsewhere
-	StepSave    StepName = "save"  // a snapshot as the way back, and a look whether all of the wanted one can be read
-	StepData    StepName = "data"  // files and rows of a snapshot return
+	StepFetch   StepName = "fetch"  // of a source that lies elsewhere
+	StepSave    StepName = "save"   // a snapshot as the way back, and a look whether all of the wanted one can be read
+	StepAddons  StepName = "addons" // those of a new app are made
+	StepData    StepName = "data"   // files and rows of a snapshot return
 	StepBuild   StepName = "build"
 	StepRelease StepName = "release"
 	StepCommand StepName = "release-command" // recorded only where the release has one

@@ -62,6 +62,11 @@ const (
 // Automatic reports whether nobody asked for it: it goes when its time is over.
 func (s Snapshot) Automatic() bool { return s.Daily || s.Before != "" }
 
+// InUse is what the removal of a snapshot is refused by that somebody needs just now.
+func (s Snapshot) InUse() error {
+	return Errorf(Conflict, "snapshot_in_use", "The snapshot is being made or restored just now.").WithHint("Wait until that is over.")
+}
+
 // How many automatic snapshots of an app are kept: the newest of so many days, weeks and months that have one.
 const (
 	keptDays   = 7

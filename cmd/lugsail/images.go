@@ -24,6 +24,14 @@ func (c *control) builds() *build.Service {
 	return builds
 }
 
+// adopt gives an app the image of another one, which the registry brings back when the engine has lost it.
+func (c *control) adopt(ctx context.Context, appID, image string) (string, error) {
+	if err := (imagesThere{c}).Ensure(ctx, image); err != nil {
+		return "", err
+	}
+	return c.images.Adopt(ctx, appID, image)
+}
+
 // imagesThere asks whoever can bring an image back: an id is known to the engine alone, and
 // any other name leads to the built-in registry.
 type imagesThere struct{ c *control }

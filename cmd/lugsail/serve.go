@@ -165,7 +165,7 @@ func (c *control) wireConductor() error {
 		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.dockerfile.Forget, c.images.Forget, c.removeRepository, c.removeVolumes},
 		Redact:  func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
 		Secrets: c.openSecrets, Settle: c.settle, Fetch: c.fetch, WatchTime: c.cfg.Watch, Now: time.Now,
-		Introduce: c.introduce,
+		Introduce: c.introduce, Equip: c.equip, Adopt: c.adopt,
 	}
 	return nil
 }
@@ -287,6 +287,10 @@ func (c *control) recentDeployments(ctx context.Context) ([]platform.Deployment,
 // introduce asks the application, which is wired later.
 func (c *control) introduce(ctx context.Context, appID string, r platform.Release, types []string) (platform.App, error) {
 	return c.apps.Introduce(ctx, appID, r, types)
+}
+
+func (c *control) equip(ctx context.Context, d platform.Deployment, addonID string) (bool, error) {
+	return c.apps.Equip(ctx, d, addonID)
 }
 
 // settle lets the branch follow what went live.

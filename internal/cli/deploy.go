@@ -173,7 +173,7 @@ func detachFlag(c *cobra.Command, detach *bool) {
 // deploymentStates and deploymentKinds are what deployments are told apart by.
 var (
 	deploymentStates = []string{"waiting", "running", "live", "failed", "cancelled", "replaced"}
-	deploymentKinds  = []string{"push", "rollback", "config", "scale", "restart", "trash", "restore", "rewind"}
+	deploymentKinds  = []string{"push", "rollback", "config", "scale", "restart", "trash", "restore", "rewind", "copy"}
 )
 
 func (p *program) deployments() *cobra.Command {

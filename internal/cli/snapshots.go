@@ -143,15 +143,22 @@ func (p *program) awaitSnapshot(ctx context.Context, c *client, name, id string)
 }
 
 func (p *program) snapshotRestore() *cobra.Command {
-	var confirm string
+	var confirm, as, plan string
 	var detach bool
 	c := &cobra.Command{
-		Use: "restore SNAPSHOT", Short: "Bring an app back to a snapshot", Args: args(1, 1),
-		Long: "Bring an app back to a snapshot: its files, the rows of its databases, and the release that served then with its config\nvars. What it holds now gives way; a snapshot of that is made first. When something fails, all is as it was before.",
+		Use: "restore SNAPSHOT", Short: "Bring an app back to a snapshot, or make a new app out of it", Args: args(1, 1),
+		Long: "Bring an app back to a snapshot: its files, the rows of its databases, and the release that served then with its config\nvars. What it holds now gives way; a snapshot of that is made first. When something fails, all is as it was before.\n\n" +
+			"With --as the app stays as it is, and a new app of that name is made out of the snapshot: with volumes and databases of its\nown, and without the domains. Its config vars are those of then: look whether they name the old app.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if plan != "" && as == "" {
+				return usagef("--plan is for a new app: give --as NAME, too")
+			}
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if as != "" {
+				return p.start(cmd.Context(), c, as, http.MethodPost, path(name, "snapshots", url.PathEscape(args[0]), "copy"), map[string]string{"name": as, "plan": plan}, detach)
 			}
 			if confirm == "" {
 				confirm, err = p.ask(cmd.Context(), "This brings "+name+" back to the snapshot "+args[0]+": files and rows of today give way to those of then.\nType the app's name to go on: ")
@@ -166,6 +173,8 @@ func (p *program) snapshotRestore() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&confirm, "confirm", "", "the app's name, to go on without a question")
+	c.Flags().StringVar(&as, "as", "", "name of a new app to make out of it")
+	c.Flags().StringVar(&plan, "plan", "", "plan of the new app; that of the app unless given")
 	detachFlag(c, &detach)
 	return c
 }

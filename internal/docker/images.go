@@ -174,6 +174,20 @@ func (i *Images) retain(ctx context.Context, prefix string, keep []string) error
 	return nil
 }
 
+// Adopt gives an image that the engine has to one more app, and tells its id. It stays when the app that it was made for
+// goes.
+func (i *Images) Adopt(ctx context.Context, appID, name string) (id string, err error) {
+	if !anID.MatchString(appID) {
+		return "", fmt.Errorf("adopting an image: %q is no id", appID)
+	}
+	b := bringing{Images: i, request: platform.ImageRequest{AppID: appID, BuildID: "copy"}}
+	id, err = b.takeHere(ctx, name, func(image.InspectResponse) string { return tagNew })
+	if err == nil && id == "" {
+		err = platform.Errorf(platform.Conflict, "image_lost", "The image of that release is gone from the server.")
+	}
+	return id, err
+}
+
 // Forget does that for all images of an app that is going.
 func (i *Images) Forget(ctx context.Context, appID string) error { return i.Retain(ctx, appID, nil) }
 

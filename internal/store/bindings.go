@@ -59,7 +59,11 @@ func (s *Store) createOne(tx *gorm.DB, n *platform.NewApp) error {
 			return err
 		}
 	}
-	return nil
+	if n.First == nil {
+		return nil
+	}
+	n.First.AppID, n.First.Number = n.App.ID, 1
+	return createWithSteps(tx, n.First, n.Steps)
 }
 
 // CreateBinding ties an add-on to an app. One that is there already answers Conflict, code binding_exists or

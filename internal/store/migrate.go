@@ -28,6 +28,7 @@ func migrations() []*gormigrate.Migration {
 		{ID: "0012_addons", Migrate: migrate12},
 		{ID: "0013_snapshots", Migrate: migrate13},
 		{ID: "0014_backups", Migrate: migrate14},
+		{ID: "0015_copies", Migrate: migrate15},
 	}
 }
 

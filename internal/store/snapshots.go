@@ -41,9 +41,18 @@ func (s *Store) UpdateSnapshot(ctx context.Context, id string, change func(*plat
 	return row, err
 }
 
-// DeleteSnapshot forgets a snapshot; one that is gone already is no error.
+// DeleteSnapshot forgets a snapshot; one that is gone already is no error. One that a deployment under way brings back,
+// or made as its way back, answers Conflict, code snapshot_in_use.
 func (s *Store) DeleteSnapshot(ctx context.Context, row platform.Snapshot) error {
 	err := s.write(ctx, "removing the snapshot", func(tx *gorm.DB) error {
+		var using int64
+		under := tx.Model(&platform.Deployment{}).Where("state IN ?", []platform.DeploymentState{platform.DeploymentWaiting, platform.DeploymentRunning})
+		if err := under.Where("snapshot = ? OR id = ?", row.ID, row.Before).Count(&using).Error; err != nil {
+			return err
+		}
+		if using > 0 {
+			return row.InUse()
+		}
 		return tx.Where("id = ?", row.ID).Delete(&platform.Snapshot{}).Error
 	})
 	s.changed(row.AppID, "")

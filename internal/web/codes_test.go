@@ -21,7 +21,7 @@ var elsewhere = []string{
 	"key_unknown", "addon_files", "file_exists", "dotenv_line", "dotenv_quote", // SSH, the command line
 	"step_over", "passkey_refused", "passkey_not_begun", "passkey_needs_name", "passkey_name_invalid", "passkeys_too_many", // a browser's own
 	"account_not_found", "link_invalid", "link_used",
-	"build_out_of_memory", "build_processes", "build_output_limit", "build_timeout", // told by a deployment
+	"addon_not_made", "build_out_of_memory", "build_processes", "build_output_limit", "build_timeout", // told by a deployment
 }
 
 var codeForm = regexp.MustCompile(`^[a-z]+(_[a-z0-9]+)+$`)

@@ -96,3 +96,19 @@ func TestSnapshotsPage_FormsDoWhatTheySay(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 }
+
+func TestSnapshotsPage_MakesANewAppOutOfOne(t *testing.T) {
+	r := stacked(t)
+	mine := r.serving("mine")
+	row := r.snapshot(mine, platform.Snapshot{State: platform.SnapshotReady, Release: 1, Parts: platform.SnapshotParts{Volumes: []platform.SnapshotVolume{{ID: "lold", Name: "uploads", Path: "/data"}}}})
+	wants(t, r.do(ask{path: "/apps/mine/snapshots", session: r.session}).body, "Make a new app out of it", "Domains are not taken along", ">pico · 256 MB</option>", ">2xlarge · 32 GB · does not fit</option>")
+	refused := r.sends("/apps/mine/snapshots/"+row.ID+"/copy", "name", "mine", "plan", "pico").want(t, http.StatusConflict).body
+	wants(t, refused, "There is already an app named mine", `<details open><summary>Make a new app`, `<option value="pico" selected`)
+	if got := r.sends("/apps/mine/snapshots/"+row.ID+"/copy", "name", "twin", "plan", "pico").want(t, http.StatusSeeOther).Header.Get("Location"); got != "/apps/twin/deployments/1" {
+		t.Errorf("it leads to %s", got)
+	}
+	wants(t, r.do(ask{path: "/apps/twin/deployments/1", session: r.session}).want(t, http.StatusOK).body, "snapshot of mine of", ">Save<", ">Data<")
+	wants(t, r.do(ask{path: "/apps/twin/volumes", session: r.session}).body, ">uploads</span>")
+	answer := r.do(ask{method: post, path: "/api/v1/apps/mine/snapshots/" + row.ID + "/copy", token: r.token("", platform.ScopeAdmin), json: `{"name":"third","plan":"pico"}`}).want(t, http.StatusAccepted).body
+	wants(t, answer, `"kind":"copy"`, `"number":1`)
+}

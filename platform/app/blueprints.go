@@ -70,7 +70,7 @@ func (s *Service) CreateFromBlueprint(ctx context.Context, actor platform.Actor,
 	if err != nil {
 		return Made{}, err
 	}
-	if err := s.recordStack(ctx, actor, b, stack); err != nil {
+	if err := s.recordStack(ctx, actor, b.Plan, stack, func(a platform.App) string { return "of the blueprint " + a.Blueprint }); err != nil {
 		return Made{}, err
 	}
 	made := Made{Note: note}
@@ -170,12 +170,17 @@ func (s *Service) stackAddon(actor platform.Actor, app platform.App, a platform.
 		return platform.NewApp{}, platform.Binding{}, platform.Errorf(platform.Invalid, "app_name_invalid", "The name %q is too long: its database would be called %s.", app.Name, name).
 			WithHint("Choose a name of up to %d letters.", 39-len(name)+len(app.Name))
 	}
-	n, err := s.newApp(actor, b, name, b.Plan)
+	return s.newAddon(actor, b, name, b.Plan, cmp.Or(a.Prefix, b.Prefix))
+}
+
+// newAddon lays out an add-on of a blueprint and its binding to the app that it is made with.
+func (s *Service) newAddon(actor platform.Actor, b platform.Blueprint, name, planName, prefix string) (platform.NewApp, platform.Binding, error) {
+	n, err := s.newApp(actor, b, name, planName)
 	if err != nil {
 		return n, platform.Binding{}, err
 	}
 	values := map[string]string{"app": name, "host": name, "url": "", "git": ""}
-	bound := platform.Binding{AddonID: n.App.ID, Prefix: cmp.Or(a.Prefix, b.Prefix), CreatedAt: n.App.CreatedAt, CreatedBy: actor.Name}
+	bound := platform.Binding{AddonID: n.App.ID, Prefix: prefix, CreatedAt: n.App.CreatedAt, CreatedBy: actor.Name}
 	return n, bound, fillConfig(b, &n, values)
 }
 
@@ -216,8 +221,8 @@ func fillConfig(b platform.Blueprint, n *platform.NewApp, values map[string]stri
 	return platform.ValidateConfigVars(n.Vars)
 }
 
-// recordStack asks whether all of it fits at once, and writes it down.
-func (s *Service) recordStack(ctx context.Context, actor platform.Actor, b platform.Blueprint, stack []platform.NewApp) error {
+// recordStack asks whether all of it fits at once, and writes it down. least is the smallest plan of those without one.
+func (s *Service) recordStack(ctx context.Context, actor platform.Actor, least string, stack []platform.NewApp, of func(platform.App) string) error {
 	s.admission.Lock()
 	defer s.admission.Unlock()
 	capacity, err := s.capacity(ctx)
@@ -227,7 +232,7 @@ func (s *Service) recordStack(ctx context.Context, actor platform.Actor, b platf
 	for i := range stack {
 		app := &stack[i].App
 		if app.Plan == "" {
-			app.Plan = plan.Larger(capacity.Largest(cmp.Or(b.Plan, plan.Default)).Name, b.Plan)
+			app.Plan = plan.Larger(capacity.Largest(cmp.Or(least, plan.Default)).Name, least)
 		}
 		if err := capacity.Admit(platform.App{State: platform.AppDestroying}, *app); err != nil {
 			return err
@@ -239,7 +244,7 @@ func (s *Service) recordStack(ctx context.Context, actor platform.Actor, b platf
 		return s.takenByTrash(ctx, actor, stack[len(stack)-1].App.Name, err)
 	}
 	for _, n := range stack {
-		s.event(ctx, actor, n.App, "app.created", fmt.Sprintf("%s was made of the blueprint %s on plan %s", n.App.Name, n.App.Blueprint, n.App.Plan))
+		s.event(ctx, actor, n.App, "app.created", fmt.Sprintf("%s was made %s on plan %s", n.App.Name, of(n.App), n.App.Plan))
 	}
 	return nil
 }

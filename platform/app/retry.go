@@ -32,6 +32,10 @@ func (s *Service) CanRetry(ctx context.Context, actor platform.Actor, name strin
 		return Retrial{Possible: true, Sentence: "Retry makes a release with the config vars and settings of now."}, nil
 	case platform.DeployScale:
 		return Retrial{Possible: true, Sentence: "Retry starts or stops replicas until there are as many as the page Scaling says now."}, nil
+	case platform.DeployCopy:
+		if app.CurrentRelease == 0 {
+			return Retrial{Possible: true, Sentence: "Retry fills " + app.Name + " from the snapshot once more."}, nil
+		}
 	case platform.DeployRestart:
 		return Retrial{Possible: true, Sentence: "Retry starts a new replica in the place of each one."}, nil
 	}
@@ -71,7 +75,7 @@ func (s *Service) Retry(ctx context.Context, actor platform.Actor, name string, 
 	if err != nil {
 		return platform.Deployment{}, err
 	}
-	if !d.State.Ended() || d.State == platform.DeploymentLive || d.Kind.TakesAway() || d.Kind == platform.DeployRestore || d.Kind == platform.DeployRewind {
+	if !d.State.Ended() || d.State == platform.DeploymentLive || d.Kind.TakesAway() || d.Kind == platform.DeployRestore || d.Kind == platform.DeployRewind || d.Kind == platform.DeployCopy && app.CurrentRelease > 0 {
 		return platform.Deployment{}, platform.Errorf(platform.Conflict, "nothing_to_retry", "Deployment %d cannot be retried: it is %s.", number, d.State).
 			WithHint("To deploy the newest code again: lugsail deploy")
 	}
@@ -82,6 +86,8 @@ func (s *Service) Retry(ctx context.Context, actor platform.Actor, name string, 
 		return s.reconfigure(ctx, actor, app, d.Cause)
 	case platform.DeployScale:
 		return s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployScale, Cause: d.Cause})
+	case platform.DeployCopy:
+		return s.begin(ctx, actor, app, platform.Deployment{Kind: d.Kind, Snapshot: d.Snapshot, Addons: d.Addons, Cause: d.Cause})
 	case platform.DeployRestart:
 		return s.Restart(ctx, actor, name)
 	}

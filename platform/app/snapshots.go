@@ -150,16 +150,8 @@ func (s *Service) RemoveSnapshot(ctx context.Context, actor platform.Actor, name
 	if err != nil {
 		return err
 	}
-	recent, err := s.History.DeploymentsOf(ctx, app.ID, 20)
-	if err != nil {
-		return fmt.Errorf("reading deployments: %w", err)
-	}
-	wanted := slices.ContainsFunc(recent, func(d platform.Deployment) bool {
-		return !d.State.Ended() && d.Kind == platform.DeployRewind && (d.Snapshot == row.ID || row.Before == d.ID)
-	})
-	if wanted || row.State == platform.SnapshotMaking {
-		return platform.Errorf(platform.Conflict, "snapshot_in_use", "The snapshot is being made or restored just now.").
-			WithHint("Wait until that is over: lugsail snapshots --app %s", app.Name)
+	if row.State == platform.SnapshotMaking {
+		return row.InUse()
 	}
 	if err := s.Snapshots.DeleteSnapshot(ctx, row); err != nil {
 		return err

@@ -22,7 +22,7 @@ const (
 // label; a recorded end is not repeated.
 func (w *walk) releaseCommand(ctx context.Context) error {
 	p, ok := w.release.Process(platform.ReleaseProcess)
-	if !ok || w.d.Kind.KeepsRelease() || w.d.Kind == platform.DeployRewind { // it ran when the release was made
+	if !ok || w.d.Kind.KeepsRelease() || w.d.Kind.BringsData() { // it ran when the release was made
 		return nil
 	}
 	if w.d.Kind == platform.DeployRollback { // what serves must come back though, say, its migrations do not run any more

@@ -87,6 +87,8 @@ type Conductor struct {
 	Settle      func(context.Context, platform.Deployment) error                                                  // hears how a deployment with a source ended; nil: nobody does
 	Introduce   func(ctx context.Context, appID string, r platform.Release, types []string) (platform.App, error) // gives a release's new process types replicas as memory allows; nil leaves them without
 	Data        Data                                                                                              // brings snapshots back; nil: nobody does
+	Equip       func(ctx context.Context, d platform.Deployment, addonID string) (ready bool, err error)          // lets an add-on of a new app be made, and tells whether it is
+	Adopt       func(ctx context.Context, appID, image string) (string, error)                                    // gives an app the image of another one under a name of its own
 	Fetch       Fetcher                                                                                           // brings sources that lie elsewhere; nil: nobody does
 	CommandTime time.Duration                                                                                     // that a release command has; 0 means 30 minutes
 	Through     func()                                                                                            // hears when the keeper has been through all apps for the first time; nil: nobody does
@@ -119,8 +121,8 @@ type worker struct {
 
 // Start records a deployment, tells its worker, and answers at once.
 func (c *Conductor) Start(ctx context.Context, d platform.Deployment) (platform.Deployment, error) {
-	d.ID, d.State, d.CreatedAt = platform.NewID(), platform.DeploymentWaiting, c.now()
-	if err := c.Deployments.CreateDeployment(ctx, &d, stepsOf(d)); err != nil {
+	d, steps := c.Prepare(d)
+	if err := c.Deployments.CreateDeployment(ctx, &d, steps); err != nil {
 		return platform.Deployment{}, fmt.Errorf("recording the deployment: %w", err)
 	}
 	if d.Kind == platform.DeployPush {
@@ -129,6 +131,15 @@ func (c *Conductor) Start(ctx context.Context, d platform.Deployment) (platform.
 	c.wake(d.AppID)
 	return d, nil
 }
+
+// Prepare makes a deployment as it is to be recorded, for who records it together with its app, and then calls Begin.
+func (c *Conductor) Prepare(d platform.Deployment) (platform.Deployment, []platform.StepName) {
+	d.ID, d.State, d.CreatedAt = platform.NewID(), platform.DeploymentWaiting, c.now()
+	return d, stepsOf(d)
+}
+
+// Begin tells the worker of an app that a deployment was recorded.
+func (c *Conductor) Begin(appID string) { c.wake(appID) }
 
 // dropReplaced removes the sources of pushes that gave way to a newer one.
 func (c *Conductor) dropReplaced(ctx context.Context, appID string) {
@@ -162,6 +173,12 @@ func stepsOf(d platform.Deployment) []platform.StepName {
 			return []platform.StepName{platform.StepSave, platform.StepData, platform.StepSwitch, platform.StepRetire}
 		}
 		return append([]platform.StepName{platform.StepSave, platform.StepData, platform.StepRelease}, tail...)
+	case platform.DeployCopy:
+		tail = append([]platform.StepName{platform.StepData, platform.StepRelease}, tail...)
+		if len(d.Addons) > 0 {
+			tail = append([]platform.StepName{platform.StepAddons}, tail...)
+		}
+		return append([]platform.StepName{platform.StepSave}, tail...)
 	case platform.DeployDestroy, platform.DeployTrash:
 		return []platform.StepName{platform.StepRetire}
 	}

@@ -12,6 +12,8 @@ import (
 // Data brings what an app keeps back to a snapshot. Each of its methods may be called again for the same
 // deployment, after a crash: what was done already is done no second time, or comes to the same.
 type Data interface {
+	// Of gives the snapshot that a deployment brings back.
+	Of(ctx context.Context, d platform.Deployment) (platform.Snapshot, error)
 	// Save makes a snapshot as the way back, and lays out all that returns beside what there is. Nothing of the app changes.
 	Save(ctx context.Context, d platform.Deployment, say func(format string, args ...any)) error
 	// Return puts it into its place. Nothing of the app runs meanwhile; an add-on's own rows return while it runs.
@@ -34,6 +36,9 @@ func (w *walk) rewind(ctx context.Context) (err error) {
 	if err := w.do(ctx, platform.StepSave, func(ctx context.Context) (string, error) {
 		return "", w.c.Data.Save(ctx, w.d, w.say)
 	}); err != nil {
+		return w.putBack(err)
+	}
+	if err := w.equip(ctx); err != nil {
 		return w.putBack(err)
 	}
 	defer w.c.hold(w.app.ID)()
@@ -61,7 +66,7 @@ func (w *walk) rewindOver() error {
 		return cancelled(w.d)
 	case w.d.Attempts > maxAttempts:
 		return platform.Errorf(platform.Unavailable, "server_restarted", "The server restarted during the %s, twice.", w.unfinishedStep()).
-			WithHint("Everything is as it was before. Restore again.")
+			WithHint("Restore again. If it happens again, the server may be short of memory.")
 	}
 	return nil
 }
@@ -127,7 +132,10 @@ func (w *walk) putBack(failure error) error {
 	if !w.held {
 		defer w.c.hold(w.app.ID)()
 	}
-	if w.d.Via != platform.ViaBackup {
+	switch {
+	case w.d.Kind == platform.DeployCopy:
+		failure = w.notCopied(failure)
+	case w.d.Via != platform.ViaBackup:
 		w.say("Everything is put back as it was before")
 	}
 	var err error
@@ -140,6 +148,10 @@ func (w *walk) putBack(failure error) error {
 	if err == nil {
 		err = w.c.Data.Done(ctx, w.d)
 	}
+	if err != nil && w.d.Kind == platform.DeployCopy {
+		slog.ErrorContext(ctx, "what a copy has left was not removed", "deployment", w.d.ID, "error", err) // its app is let go, or filled again
+		return failure
+	}
 	if err != nil {
 		e := platform.AsError(failure)
 		slog.ErrorContext(ctx, "a restore could not be undone", "deployment", w.d.ID, "error", err)
@@ -151,7 +163,7 @@ func (w *walk) putBack(failure error) error {
 
 // returning reports whether the data of an app are just being changed, so that nothing of it may start.
 func returning(d platform.Deployment) bool {
-	if d.Kind != platform.DeployRewind {
+	if !d.Kind.BringsData() {
 		return false
 	}
 	for _, s := range d.Steps {

@@ -36,6 +36,10 @@ func (f *data) log() string {
 	return strings.Join(f.did, " ")
 }
 
+func (f *data) Of(ctx context.Context, d platform.Deployment) (platform.Snapshot, error) {
+	return f.rig.store.SnapshotByID(ctx, d.Snapshot)
+}
+
 func (f *data) Save(context.Context, platform.Deployment, func(string, ...any)) error {
 	return f.do("save")
 }

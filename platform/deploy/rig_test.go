@@ -43,10 +43,11 @@ type rig struct {
 	data    deploy.Data
 	stop    func() // ends the conductor and closes the store
 	doubt   time.Duration
-	through atomic.Int64 // how often a keeper has been through for the first time
-	later   atomic.Int64 // how far the conductor's clock is ahead
-	sealed  atomic.Bool  // secrets cannot be read
-	seals   []string     // of config vars that do not open, from the next start on
+	through atomic.Int64                                                     // how often a keeper has been through for the first time
+	equip   func(context.Context, platform.Deployment, string) (bool, error) // nil: there are no add-ons
+	later   atomic.Int64                                                     // how far the conductor's clock is ahead
+	sealed  atomic.Bool                                                      // secrets cannot be read
+	seals   []string                                                         // of config vars that do not open, from the next start on
 
 	mu      sync.Mutex
 	settled []string // number and state of deployments, as Settle heard of them
@@ -77,6 +78,8 @@ func (r *rig) start() {
 		Settle:    r.settle,
 		Fetch:     r.fetch,
 		Data:      r.data,
+		Equip:     r.equip,
+		Adopt:     func(_ context.Context, appID, image string) (string, error) { return appID + "/" + image, nil },
 		Introduce: r.introduce,
 		Through:   func() { r.through.Add(1) },
 		KeepEvery: 100 * time.Millisecond, TrashDoubt: cmp.Or(r.doubt, time.Nanosecond), Now: r.now,

@@ -56,7 +56,7 @@ func (c *Conductor) conduct(ctx context.Context, d platform.Deployment) (recorde
 		slog.ErrorContext(ctx, "deployment not begun", "deployment", d.ID, "error", err)
 		return c.close(ctx, claimed, platform.DeploymentFailed, platform.AsError(err))
 	}
-	if w.app.State != platform.AppActive && !claimed.Kind.TakesAway() && (claimed.Kind != platform.DeployRewind || claimed.Attempts < 2) { // whoever took it away could not say so any more
+	if w.app.State != platform.AppActive && !claimed.Kind.TakesAway() && (!claimed.Kind.BringsData() || claimed.Attempts < 2) { // whoever took it away could not say so any more
 		w.say("%s was taken away meanwhile", w.app.Name)
 		done()
 		return c.close(ctx, claimed, platform.DeploymentCancelled, cancelled(claimed))
@@ -71,7 +71,7 @@ func (c *Conductor) conduct(ctx context.Context, d platform.Deployment) (recorde
 }
 
 func cancelAsked(d platform.Deployment) bool {
-	return d.CancelAsked && !d.Kind.TakesAway() && (d.Kind != platform.DeployRewind || d.Attempts == 0) // it must undo what it did
+	return d.CancelAsked && !d.Kind.TakesAway() && (!d.Kind.BringsData() || d.Attempts == 0) // it must undo what it did
 }
 
 func (c *Conductor) newWalk(ctx context.Context, d platform.Deployment) (*walk, func(), error) {
@@ -107,7 +107,7 @@ func (w *walk) walkWhole(ctx context.Context) (err error) {
 }
 
 func (w *walk) walk(ctx context.Context) error {
-	if w.d.Attempts > maxAttempts && !w.d.Kind.TakesAway() && w.d.Kind != platform.DeployRewind { // nothing but its end ends a removal
+	if w.d.Attempts > maxAttempts && !w.d.Kind.TakesAway() && !w.d.Kind.BringsData() { // nothing but its end ends a removal
 		return platform.Errorf(platform.Unavailable, "server_restarted", "The server restarted during the %s, twice.", w.unfinishedStep()).
 			WithHint("Deploy again. If it happens again, the server may be short of memory.")
 	}
@@ -119,7 +119,7 @@ func (w *walk) walk(ctx context.Context) error {
 		return w.do(ctx, platform.StepRetire, w.destroy)
 	case platform.DeployTrash:
 		return w.do(ctx, platform.StepRetire, w.trash)
-	case platform.DeployRewind:
+	case platform.DeployRewind, platform.DeployCopy:
 		return w.rewind(ctx)
 	case platform.DeployPush:
 		if err := w.fetchFirst(ctx); err != nil {
@@ -295,6 +295,8 @@ func (w *walk) newRelease(ctx context.Context) (platform.Release, error) {
 		return w.c.Releases.FromBuild(ctx, app, w.d, w.build)
 	case platform.DeployRollback, platform.DeployRewind:
 		return w.c.Releases.FromRelease(ctx, app, w.d)
+	case platform.DeployCopy:
+		return w.copiedRelease(ctx, app)
 	}
 	return w.c.Releases.FromConfig(ctx, app, w.d)
 }

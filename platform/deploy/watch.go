@@ -18,7 +18,7 @@ type watch struct {
 
 // watchAfter begins to watch a release that a person brought live.
 func (c *Conductor) watchAfter(app platform.App, d platform.Deployment) {
-	if d.Via == "system" || d.Kind.KeepsRelease() || d.Kind == platform.DeployRewind {
+	if d.Via == "system" || d.Kind.KeepsRelease() || d.Kind.BringsData() {
 		return // an automatic return is not returned from, and code does not return away from its data
 	}
 	c.mu.Lock()

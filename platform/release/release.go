@@ -62,6 +62,16 @@ func (s *Service) FromRelease(ctx context.Context, app platform.App, d platform.
 	return s.append(ctx, old, d)
 }
 
+// FromOther makes the first release of an app out of another app's release, whose image is the app's own by now. Its
+// config vars, plan and health settings are the app's.
+func (s *Service) FromOther(ctx context.Context, app platform.App, d platform.Deployment, other platform.Release) (_ platform.Release, err error) {
+	if other.ConfigVars, other.ConfigNumber, err = s.Store.ConfigSet(ctx, app.ID); err != nil {
+		return platform.Release{}, fmt.Errorf("reading config vars: %w", err)
+	}
+	other.Plan, other.Health = app.Plan, app.Health
+	return s.append(ctx, other, d)
+}
+
 func (s *Service) append(ctx context.Context, r platform.Release, d platform.Deployment) (platform.Release, error) {
 	r.AppID, r.Number, r.DeploymentID = d.AppID, 0, d.ID
 	r.Cause, r.CreatedAt, r.CreatedBy = d.Cause, s.Now().UTC(), d.Actor

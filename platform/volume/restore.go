@@ -1,6 +1,7 @@
 package volume
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,19 +18,6 @@ import (
 	"github.com/lugsail/lugsail/platform"
 )
 
-// plan is what a restore has laid out, written down when all of it is there.
-type plan struct {
-	Volumes []move
-	Addons  []platform.SnapshotAddon
-}
-
-// move is one directory that changes places with what was laid out for it.
-type move struct {
-	From, To string // ids of the volume: in the snapshot, and of today
-	Name     string
-	Inode    uint64 // of the directory that was there before: so one move is told from two
-}
-
 // ours is the directory of a restore's notes and of the dumps for the way back.
 func (k *Keeper) ours(d platform.Deployment, parts ...string) string {
 	return filepath.Join(append([]string{k.Dir, "snapshots", "restores", d.ID}, parts...)...)
@@ -41,6 +29,11 @@ func (k *Keeper) laid(d platform.Deployment, parts ...string) string {
 }
 
 const laidOut = ".restore-"
+
+// Of gives the snapshot that a deployment brings back.
+func (k *Keeper) Of(ctx context.Context, d platform.Deployment) (platform.Snapshot, error) {
+	return k.Store.SnapshotByID(ctx, d.Snapshot)
+}
 
 // Save makes a snapshot as the way back, and lays out what returns.
 func (k *Keeper) Save(ctx context.Context, d platform.Deployment, say func(string, ...any)) error {
@@ -55,7 +48,7 @@ func (k *Keeper) Save(ctx context.Context, d platform.Deployment, say func(strin
 	if err != nil {
 		return err
 	}
-	p, err := k.match(ctx, app, row)
+	p, err := k.match(ctx, d, app, row)
 	if err != nil {
 		return err
 	}
@@ -68,7 +61,7 @@ func (k *Keeper) Save(ctx context.Context, d platform.Deployment, say func(strin
 	if err := k.layOut(ctx, d, row, say); err != nil {
 		return err
 	}
-	if d.Via != platform.ViaBackup {
+	if d.Kind != platform.DeployCopy && d.Via != platform.ViaBackup { // where nothing was there before, there is nothing to save
 		if err := k.saveFirst(ctx, d, say); err != nil {
 			return err
 		}
@@ -103,43 +96,6 @@ func (k *Keeper) saveFirst(ctx context.Context, d platform.Deployment, say func(
 		return err
 	}
 	_, err := k.take(ctx, row, k.ours(d, "back"))
-	return err
-}
-
-// match finds what a snapshot holds among what the app has today.
-func (k *Keeper) match(ctx context.Context, app platform.App, row platform.Snapshot) (plan, error) {
-	if row.State != platform.SnapshotReady || row.AppID != app.ID {
-		return plan{}, platform.Errorf(platform.Conflict, "snapshot_not_ready", "The snapshot is not ready: it is %s.", row.State).
-			WithHint("See those that are: lugsail snapshots --app %s", app.Name)
-	}
-	now, err := k.PartsOf(ctx, app)
-	if err != nil {
-		return plan{}, err
-	}
-	p := plan{Addons: row.Parts.Addons}
-	for _, v := range row.Parts.Volumes {
-		at := slices.IndexFunc(now.Volumes, func(o platform.SnapshotVolume) bool { return o.ID == v.ID })
-		if at < 0 {
-			at = slices.IndexFunc(now.Volumes, func(o platform.SnapshotVolume) bool { return o.Name == v.Name })
-		}
-		if at < 0 {
-			return plan{}, platform.Errorf(platform.Conflict, "snapshot_volume_gone", "The snapshot holds the volume %s, which %s does not have any more.", v.Name, app.Name).
-				WithHint("Bring it back, or make it anew: lugsail volumes create %s %s --app %s", v.Name, v.Path, app.Name)
-		}
-		p.Volumes = append(p.Volumes, move{From: v.ID, To: now.Volumes[at].ID, Name: v.Name})
-	}
-	for _, a := range row.Parts.Addons {
-		if !slices.ContainsFunc(now.Addons, func(o platform.SnapshotAddon) bool { return o.ID == a.ID }) {
-			return plan{}, platform.Errorf(platform.Conflict, "snapshot_addon_gone", "The snapshot holds the rows of %s, which %s is not bound to any more.", a.Name, app.Name).
-				WithHint("Bind it again: lugsail addons bind %s --app %s", a.Name, app.Name)
-		}
-	}
-	return p, nil
-}
-
-// Restorable refuses a snapshot that could not be brought back as things are.
-func (k *Keeper) Restorable(ctx context.Context, app platform.App, row platform.Snapshot) error {
-	_, err := k.match(ctx, app, row)
 	return err
 }
 
@@ -214,16 +170,16 @@ func (k *Keeper) Return(ctx context.Context, d platform.Deployment, say func(str
 		}
 		say("The files of the volume %s are those of the snapshot", m.Name)
 	}
-	if len(p.Addons) > 0 {
+	if len(p.Addons) > 0 && d.Kind != platform.DeployCopy { // there is nothing that could be put back
 		if err := k.Write(k.ours(d, loading), nil); err != nil {
 			return err
 		}
 	}
 	for _, a := range p.Addons {
-		if err := k.awaitAddon(ctx, d, a); err != nil {
+		if err := k.awaitAddon(ctx, d, a.SnapshotAddon); err != nil {
 			return err
 		}
-		if err := k.load(ctx, a, k.laid(d, staging, a.ID)); err != nil {
+		if err := k.load(ctx, a.SnapshotAddon, k.laid(d, staging, cmp.Or(a.From, a.ID))); err != nil {
 			return err
 		}
 		say("The rows of %s are those of the snapshot", a.Name)
@@ -277,7 +233,7 @@ func (k *Keeper) Undo(ctx context.Context, d platform.Deployment) error {
 	}
 	if _, err := os.Stat(k.ours(d, loading)); err == nil {
 		for _, a := range p.Addons {
-			errs = append(errs, k.load(ctx, a, k.ours(d, "back", a.ID)))
+			errs = append(errs, k.load(ctx, a.SnapshotAddon, k.ours(d, "back", a.ID)))
 		}
 	}
 	return errors.Join(errs...)

@@ -145,7 +145,9 @@ func (k *Keeper) thin(ctx context.Context, all []platform.Snapshot) error {
 	}
 	for _, of := range byApp {
 		for _, s := range platform.OutdatedSnapshots(of, k.Now()) {
-			if err := k.Store.DeleteSnapshot(ctx, s); err != nil {
+			if err := k.Store.DeleteSnapshot(ctx, s); platform.IsKind(err, platform.Conflict) {
+				continue // it is being restored
+			} else if err != nil {
 				return err
 			}
 			k.removed.Store(true)

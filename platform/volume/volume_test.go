@@ -66,10 +66,12 @@ func (r *rows) SnapshotsOf(context.Context, string) ([]platform.Snapshot, error)
 func (r *rows) Apps(context.Context) ([]platform.App, error) { return []platform.App{shop}, nil }
 
 func (r *rows) AppByID(_ context.Context, id string) (platform.App, error) {
-	if id == "ldb" {
-		return platform.App{ID: "ldb", Name: "shop-db", Addon: true, Blueprint: "postgresql", CurrentRelease: 1}, nil
+	if strings.HasPrefix(id, "ldb") {
+		return platform.App{ID: id, Name: "shop-db", Addon: true, Blueprint: "postgresql", CurrentRelease: 1}, nil
 	}
-	return shop, nil
+	app := shop
+	app.ID = id
+	return app, nil
 }
 func (r *rows) VolumesOf(context.Context, string) ([]platform.Volume, error) { return r.volumes, nil }
 func (r *rows) Bindings(context.Context) ([]platform.Binding, error)         { return r.ties, nil }
@@ -134,13 +136,14 @@ func (r *repository) Snapshots(context.Context) (ids []string, err error) {
 type engine struct {
 	paused, resumed []string
 	database        string
-	refuses         bool // the next load
+	loads           []string // replicas that took a dump in
+	refuses         bool     // the next load
 	pauseFails      error
 }
 
 func (e *engine) Replicas(_ context.Context, appID string) ([]platform.Replica, error) {
 	release := 3
-	if appID == "ldb" {
+	if strings.HasPrefix(appID, "ldb") {
 		release = 1
 	}
 	return []platform.Replica{{ID: appID + "-1", State: platform.ReplicaRunning, Release: release}}, nil
@@ -158,7 +161,10 @@ func (e *engine) Resume(_ context.Context, id string) error {
 func (e *engine) ResumeAll(context.Context) (int, error) { return 0, nil }
 func (e *engine) EndExecs(context.Context) (int, error)  { return 0, nil }
 
-func (e *engine) Exec(_ context.Context, _ string, spec platform.ExecSpec) (platform.Terminal, error) {
+func (e *engine) Exec(_ context.Context, id string, spec platform.ExecSpec) (platform.Terminal, error) {
+	if spec.Command[0] == loadProgram {
+		e.loads = append(e.loads, id)
+	}
 	return &term{engine: e, command: spec.Command, closed: make(chan struct{})}, nil
 }
 

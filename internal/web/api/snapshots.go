@@ -98,6 +98,23 @@ func (a *API) SnapshotRestore(c echo.Context) error {
 	return started(c, d, err)
 }
 
+// SnapshotCopyBody is what POST /apps/:app/snapshots/:snapshot/copy takes.
+type SnapshotCopyBody struct {
+	Name string `json:"name" doc:"of the new app" example:"my-shop-test"`
+	Plan string `json:"plan" doc:"empty for that of the app in the snapshot" example:"micro"`
+}
+
+// SnapshotCopy answers POST /apps/:app/snapshots/:snapshot/copy.
+func (a *API) SnapshotCopy(c echo.Context) error {
+	var body SnapshotCopyBody
+	if err := request.Decode(c, &body); err != nil {
+		return err
+	}
+	ctx, actor, name := actorAnd(c)
+	d, err := a.Apps.CopySnapshot(ctx, actor, name, c.Param("snapshot"), app.CopyRequest{Name: body.Name, Plan: body.Plan})
+	return started(c, d, err)
+}
+
 var snapshotOperations = []openapi.Operation{
 	{Route: "GET /api/v1/apps/:app/snapshots", Group: "Snapshots", Summary: "List an app's snapshots, the newest first", Status: http.StatusOK, Answer: SnapshotsAnswer{}},
 	{
@@ -115,5 +132,11 @@ var snapshotOperations = []openapi.Operation{
 		Notes:  "Its files, the rows of its add-ons, and the release that served then with its config vars. A snapshot of what there is now is made first. When something fails, all is as it was before.",
 		Body:   SnapshotRestoreBody{},
 		Errors: openapi.Codes{404: "snapshot_not_found release_not_found", 409: "snapshot_not_ready snapshot_volume_gone snapshot_addon_gone release_never_live nothing_before", 422: "not_confirmed"},
+	}),
+	begins(openapi.Operation{
+		Route: "POST /api/v1/apps/:app/snapshots/:snapshot/copy", Group: "Snapshots", Summary: "Make a new app out of a snapshot",
+		Notes:  "It gets volumes and add-ons of its own with the files and rows of then, and the release that served then with its config vars; no domains. The app in the snapshot stays as it is. The deployment is the new app's first one.",
+		Body:   SnapshotCopyBody{},
+		Errors: openapi.Codes{404: "snapshot_not_found release_not_found", 409: "app_is_addon snapshot_not_ready app_exists does_not_fit", 422: "app_name_invalid app_name_reserved plan_unknown plan_too_small"},
 	}),
 }

@@ -1,7 +1,9 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -10,19 +12,22 @@ import (
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/app"
+	"github.com/lugsail/lugsail/platform/plan"
 )
 
 type snapshotsPage struct {
 	Snapshots []snapshotRow
 	Keeping   app.Keeping
-	Asked     bool   // one that a person asked for is being made
-	Cause     string // as it was filled in
+	Asked     bool            // one that a person asked for is being made
+	Cause     string          // as it was filled in
+	Plans     []plan.Offer    // that a new app could have
+	Copy      app.CopyRequest // likewise, of the snapshot that is open
 }
 
 type snapshotRow struct {
 	app.SnapshotView
 	Others []string // apps whose rows return with it, too
-	Open   bool     // what was filled in was refused
+	Open   string   // "restore" or "copy": what was filled in there was refused
 }
 
 // Snapshots answers GET /apps/:app/snapshots.
@@ -45,9 +50,20 @@ func (c *Console) snapshotsWith(e echo.Context, page snapshotsPage, wrong error)
 	if err != nil {
 		return err
 	}
+	if page.Plans, _, err = c.apps.Plans(ctx, f.Actor); err != nil {
+		return err
+	}
+	open := ""
+	if wrong != nil {
+		open = path.Base(e.Request().URL.Path)
+	}
 	for _, s := range all {
 		page.Asked = page.Asked || s.State == platform.SnapshotMaking && !s.Automatic()
-		page.Snapshots = append(page.Snapshots, snapshotRow{s, othersOf(s, name, ties), wrong != nil && s.ID == e.Param("snapshot")})
+		row := snapshotRow{s, othersOf(s, name, ties), ""}
+		if s.ID == e.Param("snapshot") {
+			row.Open = open
+		}
+		page.Snapshots = append(page.Snapshots, row)
 	}
 	f.Data = page
 	if wrong != nil {
@@ -85,6 +101,16 @@ func (c *Console) SnapshotRestore(e echo.Context) error {
 		return c.snapshotsWith(e, snapshotsPage{}, err)
 	}
 	return afterwards(e, d, appPath(e, "/snapshots"), "restored")
+}
+
+// SnapshotCopy answers POST /apps/:app/snapshots/:snapshot/copy: a new app out of the snapshot.
+func (c *Console) SnapshotCopy(e echo.Context) error {
+	ask := app.CopyRequest{Name: strings.TrimSpace(e.FormValue("name")), Plan: e.FormValue("plan")}
+	d, err := c.apps.CopySnapshot(e.Request().Context(), request.Actor(e), e.Param("app"), e.Param("snapshot"), ask)
+	if err != nil {
+		return c.snapshotsWith(e, snapshotsPage{Copy: ask}, err)
+	}
+	return e.Redirect(http.StatusSeeOther, fmt.Sprintf("/apps/%s/deployments/%d", ask.Name, d.Number))
 }
 
 // SnapshotRemove answers POST /apps/:app/snapshots/:snapshot/remove.

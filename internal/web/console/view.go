@@ -98,7 +98,7 @@ func (c *Console) functions() template.FuncMap {
 }
 
 var stepNames = map[platform.StepName]string{
-	platform.StepFetch: "Fetch", platform.StepSave: "Save", platform.StepData: "Data", platform.StepBuild: "Build", platform.StepRelease: "Release", platform.StepCommand: "Release command", platform.StepStart: "Start",
+	platform.StepFetch: "Fetch", platform.StepSave: "Save", platform.StepAddons: "Add-ons", platform.StepData: "Data", platform.StepBuild: "Build", platform.StepRelease: "Release", platform.StepCommand: "Release command", platform.StepStart: "Start",
 	platform.StepHealth: "Check", platform.StepSwitch: "Switch", platform.StepRetire: "Retire old",
 }
 
