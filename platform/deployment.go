@@ -149,7 +149,7 @@ type StepName string
 // The stations, in order. A deployment records those that its kind walks.
 const (
 	StepFetch   StepName = "fetch"  // of a source that lies elsewhere
-	StepSave    StepName = "save"   // a snapshot as the way back, and a look whether all of the wanted one can be read
+	StepSave    StepName = "save"   // a snapshot as the way back; where data return, also a look whether all of the wanted one can be read
 	StepAddons  StepName = "addons" // those of a new app are made
 	StepData    StepName = "data"   // files and rows of a snapshot return
 	StepBuild   StepName = "build"

@@ -75,7 +75,7 @@ const (
 )
 
 // OutdatedSnapshots tells which snapshots of one app may go: daily ones beyond the newest of 7 days, 4 weeks and
-// 3 months, and after a week those that failed and those made before a restore. What a person made stays.
+// 3 months, and after a week those that failed and those made before a restore or a deployment. What a person made stays.
 func OutdatedSnapshots(all []Snapshot, now time.Time) []Snapshot {
 	sorted := slices.Clone(all)
 	slices.SortFunc(sorted, func(a, b Snapshot) int { return b.CreatedAt.Compare(a.CreatedAt) })

@@ -46,7 +46,7 @@ func (p *program) snapshots() *cobra.Command {
 			return p.answer(raw, func() { p.showSnapshots(name, answer.Snapshots) })
 		},
 	}
-	c.AddCommand(p.snapshotCreate(), p.snapshotRestore(), p.snapshotRemove())
+	c.AddCommand(p.snapshotCreate(), p.snapshotRestore(), p.snapshotRemove(), p.snapshotBefore())
 	return c
 }
 
@@ -177,6 +177,49 @@ func (p *program) snapshotRestore() *cobra.Command {
 	c.Flags().StringVar(&plan, "plan", "", "plan of the new app; that of the app unless given")
 	detachFlag(c, &detach)
 	return c
+}
+
+func (p *program) snapshotBefore() *cobra.Command {
+	return &cobra.Command{
+		Use: "before-deployments [on|off]", Short: "Make a snapshot before each deployment, or end that", Args: args(0, 1), ValidArgs: []string{"on", "off"},
+		Long: "Make a snapshot before each deployment that brings a new release, or end that; alone it tells what is set.\n\n" +
+			"It is made when the release is built, before anything of it runs, and stays a week. When it cannot be made, the deployment\nfails, and what served before goes on serving.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, name, err := p.target(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				return p.showBefore(cmd.Context(), c, name)
+			}
+			if args[0] != "on" && args[0] != "off" {
+				return usagef("Say on or off, not %q", args[0])
+			}
+			on := args[0] == "on"
+			raw, err := c.call(cmd.Context(), http.MethodPatch, path(name), map[string]bool{"snapshot_first": on}, nil)
+			if err != nil {
+				return err
+			}
+			return p.answer(raw, func() { p.sayBefore(name, on) })
+		},
+	}
+}
+
+func (p *program) showBefore(ctx context.Context, c *client, name string) error {
+	var answer struct{ App app }
+	raw, err := c.call(ctx, http.MethodGet, path(name), nil, &answer)
+	if err != nil {
+		return err
+	}
+	return p.answer(raw, func() { p.sayBefore(name, answer.App.SnapshotFirst) })
+}
+
+func (p *program) sayBefore(name string, on bool) {
+	if on {
+		p.printf("Each deployment of %s makes a snapshot first, which stays a week.\n", name)
+		return
+	}
+	p.printf("Deployments of %s make no snapshots.\n", name)
 }
 
 func (p *program) snapshotRemove() *cobra.Command {

@@ -21,6 +21,7 @@ type app struct {
 	Plan             string         `json:"plan"`
 	Scale            map[string]int `json:"scale"`
 	StopGrace        int            `json:"stop_grace"`
+	SnapshotFirst    bool           `json:"snapshot_first"`
 	HasWeb           *bool          `json:"has_web"`
 	DeployBranch     string         `json:"deploy_branch"`
 	URL              string         `json:"url"`

@@ -96,9 +96,9 @@ var expected = map[string]row{
 	"GET /api/v1/apps/:app/snapshots": apiRead, "POST /api/v1/apps/:app/snapshots": apiManage, "DELETE /api/v1/apps/:app/snapshots/:snapshot": apiManage, "POST /api/v1/apps/:app/snapshots/:snapshot/restore": apiManage,
 	"GET /api/v1/apps/:app/volumes/:volume/files": apiManage, "GET /api/v1/apps/:app/volumes/:volume/file": apiManage,
 	"PUT /api/v1/apps/:app/volumes/:volume/file": apiManage, "DELETE /api/v1/apps/:app/volumes/:volume/file": apiManage,
-	"GET /apps/:app/snapshots": pageRead, "POST /apps/:app/snapshots": pageDo, "POST /apps/:app/snapshots/:snapshot/restore": pageDo, "POST /apps/:app/snapshots/:snapshot/remove": pageDo, "POST /apps/:app/snapshots/:snapshot/copy": pageDo,
+	"GET /apps/:app/snapshots": pageRead, "POST /apps/:app/snapshots": pageDo, "POST /apps/:app/snapshots/before": pageDo, "POST /apps/:app/snapshots/:snapshot/restore": pageDo, "POST /apps/:app/snapshots/:snapshot/remove": pageDo, "POST /apps/:app/snapshots/:snapshot/copy": pageDo,
 	"POST /api/v1/apps/:app/snapshots/:snapshot/copy": apiManage,
-	"GET /apps/:app/volumes": pageRead, "POST /apps/:app/volumes": pageDo, "POST /apps/:app/volumes/:volume": pageDo, "POST /apps/:app/volumes/:volume/remove": pageDo, "POST /apps/:app/volumes/:volume/restore": pageDo,
+	"GET /apps/:app/volumes":                          pageRead, "POST /apps/:app/volumes": pageDo, "POST /apps/:app/volumes/:volume": pageDo, "POST /apps/:app/volumes/:volume/remove": pageDo, "POST /apps/:app/volumes/:volume/restore": pageDo,
 	"GET /apps/:app/volumes/:volume/files": pageDo, "GET /apps/:app/volumes/:volume/file": pageDo, "POST /apps/:app/volumes/:volume/files": pageDo, "POST /apps/:app/volumes/:volume/files/remove": pageDo,
 
 	"GET /api/v1/names/:name": apiServerDo, "GET /api/v1/apps/:app/preview/scale": apiRead, "GET /api/v1/apps/:app/preview/destroy": apiRead,

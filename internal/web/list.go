@@ -253,6 +253,7 @@ func appPageRoutes(p *console.Console) []route {
 		{method: post, path: app + "/volumes/:volume/files/remove", kind: page, action: manage, handler: p.FileRemove},
 		{method: get, path: app + "/snapshots", kind: page, action: read, handler: p.Snapshots},
 		{method: post, path: app + "/snapshots", kind: page, action: manage, handler: p.SnapshotCreate},
+		{method: post, path: app + "/snapshots/before", kind: page, action: manage, handler: p.SnapshotFirst},
 		{method: post, path: app + "/snapshots/:snapshot/restore", kind: page, action: manage, handler: p.SnapshotRestore},
 		{method: post, path: app + "/snapshots/:snapshot/copy", kind: page, action: manage, handler: p.SnapshotCopy},
 		{method: post, path: app + "/snapshots/:snapshot/remove", kind: page, action: manage, handler: p.SnapshotRemove},

@@ -88,6 +88,10 @@ func TestSnapshotsPage_FormsDoWhatTheySay(t *testing.T) {
 	if d := r.newest("mine"); d.Kind != platform.DeployRewind || d.Snapshot != row.ID {
 		t.Errorf("recorded %+v", d)
 	}
+	r.sends("/apps/mine/snapshots/before", "on", "1").want(t, http.StatusSeeOther)
+	wants(t, r.do(ask{path: "/apps/mine/snapshots", session: r.session}).body, `name="on" value="1" checked`)
+	r.sends("/apps/mine/snapshots/before").want(t, http.StatusSeeOther)
+	wantsNone(t, r.do(ask{path: "/apps/mine/snapshots", session: r.session}).body, `value="1" checked`)
 	other := r.snapshot(mine, platform.Snapshot{State: platform.SnapshotReady, Cause: "another"})
 	for range 2 {
 		r.sends("/apps/mine/snapshots/"+other.ID+"/remove").want(t, http.StatusSeeOther)

@@ -59,6 +59,8 @@ type Settings struct {
 	StopGrace    *int    // seconds between SIGTERM and SIGKILL; 0 means 30. Counts at once, without a deployment
 	Builder      *string // "auto", "buildpacks" or "dockerfile"
 	Dockerfile   *string // its path in the source; "" means Dockerfile
+
+	SnapshotFirst *bool // each deployment makes a snapshot before its release is started
 }
 
 // Configure changes an app's settings. Plan and health settings need a deployment, which is
@@ -139,6 +141,10 @@ func apply(a *platform.App, set Settings) []string {
 	if set.StopGrace != nil && *set.StopGrace != a.StopGrace {
 		a.StopGrace = *set.StopGrace
 		said = append(said, fmt.Sprintf("%d s to end after SIGTERM", int(a.Grace().Seconds())))
+	}
+	if set.SnapshotFirst != nil && *set.SnapshotFirst != a.SnapshotFirst {
+		a.SnapshotFirst = *set.SnapshotFirst
+		said = append(said, map[bool]string{true: "a snapshot before each deployment", false: "no snapshots before deployments"}[a.SnapshotFirst])
 	}
 	if set.DeployBranch != nil && *set.DeployBranch != a.DeployBranch {
 		said = append(said, fmt.Sprintf("deploy branch %s", *set.DeployBranch))

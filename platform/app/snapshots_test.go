@@ -195,3 +195,21 @@ func TestWatch_TellsHowFarSnapshotsAre(t *testing.T) {
 		}
 	}
 }
+
+func TestConfigure_ASnapshotBeforeEachDeployment(t *testing.T) {
+	s, db, _, shop := newShelf(t)
+	for _, on := range []bool{true, true, false} {
+		d, err := s.Configure(t.Context(), owner, "shop", app.Settings{SnapshotFirst: &on})
+		check(t, err)
+		got, err := db.AppByID(t.Context(), shop.ID)
+		check(t, err)
+		if got.SnapshotFirst != on || d.Number != 0 {
+			t.Errorf("it is %v and not %v, by deployment %d", got.SnapshotFirst, on, d.Number)
+		}
+	}
+	events, err := db.EventsLike(t.Context(), shop.ID, "app", 0, 10)
+	check(t, err)
+	if len(events) != 3 || events[1].Text != "a snapshot before each deployment" || events[0].Text != "no snapshots before deployments" {
+		t.Errorf("told %+v", events)
+	}
+}

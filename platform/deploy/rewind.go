@@ -14,6 +14,9 @@ import (
 type Data interface {
 	// Of gives the snapshot that a deployment brings back.
 	Of(ctx context.Context, d platform.Deployment) (platform.Snapshot, error)
+	// Before makes a snapshot of what there is, as the way back from a deployment that is about to start its release.
+	// Detail is for people.
+	Before(ctx context.Context, d platform.Deployment, say func(format string, args ...any)) (detail string, err error)
 	// Save makes a snapshot as the way back, and lays out all that returns beside what there is. Nothing of the app changes.
 	Save(ctx context.Context, d platform.Deployment, say func(format string, args ...any)) error
 	// Return puts it into its place. Nothing of the app runs meanwhile; an add-on's own rows return while it runs.

@@ -40,6 +40,10 @@ func (f *data) Of(ctx context.Context, d platform.Deployment) (platform.Snapshot
 	return f.rig.store.SnapshotByID(ctx, d.Snapshot)
 }
 
+func (f *data) Before(context.Context, platform.Deployment, func(string, ...any)) (string, error) {
+	return "1 MB", f.do("before")
+}
+
 func (f *data) Save(context.Context, platform.Deployment, func(string, ...any)) error {
 	return f.do("save")
 }

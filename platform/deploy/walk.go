@@ -143,6 +143,9 @@ func (w *walk) walk(ctx context.Context) error {
 	if w.d.Kind == platform.DeployRestart {
 		return w.restart(ctx)
 	}
+	if err := w.snapshotFirst(ctx); err != nil {
+		return err
+	}
 	if err := w.releaseCommand(ctx); err != nil {
 		return err
 	}
@@ -205,11 +208,14 @@ func (w *walk) record(ctx context.Context, step platform.Step) {
 	}
 }
 
-// positionOf is where a step stands that has no row yet; between two others for the one that only some
+// positionOf is where a step stands that has no row yet; between two others for those that only some
 // deployments have.
 func positionOf(d platform.Deployment, name platform.StepName) int {
-	if name == platform.StepCommand {
+	switch {
+	case name == platform.StepCommand:
 		return positionOf(d, platform.StepRelease) + 5
+	case name == platform.StepSave && !d.Kind.BringsData():
+		return positionOf(d, platform.StepRelease) + 3
 	}
 	return 10 * (slices.Index(stepsOf(d), name) + 1)
 }

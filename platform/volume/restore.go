@@ -88,14 +88,7 @@ func (k *Keeper) layOut(ctx context.Context, d platform.Deployment, row platform
 
 func (k *Keeper) saveFirst(ctx context.Context, d platform.Deployment, say func(string, ...any)) error {
 	say("Make a snapshot of what there is now, as the way back")
-	row := platform.Snapshot{
-		AppID: d.AppID, State: platform.SnapshotMaking, Cause: fmt.Sprintf("before the restore of deployment %d", d.Number), Before: d.ID,
-		CreatedAt: k.Now().UTC(), CreatedBy: d.Actor,
-	}
-	if err := k.Store.CreateSnapshot(ctx, &row); err != nil {
-		return err
-	}
-	_, err := k.take(ctx, row, k.ours(d, "back"))
+	_, err := k.wayBack(ctx, d, fmt.Sprintf("before the restore of deployment %d", d.Number), k.ours(d, "back"))
 	return err
 }
 

@@ -28,6 +28,7 @@ type App struct {
 	HasWeb           bool              `json:"has_web" doc:"false when what serves has no web process, and nothing answers at the URL"`
 	Builder          string            `json:"builder" doc:"auto, buildpacks or dockerfile"`
 	Dockerfile       string            `json:"dockerfile" doc:"its path in the source; empty means Dockerfile"`
+	SnapshotFirst    bool              `json:"snapshot_first" doc:"each deployment makes a snapshot before its release is started"`
 	Addon            bool              `json:"addon" doc:"it is for other apps: a database, a cache"`
 	Blueprint        string            `json:"blueprint" doc:"that it was made of; empty for none"`
 	TrashedAt        *time.Time        `json:"trashed_at" doc:"null when it is not in the trash"`
@@ -51,6 +52,7 @@ func appBody(o app.Overview) App {
 		Hosts: append([]string{}, o.Hosts...), Status: o.Health, CreatedAt: o.App.CreatedAt, CreatedBy: o.App.CreatedBy,
 	}
 	body.Builder, body.Dockerfile = o.App.Builder.Word(), o.App.Dockerfile
+	body.SnapshotFirst = o.App.SnapshotFirst
 	body.Addon, body.Blueprint = o.App.Addon, o.App.Blueprint
 	body.TrashedAt, body.TrashEndsAt = trashTimes(o.App)
 	if o.Release != nil {
@@ -133,6 +135,8 @@ type AppConfigureBody struct {
 	StopGrace    *int             `json:"stop_grace" doc:"seconds that a replica has between SIGTERM and SIGKILL, 1 to 600; 0 means 30" example:"60"`
 	Builder      *string          `json:"builder" doc:"auto, buildpacks or dockerfile; for the next push"`
 	Dockerfile   *string          `json:"dockerfile" doc:"its path in the source; empty means Dockerfile"`
+
+	SnapshotFirst *bool `json:"snapshot_first" doc:"each deployment that brings a new release makes a snapshot before that is started, and fails when it cannot"`
 }
 
 // AppConfigure answers PATCH /apps/:app.
@@ -142,7 +146,7 @@ func (a *API) AppConfigure(c echo.Context) error {
 		return err
 	}
 	ctx, actor, name := actorAnd(c)
-	d, err := a.Apps.Configure(ctx, actor, name, app.Settings{Plan: body.Plan, Health: body.Health, DeployBranch: body.DeployBranch, StopGrace: body.StopGrace, Builder: body.Builder, Dockerfile: body.Dockerfile})
+	d, err := a.Apps.Configure(ctx, actor, name, app.Settings{Plan: body.Plan, Health: body.Health, DeployBranch: body.DeployBranch, StopGrace: body.StopGrace, Builder: body.Builder, Dockerfile: body.Dockerfile, SnapshotFirst: body.SnapshotFirst})
 	return started(c, d, err)
 }
 

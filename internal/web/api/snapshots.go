@@ -17,7 +17,7 @@ type Snapshot struct {
 	ID        string                 `json:"id"`
 	State     platform.SnapshotState `json:"state"`
 	Cause     string                 `json:"cause"`
-	Automatic bool                   `json:"automatic" doc:"made by the server: once a day, or before a restore; it goes when its time is over"`
+	Automatic bool                   `json:"automatic" doc:"made by the server: once a day, or before a restore or a deployment; it goes when its time is over"`
 	Release   int                    `json:"release" doc:"that served then"`
 	Bytes     int64                  `json:"bytes" doc:"of all in it; what several snapshots hold is stored once"`
 	Volumes   []string               `json:"volumes" doc:"whose files are in it, by name"`

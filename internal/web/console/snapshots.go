@@ -94,6 +94,16 @@ func (c *Console) SnapshotCreate(e echo.Context) error {
 	return e.Redirect(http.StatusSeeOther, appPath(e, "/snapshots?done=snapshot"))
 }
 
+// SnapshotFirst answers POST /apps/:app/snapshots/before: whether deployments make a snapshot first.
+func (c *Console) SnapshotFirst(e echo.Context) error {
+	on := e.FormValue("on") != ""
+	_, err := c.apps.Configure(e.Request().Context(), request.Actor(e), e.Param("app"), app.Settings{SnapshotFirst: &on})
+	if err != nil {
+		return c.snapshotsWith(e, snapshotsPage{}, err)
+	}
+	return e.Redirect(http.StatusSeeOther, appPath(e, "/snapshots?done=saved"))
+}
+
 // SnapshotRestore answers POST /apps/:app/snapshots/:snapshot/restore; the form repeats the app's name.
 func (c *Console) SnapshotRestore(e echo.Context) error {
 	d, err := c.apps.RestoreSnapshot(e.Request().Context(), request.Actor(e), e.Param("app"), e.Param("snapshot"), strings.TrimSpace(e.FormValue("confirm")))
