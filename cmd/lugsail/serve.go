@@ -165,7 +165,7 @@ func (c *control) wireConductor() error {
 		Leave:   []deploy.Leaver{c.engine.RemoveApp, c.builder.Forget, c.dockerfile.Forget, c.images.Forget, c.removeRepository, c.removeVolumes},
 		Redact:  func(w io.Writer, values []string) io.WriteCloser { return secret.NewWriter(w, values) },
 		Secrets: c.openSecrets, Settle: c.settle, Fetch: c.fetch, WatchTime: c.cfg.Watch, Now: time.Now,
-		Introduce: c.introduce, Equip: c.equip, Adopt: c.adopt,
+		Introduce: c.introduce, Kept: c.releasesInSnapshots, Equip: c.equip, Adopt: c.adopt,
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"slices"
 
 	"github.com/lugsail/lugsail/internal/atomicfile"
 	"github.com/lugsail/lugsail/internal/config"
@@ -27,6 +28,17 @@ func (c *control) newKeeper() *volume.Keeper {
 		Write: func(path string, content []byte) error { return atomicfile.Write(path, content, 0o600) },
 		Daily: c.cfg.DailySnapshots, Now: c.conductor.Now,
 	}
+}
+
+// releasesInSnapshots gives the releases that an app's snapshots bring back.
+func (c *control) releasesInSnapshots(ctx context.Context, appID string) (releases []int, err error) {
+	all, err := c.store.SnapshotsOf(ctx, appID)
+	for _, s := range all {
+		if s.Release > 0 && !slices.Contains(releases, s.Release) {
+			releases = append(releases, s.Release)
+		}
+	}
+	return releases, err
 }
 
 func snapshotRoom(dir string, bytes int64, what string) error {

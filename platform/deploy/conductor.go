@@ -87,6 +87,7 @@ type Conductor struct {
 	Settle      func(context.Context, platform.Deployment) error                                                  // hears how a deployment with a source ended; nil: nobody does
 	Introduce   func(ctx context.Context, appID string, r platform.Release, types []string) (platform.App, error) // gives a release's new process types replicas as memory allows; nil leaves them without
 	Data        Data                                                                                              // brings snapshots back; nil: nobody does
+	Kept        func(ctx context.Context, appID string) (releases []int, err error)                               // beside those that served last, releases that must be able to return: of snapshots; nil: none
 	Equip       func(ctx context.Context, d platform.Deployment, addonID string) (ready bool, err error)          // lets an add-on of a new app be made, and tells whether it is
 	Adopt       func(ctx context.Context, appID, image string) (string, error)                                    // gives an app the image of another one under a name of its own
 	Fetch       Fetcher                                                                                           // brings sources that lie elsewhere; nil: nobody does

@@ -2,6 +2,8 @@ package deploy_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -121,4 +123,17 @@ func TestCopy_MayBeCancelledWhileItIsUnderWay(t *testing.T) {
 	if f.log() != "save undo done" {
 		t.Errorf("did %q", f.log())
 	}
+}
+
+func TestRetain_TheReleaseOfASnapshotCanReturnHoweverManyServedSince(t *testing.T) {
+	r, _, row := newCopy(t) // of release 1
+	app, err := r.store.AppByID(t.Context(), row.AppID)
+	r.check(err)
+	for n := range 10 {
+		r.ended(r.push(app, fmt.Sprint("later", n)), platform.DeploymentLive)
+	}
+	r.eventually("the images in reach", func() bool {
+		kept := r.builder.keeps()
+		return len(kept) == 11 && kept[0] == "later9" && kept[10] == "one" && !slices.Contains(kept, "two")
+	})
 }

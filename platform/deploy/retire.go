@@ -218,7 +218,7 @@ func (c *Conductor) retain(ctx context.Context, app platform.App) {
 	}
 }
 
-// InReach gives the images that are kept of an app: of the releases that served last.
+// InReach gives the images that are kept of an app: of the releases that served last, and of those in snapshots.
 func (c *Conductor) InReach(ctx context.Context, appID string) ([]string, error) {
 	return c.inReach(ctx, appID)
 }
@@ -226,7 +226,7 @@ func (c *Conductor) InReach(ctx context.Context, appID string) ([]string, error)
 // Tidy drops an app's images that no release in reach needs. A deployment under way does that at its end.
 func (c *Conductor) Tidy(ctx context.Context, app platform.App) { c.retain(ctx, app) }
 
-// inReach gives the images of the releases that served last. Releases that never served do not
+// inReach gives the images of the releases that served last, and of those in snapshots. Others that never served do not
 // count: however many there are, the one before stays.
 func (c *Conductor) inReach(ctx context.Context, appID string) ([]string, error) {
 	app, err := c.Apps.AppByID(ctx, appID)
@@ -245,6 +245,13 @@ func (c *Conductor) inReach(ctx context.Context, appID string) ([]string, error)
 		if d.State == platform.DeploymentLive && d.Release > 0 && !slices.Contains(numbers, d.Release) && len(numbers) < keepImages {
 			numbers = append(numbers, d.Release)
 		}
+	}
+	if c.Kept != nil {
+		kept, err := c.Kept(ctx, appID)
+		if err != nil {
+			return nil, fmt.Errorf("reading which releases snapshots have: %w", err)
+		}
+		numbers = append(numbers, kept...)
 	}
 	var images []string
 	for _, n := range numbers {

@@ -78,6 +78,7 @@ func (r *rig) start() {
 		Settle:    r.settle,
 		Fetch:     r.fetch,
 		Data:      r.data,
+		Kept:      r.kept,
 		Equip:     r.equip,
 		Adopt:     func(_ context.Context, appID, image string) (string, error) { return appID + "/" + image, nil },
 		Introduce: r.introduce,
@@ -111,6 +112,15 @@ func (r *rig) settle(_ context.Context, d platform.Deployment) error {
 	defer r.mu.Unlock()
 	r.settled = append(r.settled, fmt.Sprintf("%d %s", d.Number, d.State))
 	return nil
+}
+
+// kept gives the releases in snapshots.
+func (r *rig) kept(ctx context.Context, appID string) (releases []int, err error) {
+	all, err := r.store.SnapshotsOf(ctx, appID)
+	for _, s := range all {
+		releases = append(releases, s.Release)
+	}
+	return releases, err
 }
 
 // introduce gives each new process type one replica.
