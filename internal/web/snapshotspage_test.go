@@ -41,7 +41,7 @@ func TestSnapshotsPage_TeachesWhereThereIsNothingYet(t *testing.T) {
 	r.serving("mine")
 	r.serving("empty")
 	page := r.do(ask{path: "/apps/mine/snapshots", session: r.session}).want(t, http.StatusOK).body
-	wants(t, page, "One is made each day by itself", "7 days, 4 weeks and 3 months", "The first one comes by itself within a day", "files of uploads · rows of tea", "A word on it")
+	wants(t, page, "One is made each day by itself", "7 days, 4 weeks and 3 months", "The first one comes by itself within a day", "files of uploads and rows of tea", "A word on it")
 	page = r.do(ask{path: "/apps/empty/snapshots", session: r.session}).want(t, http.StatusOK).body
 	wants(t, page, "empty keeps nothing yet")
 	wantsNone(t, page, "A word on it", "The first one comes")
@@ -57,11 +57,11 @@ func TestSnapshotsPage_ShowsHowFarOneIsAndWhatEachHolds(t *testing.T) {
 	r.snapshot(mine, platform.Snapshot{State: platform.SnapshotFailed, Cause: "broke", FailureText: "The disk is full.", FailureHint: "Remove files."})
 	r.snapshot(mine, platform.Snapshot{State: platform.SnapshotMaking, Cause: "under way"})
 	page := r.do(ask{path: "/apps/mine/snapshots", session: r.session}).want(t, http.StatusOK).body
-	wants(t, page, "reads files, 40 %", "One is being made just now", "files of uploads · rows of tea · v1 · "+testEmail, "5 MB ·", "Made while the app ran", "The disk is full.", "Remove files.",
+	wants(t, page, "reads files, 40 %", "One is being made just now", "files of uploads and rows of tea · v1 · "+testEmail, "5 MB ·", "Made while the app ran", "The disk is full.", "Remove files.",
 		"as the way back", "and v1 with its config vars", `action="/apps/mine/snapshots/`+ready.ID+`/restore"`)
 	wantsNone(t, page, markup)
 	page = r.do(ask{path: "/apps/mine/snapshots", session: r.viewer()}).want(t, http.StatusOK).body
-	wants(t, page, "files of uploads · rows of tea · v1")
+	wants(t, page, "files of uploads and rows of tea · v1")
 	wantsNone(t, page, "/restore", "/remove", "A word on it")
 }
 
