@@ -23,7 +23,10 @@ func TestSnapshots(t *testing.T) {
 	}{
 		{"something to keep", testSnapshotBegin},
 		{"made and restored under writes", testSnapshotRestored},
+		{"as a new app", testSnapshotCopied},
+		{"killed while a new app is made of one", testCopyKilled},
 		{"with the release of then", testSnapshotRelease},
+		{"before a deployment", testSnapshotBefore},
 		{"killed while one is made", testSnapshotKilled},
 		{"killed while one is restored", testRestoreKilled},
 		{"of an add-on", testSnapshotAddon},
@@ -39,12 +42,20 @@ func TestSnapshots(t *testing.T) {
 // inShop runs a line for the shell in the app.
 func (s *server) inShop(t *testing.T, line string) string {
 	t.Helper()
-	return strings.TrimSpace(s.lugsail(t, "exec", "--app", "shop", "--no-tty", "--", "sh", "-c", line))
+	return s.inApp(t, "shop", line)
 }
 
-func (s *server) sql(t *testing.T, query string) string {
+func (s *server) inApp(t *testing.T, app, line string) string {
 	t.Helper()
-	return strings.TrimSpace(s.lugsail(t, "addons", "shell", "shop-db", "--", "-Atc", query))
+	return strings.TrimSpace(s.lugsail(t, "exec", "--app", app, "--no-tty", "--", "sh", "-c", line))
+}
+
+// sql asks the shop's database.
+func (s *server) sql(t *testing.T, query string) string { t.Helper(); return s.sqlOf(t, "shop", query) }
+
+func (s *server) sqlOf(t *testing.T, app, query string) string {
+	t.Helper()
+	return strings.TrimSpace(s.lugsail(t, "addons", "shell", app+"-db", "--", "-Atc", query))
 }
 
 func testSnapshotBegin(t *testing.T, r *repo) {
@@ -64,12 +75,14 @@ func testSnapshotBegin(t *testing.T, r *repo) {
 // holding is what the shop keeps, in short.
 type holding struct{ rows, tables, files string }
 
-func (s *server) holds(t *testing.T) holding {
+func (s *server) holds(t *testing.T) holding { t.Helper(); return s.holdsOf(t, "shop") }
+
+func (s *server) holdsOf(t *testing.T, app string) holding {
 	t.Helper()
 	return holding{
-		rows:   s.sql(t, "SELECT count(*), md5(string_agg(line, ',' ORDER BY line)) FROM lines"),
-		tables: s.sql(t, "SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"),
-		files:  s.inShop(t, "cd /data && find . -printf '%p %u %m %s %l\\n' | sort && find . -type f -exec sha256sum {} + | sort"),
+		rows:   s.sqlOf(t, app, "SELECT count(*), md5(string_agg(line, ',' ORDER BY line)) FROM lines"),
+		tables: s.sqlOf(t, app, "SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"),
+		files:  s.inApp(t, app, "cd /data && find . -printf '%p %u %m %s %l\\n' | sort && find . -type f -exec sha256sum {} + | sort"),
 	}
 }
 
@@ -167,6 +180,84 @@ func (s *server) wantAdds(t *testing.T) {
 	s.inShop(t, "echo x >/data/written && rm /data/written")
 }
 
+func testSnapshotCopied(t *testing.T, r *repo) {
+	s := r.server
+	s.lugsail(t, "config", "set", "WHICH=then", "--app", "shop")
+	id := s.snapshot(t, "shop", "to be copied")
+	then := s.holds(t)
+	s.lugsail(t, "config", "unset", "WHICH", "--app", "shop")
+	s.sql(t, "DELETE FROM lines WHERE line = 'bulk-1'")
+	s.inShop(t, "echo now >/data/now")
+	now := s.holds(t)
+	s.refused(t, "already", "snapshots", "restore", id, "--as", "shop", "--app", "shop")
+	s.refused(t, "no plan", "snapshots", "restore", id, "--as", "shop-copy", "--plan", "tiny", "--app", "shop")
+	began := time.Now()
+	s.lugsail(t, "snapshots", "restore", id, "--as", "shop-copy", "--plan", "pico", "--app", "shop")
+	t.Logf("a new app in %s", time.Since(began).Round(100*time.Millisecond))
+	s.copied(t, "shop-copy", then, now)
+	if _, body := s.ask("shop-copy", "/vars"); !strings.Contains(body, "WHICH") {
+		t.Error("the new app does not have the config var of then")
+	}
+	if info := s.lugsail(t, "info", "shop-copy"); !strings.Contains(info, "pico") {
+		t.Errorf("the plan:\n%s", info)
+	}
+	s.sqlOf(t, "shop-copy", "DELETE FROM lines")
+	s.inApp(t, "shop-copy", "rm -r /data/d")
+	if got := s.holds(t); got != now {
+		t.Errorf("what the new app does reaches the shop: %+v", got)
+	}
+	s.inShop(t, "rm /data/now")
+	s.sql(t, "INSERT INTO lines VALUES ('bulk-1')")
+}
+
+// copied looks that the new app serves what was in the snapshot, that the shop is as it was, and lets the new one go.
+func (s *server) copied(t *testing.T, app string, then, now holding) {
+	t.Helper()
+	var body string
+	eventually(t, 2*time.Minute, func() (ok bool) { _, body = s.ask(app, "/"); return strings.Contains(body, "bulk-77\n") }, func() string { return app + " does not serve: " + body })
+	if got := s.holdsOf(t, app); got != then {
+		t.Errorf("%s keeps\n%+v\nand not\n%+v", app, got, then)
+	}
+	if got := s.holds(t); got != now {
+		t.Errorf("the shop keeps\n%+v\nand not\n%+v", got, now)
+	}
+	s.nothingLeft(t)
+}
+
+// letGo removes an app and the database that it was made with.
+func (s *server) letGo(t *testing.T, app string) {
+	t.Helper()
+	s.lugsail(t, "destroy", app, "--confirm", app, "--now")
+	s.lugsail(t, "destroy", app+"-db", "--confirm", app+"-db", "--now")
+}
+
+func testCopyKilled(t *testing.T, r *repo) {
+	s := r.server
+	id := s.snapshot(t, "shop", "to be copied")
+	then := s.holds(t)
+	s.letGo(t, "shop-copy")
+	for i, after := range []time.Duration{200 * time.Millisecond, 4 * time.Second, 8 * time.Second} {
+		name := fmt.Sprintf("copy%d", i)
+		s.lugsail(t, "snapshots", "restore", id, "--as", name, "--app", "shop", "--detach")
+		time.Sleep(after) // somewhere in the middle
+		s.kill(t, "serve")
+		s.answers(t)
+		var answer struct {
+			Deployments []struct{ Kind, State string }
+		}
+		eventually(t, 3*time.Minute, func() bool {
+			s.json(t, &answer, "deployments", "--app", name)
+			last := answer.Deployments[len(answer.Deployments)-1]
+			return last.State != "running" && last.State != "waiting"
+		}, func() string { return "the copy does not end" })
+		if last := answer.Deployments[len(answer.Deployments)-1]; last.State != "live" || last.Kind != "copy" {
+			t.Fatalf("killed after %s: %+v\n%s", after, last, s.lugsail(t, "deployments", "1", "--app", name))
+		}
+		s.copied(t, name, then, then)
+		s.letGo(t, name)
+	}
+}
+
 func testSnapshotRelease(t *testing.T, r *repo) {
 	s := r.server
 	s.lugsail(t, "config", "set", "WHICH=one", "--app", "shop")
@@ -179,6 +270,35 @@ func testSnapshotRelease(t *testing.T, r *repo) {
 	s.lugsail(t, "snapshots", "remove", id, "--app", "shop")
 	if out := s.lugsail(t, "snapshots", "--app", "shop"); strings.Contains(out, id) {
 		t.Errorf("it is still there:\n%s", out)
+	}
+}
+
+func testSnapshotBefore(t *testing.T, r *repo) {
+	s := r.server
+	ways := func() int { return strings.Count(s.lugsail(t, "snapshots", "--app", "shop"), "before deployment ") }
+	s.lugsail(t, "config", "set", "WHICH=two", "--app", "shop")
+	if n := ways(); n != 0 {
+		t.Errorf("%d made, and nobody wants them yet", n)
+	}
+	if out := s.lugsail(t, "snapshots", "before-deployments", "on", "--app", "shop"); !strings.Contains(out, "makes a snapshot first") {
+		t.Errorf("turned on:\n%s", out)
+	}
+	s.lugsail(t, "config", "unset", "WHICH", "--app", "shop")
+	s.lugsail(t, "restart", "--app", "shop")
+	if n := ways(); n != 1 {
+		t.Errorf("%d made", n)
+	}
+	key := filepath.Join(s.dir, "etc", "snapshots.key") // without it none can be made
+	check(t, os.Rename(key, key+".away"))
+	s.refused(t, "before-deployments off", "config", "set", "WHICH=three", "--app", "shop")
+	check(t, os.Rename(key+".away", key))
+	s.wantAdds(t)
+	if out := s.lugsail(t, "snapshots", "before-deployments", "off", "--app", "shop"); !strings.Contains(out, "make no snapshots") {
+		t.Errorf("turned off:\n%s", out)
+	}
+	s.lugsail(t, "config", "unset", "WHICH", "--app", "shop")
+	if n := ways(); n != 1 {
+		t.Errorf("%d made", n)
 	}
 }
 
