@@ -228,6 +228,6 @@ func (s *Service) Equip(ctx context.Context, d platform.Deployment, addonID stri
 		return false, platform.Errorf(platform.Unavailable, "addon_not_made", "The add-on %s could not be made: %s", db.Name, recent[0].FailureText).
 			WithHint("See why: lugsail deployments %d --app %s.", recent[0].Number, db.Name)
 	}
-	_, err = s.deployBlueprint(ctx, platform.Actor{Name: d.Actor, Via: d.Via}, db, d.Cause)
+	_, err = s.deployBlueprint(ctx, platform.Actor{Name: d.Actor, Via: d.Via}, db, false, d.Cause)
 	return false, err
 }
