@@ -42,6 +42,7 @@ var leads = []lead{
 	leadOf(`addons unbind [a-z0-9-]+`, "/apps/APP/addons", "Add-ons"),
 	leadOf(`addons`, "/#addons", "Add-ons"),
 	leadOf(`volumes(?: (?:set|create|remove|ls) [a-zA-Z0-9-]+(?: /[a-z/]+)?)?`, "/apps/APP/volumes", "Volumes"),
+	leadOf(`snapshots(?: (?:remove|restore|create))?`, "/apps/APP/snapshots", "Snapshots"),
 	leadOf(`(?:restore|trash)(?: [a-z0-9-]+)?`, "/trash", "Trash"),
 	leadOf(`destroy ([a-z][a-z0-9-]*) --now`, "/trash", "Trash"),
 	leadOf(`destroy(?: ([a-z][a-z0-9-]*))?`, "/apps/APP/settings", "Settings"),

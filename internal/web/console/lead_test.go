@@ -32,6 +32,7 @@ func TestLead_CommandsBecomeThePagesThatDoTheSame(t *testing.T) {
 		{inShop, "Wait until it has ended, or cancel it: lugsail cancel 3", "Wait until it has ended, or cancel it: [Deployments /apps/shop/deployments]"},
 		{owner, "Take it away from the app first: lugsail addons unbind shop-db --app shop", "Take it away from the app first: [Add-ons /apps/shop/addons]"},
 		{inShop, "Give it another path: lugsail volumes set data /data", "Give it another path: [Volumes /apps/shop/volumes]"},
+		{owner, "Remove one: lugsail snapshots remove ID --app shop", "Remove one: [Snapshots /apps/shop/snapshots]"},
 		{owner, "`lugsail disk` shows what takes it.", "[Disk /server/disk] shows what takes it."},
 		{frame{Actor: platform.Actor{Role: platform.RoleViewer}}, "`lugsail disk` shows what takes it.", "`lugsail disk` shows what takes it."},
 		{owner, "As root on the server: lugsail doctor", "As root on the server: lugsail doctor"},
