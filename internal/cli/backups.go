@@ -269,18 +269,20 @@ func (p *program) backupRehearse() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			id, err := newestOf(cmd.Context(), c, args)
+			was, err := newestOf(cmd.Context(), c, args)
 			if err != nil {
 				return err
 			}
-			began := time.Now().Add(-time.Second)
+			id := was.ID
 			if _, err := c.call(cmd.Context(), http.MethodPost, backupsPath+"/"+url.PathEscape(id)+"/rehearse", nil, nil); err != nil {
 				return err
 			}
 			if detach {
 				return p.done(map[string]string{"rehearses": id}, "The backup %s is restored for a trial. See what comes of it: lugsail backups\n", id)
 			}
-			tried, err := p.awaitBackup(cmd.Context(), c, id, func(b backup) bool { return b.RehearsedAt != nil && b.RehearsedAt.After(began) })
+			tried, err := p.awaitBackup(cmd.Context(), c, id, func(b backup) bool {
+				return b.RehearsedAt != nil && (was.RehearsedAt == nil || b.RehearsedAt.After(*was.RehearsedAt))
+			})
 			if err == nil && tried.Fault != "" {
 				err = platform.Errorf(platform.Conflict, "backup_faulty", "The backup %s could not be restored. %s", id, tried.Fault)
 			}
@@ -295,20 +297,20 @@ func (p *program) backupRehearse() *cobra.Command {
 }
 
 // newestOf is the backup that was named, or the newest that is ready.
-func newestOf(ctx context.Context, c *client, args []string) (string, error) {
+func newestOf(ctx context.Context, c *client, args []string) (backup, error) {
 	var answer backupsAnswer
 	if _, err := c.call(ctx, http.MethodGet, backupsPath, nil, &answer); err != nil {
-		return "", err
+		return backup{}, err
 	}
 	for _, b := range answer.Backups {
 		if len(args) == 0 && b.State == platform.BackupReady || len(args) == 1 && strings.HasPrefix(b.ID, args[0]) {
-			return b.ID, nil
+			return b, nil
 		}
 	}
 	if len(args) == 1 {
-		return args[0], nil
+		return backup{ID: args[0]}, nil // the server says that there is none
 	}
-	return "", platform.Errorf(platform.NotFound, "backup_not_found", "There is no backup yet.").WithHint("Make one: lugsail backups create")
+	return backup{}, platform.Errorf(platform.NotFound, "backup_not_found", "There is no backup yet.").WithHint("Make one: lugsail backups create")
 }
 
 func (p *program) backupRemove() *cobra.Command {
