@@ -64,10 +64,10 @@ func OutdatedBackups(all []Backup, now time.Time) []Backup {
 	slices.SortFunc(sorted, func(a, b Backup) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	kept := newPeriods()
 	return slices.DeleteFunc(sorted, func(b Backup) bool {
-		switch {
-		case b.State == BackupMaking:
+		switch b.State {
+		case BackupMaking:
 			return true
-		case b.State == BackupFailed:
+		case BackupFailed:
 			return now.Sub(b.CreatedAt) < keptDays*24*time.Hour
 		}
 		return kept.keeps(b.CreatedAt) || !b.Automatic

@@ -68,7 +68,7 @@ func (v *volumes) roomOfPlan(volumeID string, bytes int64) error {
 	}
 	p, err := plan.ByName(app.Plan)
 	if err != nil || p.Disk <= 0 || sums[appID]+bytes <= p.Disk {
-		return nil // a plan of a newer Lugsail has no limit here
+		return nil //nolint:nilerr // a plan of a newer Lugsail has no limit here
 	}
 	return platform.Errorf(platform.NoRoom, "volumes_full", "The volumes of %s hold %s of the %s that the plan %s gives, and %s more do not fit.",
 		app.Name, platform.Bytes(sums[appID]), platform.Bytes(p.Disk), p.Name, platform.Bytes(bytes)).

@@ -15,7 +15,7 @@ func TestBackups(t *testing.T) {
 	s := newServer(t)
 	testInstall(t, s)
 	testAccount(t, s)
-	b := &backedUp{repo: s.repo(t, "shop", "rows"), to: filepath.Join(s.dir, "elsewhere", "backups")}
+	b := &backedUp{whole: t, repo: s.repo(t, "shop", "rows"), to: filepath.Join(s.dir, "elsewhere", "backups")}
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, *backedUp)
@@ -36,6 +36,7 @@ func TestBackups(t *testing.T) {
 // backedUp is a server with backups.
 type backedUp struct {
 	*repo
+	whole    *testing.T // the second server stays to its end
 	to       string
 	password string
 	want     holding
@@ -195,7 +196,7 @@ func testBackupRestored(t *testing.T, b *backedUp) {
 	second.options = []string{"--registry-port", "18006"}
 	check(t, os.MkdirAll(second.dir, 0o755))
 	check(t, os.CopyFS(second.home(), os.DirFS(s.home())))
-	t.Cleanup(func() { second.remove(t) })
+	b.whole.Cleanup(func() { second.remove(b.whole) })
 	second.secrets = []string{"LUGSAIL_BACKUP_PASSWORD=not the right one"}
 	if got := second.tryInstaller(t, "--restore", b.to); got.code == 0 || !strings.Contains(got.out, "does not open the backups") {
 		t.Fatalf("with a wrong password (%d):\n%s", got.code, got.out)

@@ -36,7 +36,7 @@ func TakeRefusal(c echo.Context) *platform.Error {
 	setRefusal(c, "", -1)
 	text, _ := base64.RawURLEncoding.DecodeString(cookies[0].Value) // what is broken says nothing
 	var said [2]string
-	if json.Unmarshal(text, &said) != nil || said[0] == "" {
+	if _ = json.Unmarshal(text, &said); said[0] == "" {
 		return nil
 	}
 	return &platform.Error{Kind: platform.Invalid, Code: "refused", Message: said[0], Hint: said[1]}
