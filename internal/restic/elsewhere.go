@@ -122,7 +122,7 @@ func explainElsewhere(doing, said string, err error) error {
 	case says(said, "no matching ID found", "no snapshot found"):
 		return platform.Errorf(platform.NotFound, "backup_lost", "The backup is not there any more.").WithHint("Take another one: lugsail backups").Because(cause)
 	case says(said, damage...):
-		return unavailable("backup_damaged", "What was stored of the backups is damaged: the storage did not keep a part of what was written"+damagedFile(said)+".", "Make a new place for them: lugsail backups set ANOTHER-ADDRESS. Backups that do not need that part can still be restored.")
+		return unavailable("backup_damaged", "What was stored of the backups is damaged: the storage did not keep a part of what was written"+damagedFile(said)+".", "Make a new place for them: lugsail backups set ADDRESS. Backups that do not need that part can still be restored.")
 	}
 	return cause
 }

@@ -52,6 +52,7 @@ var leads = []lead{
 	leadOf(`keys(?: add)?`, "/account/keys", "SSH keys"),
 	leadOf(`passkeys`, "/account/passkeys", "Passkeys"),
 	leadOf(`disk(?: clean)?`, "/server/disk", "Disk"),
+	leadOf(`backups(?: (?:set|create|remove|key|rehearse))?`, "/server/backups", "Backups"),
 	leadOf(`db copies`, "/server/copies", "Copies"),
 }
 

@@ -33,6 +33,7 @@ func TestLead_CommandsBecomeThePagesThatDoTheSame(t *testing.T) {
 		{owner, "Take it away from the app first: lugsail addons unbind shop-db --app shop", "Take it away from the app first: [Add-ons /apps/shop/addons]"},
 		{inShop, "Give it another path: lugsail volumes set data /data", "Give it another path: [Volumes /apps/shop/volumes]"},
 		{owner, "Remove one: lugsail snapshots remove ID --app shop", "Remove one: [Snapshots /apps/shop/snapshots]"},
+		{owner, "Give it: lugsail backups set ADDRESS --password-file FILE", "Give it: [Backups /server/backups]"},
 		{owner, "`lugsail disk` shows what takes it.", "[Disk /server/disk] shows what takes it."},
 		{frame{Actor: platform.Actor{Role: platform.RoleViewer}}, "`lugsail disk` shows what takes it.", "`lugsail disk` shows what takes it."},
 		{owner, "As root on the server: lugsail doctor", "As root on the server: lugsail doctor"},
