@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lugsail/lugsail/internal/command"
 	"github.com/lugsail/lugsail/internal/config"
 	"github.com/lugsail/lugsail/platform"
 )
@@ -35,8 +35,8 @@ func (s *sftpServer) start(t *testing.T) {
 	s.write(t, "authorized", "")
 	s.newHostKey(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := exec.CommandContext(ctx, "/usr/sbin/sshd", "-D", "-e", "-f", filepath.Join(s.dir, "config"))
-	if err := cmd.Start(); err != nil {
+	cmd, err := command.Command{Name: "/usr/sbin/sshd", Args: []string{"-D", "-e", "-f", filepath.Join(s.dir, "config")}}.Start(ctx)
+	if err != nil {
 		t.Fatal(err)
 	}
 	s.stop = func() { cancel(); _ = cmd.Wait() }
@@ -61,8 +61,9 @@ func (s *sftpServer) write(t *testing.T, name, text string) {
 func (s *sftpServer) newHostKey(t *testing.T) {
 	t.Helper()
 	_ = os.Remove(filepath.Join(s.dir, "host"))
-	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(s.dir, "host")).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	made := command.Command{Name: "ssh-keygen", Args: []string{"-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(s.dir, "host")}}
+	if err := made.Run(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 
