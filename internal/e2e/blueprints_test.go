@@ -342,6 +342,9 @@ func testWordPress(t *testing.T, first *made) {
 	// Under another name it is at another address, and so are its pictures.
 	s.lugsail(t, "rename", "sea", "--app", m.app, "--yes")
 	m.app = "sea"
+	eventually(t, 2*time.Minute, func() bool { status, _ := s.ask(m.app, "/"); return status == http.StatusOK }, func() string {
+		return "it does not start under its new name: " + s.lugsail(t, "deployments", "--app", m.app)
+	})
 	v := m.visitor(t)
 	moved := strings.Replace(picture, w.base, v.base, 1)
 	v.want(v.get("/sailing/"), moved)
