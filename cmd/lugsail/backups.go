@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/lugsail/lugsail/internal/docker"
 	"github.com/lugsail/lugsail/internal/proxy"
 	"github.com/lugsail/lugsail/internal/restic"
+	"github.com/lugsail/lugsail/internal/store"
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/backup"
 )
@@ -186,20 +186,15 @@ func (f backupFiles) Lay(ctx context.Context, dir string, m backup.Manifest) err
 	if err != nil {
 		return fmt.Errorf("writing what the backup holds: %w", err)
 	}
-	return f.c.store.CopyTo(ctx, filepath.Join(dir, backupData, "lugsail.db")) // last: it knows nothing that the files lack
+	return f.c.store.CopyTo(ctx, filepath.Join(dir, backupData, store.File)) // last: it knows nothing that the files lack
 }
 
 // copySecret copies a small file; one that is not there is none.
 func copySecret(from, to string) error {
-	in, err := os.Open(from)
+	text, err := os.ReadFile(from)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("laying out a backup: %w", err)
-	}
-	defer func() { _ = in.Close() }() // nothing was written
-	text, err := io.ReadAll(in)
 	if err == nil {
 		err = os.WriteFile(to, text, 0o600)
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,7 +130,8 @@ func (r *rehearsal) app(ctx context.Context, kept platform.BackupApp) (err error
 	if app.Addon {
 		return nil
 	}
-	return about(app, r.serves(ctx, app))
+	// What workers do outside is not for a trial.
+	return about(app, r.healthy(ctx, app, func(p platform.Process) bool { return p.Type == platform.WebProcess }))
 }
 
 func about(app platform.App, err error) error {
@@ -160,23 +160,12 @@ func (r *rehearsal) addon(ctx context.Context, keeper *volume.Keeper, a platform
 	if err := r.healthy(ctx, db, func(platform.Process) bool { return true }); err != nil {
 		return err
 	}
-	_, compared, err := keeper.Reload(ctx, a, r.dir)
+	compared, err := keeper.Reload(ctx, a, r.dir)
 	r.databases++
 	if compared {
 		r.compared++
 	}
 	return err
-}
-
-func (r *rehearsal) serves(ctx context.Context, app platform.App) error {
-	before := r.started
-	if err := r.healthy(ctx, app, func(p platform.Process) bool { return p.Type == platform.WebProcess }); err != nil {
-		return err
-	}
-	if r.started == before { // it has no web process, and what its workers do outside is not for a trial
-		slog.InfoContext(ctx, "nothing of the app is started for a trial", "app", app.ID)
-	}
-	return nil
 }
 
 // healthy starts a replica of each process type that is wanted, and waits until it is healthy.

@@ -17,7 +17,6 @@ import (
 type Kept struct {
 	ID   string    `json:"id"`
 	Time time.Time `json:"time"`
-	Tags []string  `json:"tags"`
 }
 
 // Init makes the repository; one that is there already is opened with the password instead.
@@ -33,7 +32,7 @@ func (r Repository) Init(ctx context.Context) error {
 // Keep stores paths below a directory with tags. Files whose size and time are those of the last time are not read
 // again, also when links to them were made since.
 func (r Repository) Keep(ctx context.Context, dir string, paths, tags []string, progress func(float64)) (platform.Stored, error) {
-	return r.keep(ctx, dir, nil, progress, tags, append([]string{"--ignore-ctime", "--"}, paths...)...)
+	return r.keep(ctx, "storing the backup", dir, nil, progress, tags, append([]string{"--ignore-ctime", "--"}, paths...)...)
 }
 
 // KeepStream stores what produce writes as one file. What a producer that failed has written is not kept.
@@ -45,27 +44,10 @@ func (r Repository) KeepStream(ctx context.Context, name string, tags []string, 
 		produced <- err
 		_ = out.Close() // never fails
 	}()
-	stored, err := r.keep(ctx, "", in, nil, tags, "--stdin", "--stdin-filename", name)
+	stored, err := r.keep(ctx, "storing the backup", "", in, nil, tags, "--stdin", "--stdin-filename", name)
 	_ = in.Close() // ends a producer whose reader has gone
 	if failed := <-produced; failed != nil && err == nil {
 		return platform.Stored{}, errors.Join(failed, r.Forget(context.WithoutCancel(ctx), stored.ID))
-	}
-	return stored, err
-}
-
-func (r Repository) keep(ctx context.Context, dir string, in io.Reader, progress func(float64), tags []string, rest ...string) (platform.Stored, error) {
-	args := []string{"backup", "--json", "--host", tag}
-	for _, t := range tags {
-		args = append(args, "--tag", t)
-	}
-	told := &messages{progress: progress}
-	err := r.feed(ctx, "storing the backup", dir, in, told, append(args, rest...)...)
-	stored := platform.Stored{ID: told.summary.SnapshotID, Bytes: told.summary.Bytes}
-	if incomplete(err) && stored.ID != "" {
-		stored.Incomplete, err = true, nil
-	}
-	if err == nil && stored.ID == "" {
-		err = errors.New("storing the backup: restic names none")
 	}
 	return stored, err
 }
@@ -93,11 +75,6 @@ func (r Repository) Tagged(ctx context.Context, name string) ([]Kept, error) {
 	return all, nil
 }
 
-// CheckPart looks the repository over, and reads a part of its data: "100%" is all.
-func (r Repository) CheckPart(ctx context.Context, part string) error {
-	return r.run(ctx, "checking the repository", "", "check", "--quiet", "--read-data-subset="+part)
-}
-
 // explainElsewhere is explain for a repository that is not on this server.
 func explainElsewhere(doing, said string, err error) error {
 	cause := fmt.Errorf("%s: %w: %s", doing, err, tail(said))
@@ -119,6 +96,8 @@ func explainElsewhere(doing, said string, err error) error {
 		return unavailable("backup_unreachable", "The place where the backups go does not answer.", "Look whether the address is right and the machine is up. The next backup tries again by itself.")
 	case says(said, "Is there a repository at the following location", "repository does not exist", "unable to open config file"):
 		return unavailable("backup_repository_missing", "There are no backups at that address.", "If it is a disk, look whether it is mounted. A new place for backups is made by: lugsail backups set ADDRESS")
+	case says(said, "already locked"):
+		return unavailable("backup_busy", "Something else is being done with the backups just now.", "Try again when it is over: lugsail backups")
 	case says(said, "no matching ID found", "no snapshot found"):
 		return platform.Errorf(platform.NotFound, "backup_lost", "The backup is not there any more.").WithHint("Take another one: lugsail backups").Because(cause)
 	case says(said, damage...):

@@ -51,7 +51,7 @@ func TestElsewhere_WhatWasStoredComesBack(t *testing.T) {
 	if err != nil || len(kept) != 1 || !strings.HasPrefix(kept[0].ID, files.ID) || kept[0].Time.IsZero() {
 		t.Errorf("kept: %+v, %v", kept, err)
 	}
-	must(t, r.CheckPart(t.Context(), "100%"))
+	must(t, r.Check(t.Context(), "100%"))
 	must(t, r.Forget(t.Context(), files.ID, image.ID))
 	if err := r.Read(t.Context(), image.ID, "image.tar", io.Discard); code(err) != "backup_lost" {
 		t.Errorf("one that was removed: %v", err)
@@ -89,7 +89,7 @@ func TestElsewhere_AWrongPasswordAndADamagedByteAreNamed(t *testing.T) {
 		must(t, os.Chmod(pack, 0o600))
 		must(t, os.WriteFile(pack, content, 0o600))
 	}
-	err = r.CheckPart(t.Context(), "100%")
+	err = r.Check(t.Context(), "100%")
 	if code(err) != "backup_damaged" || !strings.Contains(err.Error(), "in data/") {
 		t.Errorf("a damaged byte: %v", err)
 	}

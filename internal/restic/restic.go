@@ -72,18 +72,27 @@ func (r Repository) makeKey() error {
 // Backup stores paths below a directory, under the names that they have there. parent is a snapshot whose unchanged
 // files need not be read again; "" for none. progress hears which part of it is done, from 0 to 1.
 func (r Repository) Backup(ctx context.Context, dir string, paths []string, parent string, progress func(float64)) (platform.Stored, error) {
-	args := []string{"backup", "--json", "--host", tag, "--tag", tag}
+	var args []string
 	if parent != "" {
 		args = append(args, "--parent", parent)
 	}
+	return r.keep(ctx, "storing the snapshot", dir, nil, progress, []string{tag}, append(append(args, "--"), paths...)...)
+}
+
+// keep is how both kinds of repositories take something in.
+func (r Repository) keep(ctx context.Context, doing, dir string, in io.Reader, progress func(float64), tags []string, rest ...string) (platform.Stored, error) {
+	args := []string{"backup", "--json", "--host", tag}
+	for _, t := range tags {
+		args = append(args, "--tag", t)
+	}
 	told := &messages{progress: progress}
-	err := r.start(ctx, "storing the snapshot", dir, told, append(append(args, "--"), paths...)...)
+	err := r.feed(ctx, doing, dir, in, told, append(args, rest...)...)
 	stored := platform.Stored{ID: told.summary.SnapshotID, Bytes: told.summary.Bytes}
 	if incomplete(err) && stored.ID != "" {
 		stored.Incomplete, err = true, nil
 	}
 	if err == nil && stored.ID == "" {
-		err = errors.New("storing the snapshot: restic names none")
+		err = fmt.Errorf("%s: restic names none", doing)
 	}
 	return stored, err
 }
@@ -126,9 +135,10 @@ func (r Repository) Snapshots(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// Check reads all of the repository; damage answers Unavailable, code snapshot_damaged.
-func (r Repository) Check(ctx context.Context) error {
-	return r.run(ctx, "checking the repository", "", "check", "--read-data", "--quiet")
+// Check looks the repository over, and reads a part of its data: "100%" is all. Damage answers Unavailable, code
+// snapshot_damaged or backup_damaged.
+func (r Repository) Check(ctx context.Context, part string) error {
+	return r.run(ctx, "checking the repository", "", "check", "--quiet", "--read-data-subset="+part)
 }
 
 func (r Repository) run(ctx context.Context, doing, dir string, args ...string) error {

@@ -69,7 +69,7 @@ func TestRepository_WhatComesBackIsWhatWasStored(t *testing.T) {
 	if err := r.Restore(t.Context(), first.ID, out); code(err) != "snapshot_lost" {
 		t.Errorf("one that was removed: %v", err)
 	}
-	must(t, r.Check(t.Context()))
+	must(t, r.Check(t.Context(), "100%"))
 }
 
 func TestRepository_OneDamagedByteIsNamed(t *testing.T) {
@@ -89,7 +89,7 @@ func TestRepository_OneDamagedByteIsNamed(t *testing.T) {
 	if err := r.Restore(t.Context(), s.ID, filepath.Join(dir, "out")); code(err) != "snapshot_damaged" {
 		t.Errorf("restored: %v", err)
 	}
-	if err := r.Check(t.Context()); code(err) != "snapshot_damaged" {
+	if err := r.Check(t.Context(), "100%"); code(err) != "snapshot_damaged" {
 		t.Errorf("checked: %v", err)
 	}
 }

@@ -42,7 +42,7 @@ type Repository interface {
 	KeepStream(ctx context.Context, name string, tags []string, produce func(io.Writer) error) (platform.Stored, error)
 	Read(ctx context.Context, id, name string, to io.Writer) error
 	RestoreVerified(ctx context.Context, id, dir string) error
-	CheckPart(ctx context.Context, part string) error
+	Check(ctx context.Context, part string) error
 	Forget(ctx context.Context, ids ...string) error
 }
 

@@ -149,7 +149,7 @@ func (r repository) KeepStream(_ context.Context, _ string, _ []string, produce 
 }
 func (repository) Read(context.Context, string, string, io.Writer) error { return nil }
 func (repository) RestoreVerified(context.Context, string, string) error { return nil }
-func (repository) CheckPart(context.Context, string) error               { return nil }
+func (repository) Check(context.Context, string) error                   { return nil }
 func (r repository) Forget(_ context.Context, ids ...string) error {
 	for _, id := range ids {
 		delete(r.w.stored, id)
@@ -252,5 +252,15 @@ func TestRemove_WhatOthersNeedStays(t *testing.T) {
 	must(t, w.Remove(t.Context(), w.rows[0]))
 	if len(w.rows) != 0 || len(w.stored) != 0 {
 		t.Errorf("%d rows, %v stored", len(w.rows), w.stored)
+	}
+}
+
+func TestRound_OneThatWasAskedForDoesNotWaitForEverWhenBackupsAreOff(t *testing.T) {
+	w := newWorld(t)
+	must(t, w.CreateBackup(t.Context(), &platform.Backup{State: platform.BackupMaking}))
+	w.target = platform.BackupTarget{}
+	must(t, w.round(t.Context()))
+	if len(w.rows) != 1 || w.rows[0].State != platform.BackupFailed || w.trials != 0 {
+		t.Errorf("%+v, %d trials", w.rows, w.trials)
 	}
 }

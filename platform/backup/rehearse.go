@@ -78,7 +78,7 @@ func (s *Service) try(ctx context.Context, row platform.Backup, dir string) (str
 		return "", err
 	}
 	s.say(row.ID, "checks what is stored")
-	if err := repository.CheckPart(ctx, part(target)); err != nil {
+	if err := repository.Check(ctx, part(target)); err != nil {
 		return "", err
 	}
 	s.say(row.ID, "restores it for a trial")

@@ -59,14 +59,15 @@ func (s *Service) Run(ctx context.Context) error {
 
 func (s *Service) round(ctx context.Context) error {
 	target, err := s.Store.BackupTarget(ctx)
-	if err != nil || target == (platform.BackupTarget{}) {
+	if err != nil {
 		return err
 	}
+	off := target == (platform.BackupTarget{})
 	all, err := s.Store.Backups(ctx)
 	if err != nil {
 		return err
 	}
-	if s.due(all) {
+	if !off && s.due(all) {
 		row := platform.Backup{State: platform.BackupMaking, Automatic: true, CreatedAt: s.Now().UTC(), CreatedBy: platform.System().Name}
 		if err := s.Store.CreateBackup(ctx, &row); err != nil {
 			return err
@@ -75,8 +76,11 @@ func (s *Service) round(ctx context.Context) error {
 	}
 	for _, row := range slices.Backward(all) { // the oldest first
 		if row.State == platform.BackupMaking && ctx.Err() == nil {
-			err = errors.Join(err, s.make(ctx, row))
+			err = errors.Join(err, s.make(ctx, row)) // where backups are off by now, it says so
 		}
+	}
+	if off {
+		return err
 	}
 	return errors.Join(err, s.thin(ctx), s.rehearseDue(ctx))
 }

@@ -49,22 +49,22 @@ func (k *Keeper) Rows(ctx context.Context, db platform.SnapshotAddon) ([]byte, e
 
 // Reload lets an add-on, empty so far, take in what a restored snapshot below dir has of it, and compares how many
 // rows that gave. compared tells whether the snapshot knew.
-func (k *Keeper) Reload(ctx context.Context, db platform.SnapshotAddon, dir string) (rows []byte, compared bool, err error) {
+func (k *Keeper) Reload(ctx context.Context, db platform.SnapshotAddon, dir string) (compared bool, err error) {
 	file := filepath.Join(dir, staging, db.ID)
 	if err := k.load(ctx, db, file); err != nil {
-		return nil, false, err
+		return false, err
 	}
 	was, err := os.ReadFile(file + rowsEnd)
 	if os.IsNotExist(err) {
-		return nil, false, nil
+		return false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("reading how many rows there were: %w", err)
+		return false, fmt.Errorf("reading how many rows there were: %w", err)
 	}
-	rows, err = k.Rows(ctx, db)
-	if err == nil && !bytes.Equal(was, rows) {
+	is, err := k.Rows(ctx, db)
+	if err == nil && !bytes.Equal(was, is) {
 		err = platform.Errorf(platform.Conflict, "backup_rows_differ", "What was restored of %s does not have the rows that it had.", db.Name).
-			WithHint("There were:\n%s\nThere are:\n%s", bytes.TrimSpace(was), bytes.TrimSpace(rows))
+			WithHint("There were:\n%s\nThere are:\n%s", bytes.TrimSpace(was), bytes.TrimSpace(is))
 	}
-	return rows, true, err
+	return true, err
 }
