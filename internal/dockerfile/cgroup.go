@@ -123,6 +123,16 @@ func (t tree) groups(pattern string) []string {
 	return found
 }
 
+// runs reports whether something runs in a group whose name fits a pattern; an engine that was killed leaves empty ones.
+func (t tree) runs(pattern string) bool {
+	for _, group := range t.groups(pattern) {
+		if processes, err := os.ReadFile(filepath.Join(t.dir("memory", group), "cgroup.procs")); err == nil && len(processes) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // refusals count what the kernel has killed in a group for want of memory, how often it refused a new
 // process, and how often the memory was full. Older kernels do not count what happened in groups below.
 type refusals struct{ kills, forks, full int64 }

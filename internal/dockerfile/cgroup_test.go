@@ -70,3 +70,27 @@ func TestListens_EnginesFrom23On(t *testing.T) {
 		}
 	}
 }
+
+// An engine that was killed leaves groups in which nothing runs; the limits of all builds do not wait for those.
+func TestLeave_GroupsThatAKilledEngineLeftKeepNoLimits(t *testing.T) {
+	root := t.TempDir()
+	steps := &steps{tree: cgroups(root), parent: "docker/buildkit", shared: true, each: "docker/buildkit/*"}
+	for _, dir := range []string{"memory/docker/buildkit/left", "pids/docker/buildkit/left", "cpu"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	procs := filepath.Join(root, "memory/docker/buildkit/left/cgroup.procs")
+	for _, c := range []struct{ procs, want string }{{"12\n", "10"}, {"", "max"}} {
+		if err := steps.tree.limit(steps.parent, platform.BuildLimits{Memory: 1000, PIDs: 10}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(procs, []byte(c.procs), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		steps.leave()
+		if text, err := os.ReadFile(filepath.Join(root, "pids/docker/buildkit/pids.max")); err != nil || string(text) != c.want {
+			t.Errorf("with %q in the other group: pids.max is %q (%v), want %q", c.procs, text, err, c.want)
+		}
+	}
+}

@@ -133,7 +133,7 @@ func (s *steps) leave() {
 	s.look(map[string]bool{})
 	switch {
 	case s.parent == "":
-	case s.shared && len(s.tree.groups(s.each)) > 0: // somebody else's build goes on: whoever ends last lifts them
+	case s.shared && s.tree.runs(s.each): // somebody else's build goes on: whoever ends last lifts them
 	case s.shared:
 		if err := s.tree.lift(s.parent); err != nil && s.tree.there(s.parent) {
 			slog.Warn("limits of the engine's own builds not lifted", "error", err)
