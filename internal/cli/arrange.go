@@ -10,7 +10,7 @@ import (
 // nowhere keeps the group that its maker gave it.
 var groups = []struct{ id, title, commands string }{
 	{"apps", "Apps:", "create blueprints apps info open rename remote destroy restore trash plans"},
-	{"deploy", "Deploy:", "deploy deployments cancel retry releases rollback source webhooks branch"},
+	{"deploy", "Deploy:", "deploy deployments cancel retry releases rollback undo source webhooks branch"},
 	{"run", "Run and look:", "ps scale restart logs tail metrics activity run exec doctor disk backups address certificates diagnostics"},
 	{"settings", "Settings:", "config domains volumes snapshots addons builder"},
 	{"account", "Account:", "login logout tokens keys second-factor passkeys sessions"},
@@ -23,7 +23,8 @@ var examples = map[string]string{
 	"plans": "lugsail plans", "destroy": "lugsail destroy my-shop\nlugsail destroy my-shop --confirm my-shop",
 	"deploy": "lugsail deploy\nlugsail deploy --detach\nlugsail deploy --renew", "deployments": "lugsail deployments\nlugsail deployments 7\nlugsail deployments --state failed", "cancel": "lugsail cancel\nlugsail cancel 7", "retry": "lugsail retry\nlugsail retry 7",
 	"releases": "lugsail releases", "rollback": "lugsail rollback\nlugsail rollback v7\nlugsail rollback v7 --preview",
-	"ps": "lugsail ps", "metrics": "lugsail metrics\nlugsail metrics my-shop --range 24h", "restart": "lugsail restart", "activity": "lugsail activity\nlugsail activity my-shop --topic config", "logs": "lugsail logs --tail 500\nlugsail logs --follow --process worker", "tail": "lugsail tail\nlugsail tail my-shop --process worker",
+	"undo": "lugsail undo 14:03\nlugsail undo \"2026-11-28 14:03\" --as shop-then",
+	"ps":   "lugsail ps", "metrics": "lugsail metrics\nlugsail metrics my-shop --range 24h", "restart": "lugsail restart", "activity": "lugsail activity\nlugsail activity my-shop --topic config", "logs": "lugsail logs --tail 500\nlugsail logs --follow --process worker", "tail": "lugsail tail\nlugsail tail my-shop --process worker",
 	"config": "lugsail config\nlugsail config --show >.env", "config get": "lugsail config get SECRET", "config unset": "lugsail config unset OLD_NAME",
 	"config history": "lugsail config history", "config restore": "lugsail config restore v12\nlugsail config restore v12 --later", "config apply": "lugsail config apply",
 	"domains": "lugsail domains", "domains add": "lugsail domains add shop.example.com", "domains remove": "lugsail domains remove shop.example.com",

@@ -76,7 +76,7 @@ func (p *program) showBackups(answer backupsAnswer) {
 		if b.State != platform.BackupReady {
 			size = ""
 		}
-		rows = append(rows, []string{b.ID, b.CreatedAt.Local().Format("2 Jan 2006 15:04"), state, size, b.proven()})
+		rows = append(rows, []string{b.ID, b.CreatedAt.Local().Format(minute), state, size, b.proven()})
 	}
 	p.table(rows)
 	for _, b := range answer.Backups {
@@ -95,7 +95,7 @@ func (b backup) proven() string {
 	case b.RehearsedAt == nil:
 		return ""
 	}
-	return "restored for a trial on " + b.RehearsedAt.Local().Format("2 Jan 2006 15:04")
+	return "restored for a trial on " + b.RehearsedAt.Local().Format(minute)
 }
 
 func (p *program) backupsSet() *cobra.Command {

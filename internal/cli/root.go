@@ -115,7 +115,7 @@ func New(d Deps) *cobra.Command {
 func (p *program) appCommands() []*cobra.Command {
 	named := []*cobra.Command{
 		p.remote(), p.branch(), p.info(), p.deploy(), p.logs(), p.tail(), p.open(), p.ps(), p.metrics(), p.scale(), p.restart(), p.run(), p.exec(), p.config(), p.releases(), p.rollback(),
-		p.deployments(), p.cancel(), p.retry(), p.activity(), p.domains(), p.volumes(), p.snapshots(), p.source(), p.webhooks(), p.rename(),
+		p.deployments(), p.cancel(), p.retry(), p.activity(), p.domains(), p.volumes(), p.snapshots(), p.undo(), p.source(), p.webhooks(), p.rename(),
 		p.builder(), p.addons(), p.destroy(), p.restore(),
 	}
 	for _, c := range named {

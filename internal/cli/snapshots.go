@@ -67,7 +67,7 @@ func (p *program) showSnapshots(name string, all []snapshot) {
 		if s.State != platform.SnapshotReady {
 			size = ""
 		}
-		rows = append(rows, []string{s.ID, s.CreatedAt.Local().Format("2 Jan 2006 15:04"), state, size, s.holds(), firstOf(s.Failure, s.Cause)})
+		rows = append(rows, []string{s.ID, s.CreatedAt.Local().Format(minute), state, size, s.holds(), firstOf(s.Failure, s.Cause)})
 	}
 	p.table(rows)
 }
@@ -143,40 +143,61 @@ func (p *program) awaitSnapshot(ctx context.Context, c *client, name, id string)
 }
 
 func (p *program) snapshotRestore() *cobra.Command {
-	var confirm, as, plan string
-	var detach bool
+	var b bringing
 	c := &cobra.Command{
 		Use: "restore SNAPSHOT", Short: "Bring an app back to a snapshot, or make a new app out of it", Args: args(1, 1),
 		Long: "Bring an app back to a snapshot: its files, the rows of its databases, and the release that served then with its config\nvars. What it holds now gives way; a snapshot of that is made first. When something fails, all is as it was before.\n\n" +
 			"With --as the app stays as it is, and a new app of that name is made out of the snapshot: with volumes and databases of its\nown, and without the domains. Its config vars are those of then: look whether they name the old app.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if plan != "" && as == "" {
-				return usagef("--plan is for a new app: give --as NAME, too")
+			if err := b.check(); err != nil {
+				return err
 			}
 			c, name, err := p.target(cmd.Context())
 			if err != nil {
 				return err
 			}
-			if as != "" {
-				return p.start(cmd.Context(), c, as, http.MethodPost, path(name, "snapshots", url.PathEscape(args[0]), "copy"), map[string]string{"name": as, "plan": plan}, detach)
-			}
-			if confirm == "" {
-				confirm, err = p.ask(cmd.Context(), "This brings "+name+" back to the snapshot "+args[0]+": files and rows of today give way to those of then.\nType the app's name to go on: ")
-				if errors.Is(err, errNobody) {
-					return usagef("Give --confirm %s where nobody can be asked", name)
-				}
-				if err != nil {
-					return err
-				}
-			}
-			return p.start(cmd.Context(), c, name, http.MethodPost, path(name, "snapshots", url.PathEscape(args[0]), "restore"), map[string]string{"confirm": confirm}, detach)
+			return p.bring(cmd.Context(), c, name, args[0], b)
 		},
 	}
-	c.Flags().StringVar(&confirm, "confirm", "", "the app's name, to go on without a question")
-	c.Flags().StringVar(&as, "as", "", "name of a new app to make out of it")
-	c.Flags().StringVar(&plan, "plan", "", "plan of the new app; that of the app unless given")
-	detachFlag(c, &detach)
+	b.flags(c)
 	return c
+}
+
+// bringing is how a snapshot is brought back.
+type bringing struct {
+	confirm, as, plan string
+	detach            bool
+}
+
+func (b *bringing) flags(c *cobra.Command) {
+	c.Flags().StringVar(&b.confirm, "confirm", "", "the app's name, to go on without a question")
+	c.Flags().StringVar(&b.as, "as", "", "name of a new app to make out of it")
+	c.Flags().StringVar(&b.plan, "plan", "", "plan of the new app; that of the app unless given")
+	detachFlag(c, &b.detach)
+}
+
+func (b *bringing) check() error {
+	if b.plan != "" && b.as == "" {
+		return usagef("--plan is for a new app: give --as NAME, too")
+	}
+	return nil
+}
+
+// bring brings an app back to a snapshot, or makes a new one out of it.
+func (p *program) bring(ctx context.Context, c *client, name, id string, b bringing) (err error) {
+	if b.as != "" {
+		return p.start(ctx, c, b.as, http.MethodPost, path(name, "snapshots", url.PathEscape(id), "copy"), map[string]string{"name": b.as, "plan": b.plan}, b.detach)
+	}
+	if b.confirm == "" {
+		b.confirm, err = p.ask(ctx, "This brings "+name+" back to the snapshot "+id+": files and rows of today give way to those of then.\nType the app's name to go on: ")
+		if errors.Is(err, errNobody) {
+			return usagef("Give --confirm %s where nobody can be asked", name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return p.start(ctx, c, name, http.MethodPost, path(name, "snapshots", url.PathEscape(id), "restore"), map[string]string{"confirm": b.confirm}, b.detach)
 }
 
 func (p *program) snapshotBefore() *cobra.Command {
