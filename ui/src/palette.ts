@@ -4,12 +4,18 @@ const dialog = document.getElementById("palette") as HTMLDialogElement | null;
 const field = dialog?.querySelector("input");
 const list = dialog?.querySelector("#palette-list");
 
-function open(): void {
+async function open(): Promise<void> {
   if (!dialog || !field || dialog.open) return;
   dialog.showModal();
   field.value = "";
-  field.dispatchEvent(new Event("input", { bubbles: true }));
   field.focus();
+  try {
+    await import(dialog.dataset.script!); // htmx, which asks for the list
+  } catch {
+    location.assign("/palette"); // the server is away, and its page says so
+    return;
+  }
+  field.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 const items = () => [...(list?.querySelectorAll<HTMLAnchorElement>("a") ?? [])];
@@ -23,12 +29,12 @@ function choose(which: HTMLAnchorElement | undefined): void {
 }
 
 document.addEventListener("keydown", (event) => {
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); open(); }
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); void open(); }
 });
 document.addEventListener("click", (event) => {
   if (!(event.target as Element).closest("[data-palette]")) return;
   event.preventDefault();
-  open();
+  void open();
 });
 
 if (dialog && field && list) {
