@@ -28,7 +28,7 @@ func (p *program) addons() *cobra.Command {
 			return p.listAddons(cmd.Context())
 		},
 	}
-	c.AddCommand(p.addonCreate(), p.addonBind(), p.addonUnbind(), p.addonRotate(), p.addonRenew(), p.addonShell(), p.addonExport(), p.addonImport(), p.addonTunnel())
+	c.AddCommand(p.addonCreate(), p.addonBind(), p.addonUnbind(), p.addonRotate(), p.addonRenew(), p.addonStats(), p.addonShell(), p.addonExport(), p.addonImport(), p.addonTunnel())
 	return c
 }
 

@@ -29,7 +29,7 @@ var examples = map[string]string{
 	"config history": "lugsail config history", "config restore": "lugsail config restore v12\nlugsail config restore v12 --later", "config apply": "lugsail config apply",
 	"domains": "lugsail domains", "domains add": "lugsail domains add shop.example.com", "domains remove": "lugsail domains remove shop.example.com",
 	"snapshots": "lugsail snapshots --app shop", "snapshots create": "lugsail snapshots create --app shop", "snapshots restore": "lugsail snapshots restore ID --app shop\nlugsail snapshots restore ID --app shop --as shop-test --plan micro", "snapshots before-deployments": "lugsail snapshots before-deployments --app shop\nlugsail snapshots before-deployments on --app shop", "snapshots remove": "lugsail snapshots remove ID --app shop",
-	"addons": "lugsail addons", "addons unbind": "lugsail addons unbind shop-db --app shop", "addons rotate": "lugsail addons rotate shop-db", "addons renew": "lugsail addons renew shop-db",
+	"addons": "lugsail addons", "addons unbind": "lugsail addons unbind shop-db --app shop", "addons rotate": "lugsail addons rotate shop-db", "addons renew": "lugsail addons renew shop-db", "addons stats": "lugsail addons stats shop-db",
 	"volumes": "lugsail volumes", "volumes create": "lugsail volumes create uploads /data --shared\nlugsail volumes create database /data", "volumes set": "lugsail volumes set uploads /srv/uploads --shared",
 	"volumes remove": "lugsail volumes remove uploads\nlugsail volumes remove uploads --now", "volumes restore": "lugsail volumes restore uploads",
 	"volumes ls": "lugsail volumes ls uploads\nlugsail volumes ls uploads photos/2026", "volumes rm": "lugsail volumes rm uploads photos/cat.jpg\nlugsail volumes rm uploads photos --all",

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +37,7 @@ func TestAddons(t *testing.T) {
 		{"tunnel", testAddonTunnel},
 		{"MariaDB", testAddonMariaDB},
 		{"Valkey", testAddonValkey},
+		{"how it is", testAddonStats},
 		{"made anew", testAddonRenewed},
 		{"into the trash and back", testAddonTrash},
 	} {
@@ -329,6 +332,12 @@ func testAddonMariaDB(t *testing.T, r *repo) {
 	if got := count(); got != "3" {
 		t.Errorf("after its dump and a new password: %s", got)
 	}
+	before := s.stats(t, "wiki-db")
+	s.lugsail(t, "addons", "shell", "wiki-db", "--", "-e", "SELECT SLEEP(1.2), 'a long one'")
+	if after := s.stats(t, "wiki-db"); after.Bytes < 16<<10 || after.Connections < 1 || after.MaxConnections < 20 || after.Slow == nil || *after.Slow != *before.Slow+1 {
+		t.Errorf("MariaDB tells %+v, and before a slow query %+v", after, before)
+	}
+	s.logHas(t, "wiki-db", "a long one")
 	s.lugsail(t, "addons", "unbind", "wiki-db", "--app", "shop")
 	s.lugsail(t, "destroy", "wiki-db", "--confirm", "wiki-db")
 	s.lugsail(t, "destroy", "wiki-db", "--confirm", "wiki-db", "--now")
@@ -345,6 +354,9 @@ func testAddonValkey(t *testing.T, r *repo) {
 	if _, body := s.ask("shop", "/vars"); !strings.Contains(body, "REDIS_URL") {
 		t.Error("the app has no REDIS_URL")
 	}
+	if got := s.stats(t, "shop-cache"); got.Bytes < 100_000 || got.MaxBytes < 16<<20 || got.Connections < 0 || got.MaxConnections < 100 || got.Slow == nil {
+		t.Errorf("Valkey tells %+v", got)
+	}
 	began := time.Now()
 	s.lugsail(t, "addons", "create", "valkey", "second-cache")
 	t.Logf("another Valkey, whose image is there, made in %s", time.Since(began).Round(100*time.Millisecond))
@@ -355,6 +367,53 @@ func testAddonValkey(t *testing.T, r *repo) {
 		s.lugsail(t, "destroy", name, "--confirm", name)
 		s.lugsail(t, "destroy", name, "--confirm", name, "--now")
 	}
+}
+
+// stats are what an add-on tells of itself.
+type stats struct {
+	Bytes, Connections int64
+	MaxBytes           int64 `json:"max_bytes"`
+	MaxConnections     int64 `json:"max_connections"`
+	Slow               *int64
+	Queries            []slowQuery
+}
+
+type slowQuery struct {
+	Text           string
+	Calls, Longest int64
+}
+
+func (s *server) stats(t *testing.T, name string) stats {
+	t.Helper()
+	var answer struct{ Stats stats }
+	check(t, json.Unmarshal([]byte(s.lugsail(t, "addons", "stats", name, "--json")), &answer))
+	return answer.Stats
+}
+
+// logHas waits until an app's log has a text.
+func (s *server) logHas(t *testing.T, name, text string) {
+	t.Helper()
+	var out string
+	eventually(t, 30*time.Second, func() bool {
+		out = s.lugsail(t, "logs", "--app", name)
+		return strings.Contains(out, text)
+	}, func() string { return fmt.Sprintf("the log of %s does not say %q:\n%s", name, text, out) })
+}
+
+func testAddonStats(t *testing.T, r *repo) {
+	s := r.server
+	s.lugsail(t, "addons", "shell", "shop-db", "--", "-c", "SELECT pg_sleep(1.2), 'a secret'")
+	got := s.stats(t, "shop-db")
+	if got.Bytes < 1<<20 || got.Connections < 1 || got.Connections > got.MaxConnections || got.Slow != nil {
+		t.Errorf("PostgreSQL tells %+v", got)
+	}
+	if !slices.ContainsFunc(got.Queries, func(q slowQuery) bool {
+		return q.Text == "SELECT pg_sleep($1), $2" && q.Calls == 1 && q.Longest >= 1200
+	}) {
+		t.Errorf("the slow query is not in %+v", got.Queries)
+	}
+	s.logHas(t, "shop-db", "pg_sleep")
+	s.refused(t, "is an app and no add-on", "addons", "stats", "shop")
 }
 
 func testAddonRenewed(t *testing.T, r *repo) {

@@ -16,6 +16,7 @@ import (
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/addon"
 	"github.com/lugsail/lugsail/platform/app"
+	"github.com/lugsail/lugsail/platform/run"
 )
 
 // links are the add-ons' networks, which nobody makes here.
@@ -369,4 +370,65 @@ func TestHome_AddonsHaveASectionOfTheirOwn(t *testing.T) {
 	wants(t, addons, `<a href="/apps/tea">tea</a>`, ">Cache<", "Used by shop.", "<span>pico</span>")
 	wantsNone(t, home, "tea.example.test")
 	wantsNone(t, apps, `href="/apps/tea"`)
+}
+
+// told is a program in replicas that says a text and ends.
+type told struct {
+	run.Commands
+	text string
+	code int
+	ran  []string
+}
+
+func (p *told) Exec(_ context.Context, _ string, spec platform.ExecSpec) (platform.Terminal, error) {
+	p.ran = spec.Command
+	return saying{told: p}, nil
+}
+
+type saying struct {
+	platform.Terminal
+	told *told
+}
+
+func (saying) CloseInput() error { return nil }
+
+func (s saying) Output(take func(string, []byte) error) error {
+	return take("stdout", []byte(s.told.text))
+}
+
+func (s saying) End(context.Context) (platform.RunEnd, error) {
+	return platform.RunEnd{ExitCode: s.told.code}, nil
+}
+
+func (saying) Close(context.Context, time.Duration) (bool, error) { return false, nil }
+
+func TestAddonStats_TellsWhatTheAddonSays(t *testing.T) {
+	r := stacked(t)
+	r.cache("tea")
+	program := &told{}
+	r.apps.Conductor.Replicas = &run.Service{Commands: program}
+	wants(t, r.do(ask{path: "/apps/tea/stats", session: r.session}).want(t, http.StatusConflict).body, "tea does not run just now")
+	wantsNone(t, r.page("/apps/tea"), `id="stats"`)
+	r.runs("tea")
+	a, err := r.store.AppByName(t.Context(), "tea")
+	must(t, err)
+	r.engine.replicas = append(r.engine.replicas, platform.Replica{ID: "r", AppID: a.ID, Process: "database", Index: 1, Release: a.CurrentRelease, State: platform.ReplicaRunning})
+	wants(t, r.page("/apps/tea"), `hx-get="/apps/tea/stats"`)
+
+	program.text = "bytes\t12400000\nconnections\t3\nconnections-max\t29\nslow-over\t1000\nquery\t2\t1500\t2100\tSELECT '" + markup + "'\n"
+	page := r.do(ask{path: "/apps/tea/stats", session: r.session}).want(t, http.StatusOK).body
+	wants(t, page, "11.8 MB", "3 of 29", "Slower than 1s", "2.1s", "1.5s", html.EscapeString(markup))
+	wantsNone(t, page, markup)
+	if len(program.ran) != 1 || program.ran[0] != addon.StatsProgram {
+		t.Errorf("ran %v", program.ran)
+	}
+	body := r.do(ask{path: "/api/v1/apps/tea/stats", token: r.token("", platform.ScopeRead)}).want(t, http.StatusOK).body
+	wants(t, body, `"bytes":12400000`, `"max_connections":29`, `"slow":null`, `"longest":2100`)
+	program.text = "bytes\t1\nbytes-max\t4000000\nconnections\t0\nconnections-max\t1\nslow-over\t10\nslow\t3\n"
+	wants(t, r.page("/apps/tea/stats"), "1 byte of 3.8 MB", "Slower than 10ms", "3 queries since it started")
+
+	program.text, program.code = "", 127 // an image of before
+	wants(t, r.do(ask{path: "/apps/tea/stats", session: r.session}).want(t, http.StatusServiceUnavailable).body, "does not tell how it is", "its data stays")
+	r.serving("shop")
+	r.do(ask{path: "/api/v1/apps/shop/stats", token: r.token("", platform.ScopeRead)}).want(t, 422)
 }

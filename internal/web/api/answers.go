@@ -86,6 +86,9 @@ type (
 	BindingsAnswer struct {
 		Bindings []Binding `json:"bindings"`
 	}
+	StatsAnswer struct {
+		Stats Stats `json:"stats"`
+	}
 	VolumesAnswer struct {
 		Volumes []Volume `json:"volumes"`
 		Next    *string  `json:"next"`

@@ -8,6 +8,7 @@ import (
 	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/addon"
 	"github.com/lugsail/lugsail/platform/app"
 )
 
@@ -138,6 +139,38 @@ func (a *API) AddonRenew(c echo.Context) error {
 	return started(c, d, err)
 }
 
+// Stats is how an add-on is at a moment.
+type Stats struct {
+	Bytes          int64       `json:"bytes" doc:"of its data"`
+	MaxBytes       int64       `json:"max_bytes" doc:"that it keeps at most; 0 means no limit of its own beside the plan's disk"`
+	Connections    int64       `json:"connections" doc:"open ones"`
+	MaxConnections int64       `json:"max_connections"`
+	SlowOver       int64       `json:"slow_over" doc:"milliseconds from which on a query is slow"`
+	Slow           *int64      `json:"slow" doc:"how many were since it started; null where it tells which instead"`
+	Queries        []SlowQuery `json:"queries" doc:"that were slow, the slowest first; at most 10"`
+}
+
+// SlowQuery is one that was slow.
+type SlowQuery struct {
+	Text    string `json:"text" doc:"without the values; at most 200 characters"`
+	Calls   int64  `json:"calls"`
+	Mean    int64  `json:"mean" doc:"milliseconds"`
+	Longest int64  `json:"longest" doc:"milliseconds"`
+}
+
+// AddonStats answers GET /apps/:app/stats.
+func (a *API) AddonStats(c echo.Context) error {
+	s, err := a.Apps.AddonStats(actorAnd(c))
+	if err != nil {
+		return err
+	}
+	body := Stats{
+		Bytes: s.Bytes, MaxBytes: s.MaxBytes, Connections: s.Connections, MaxConnections: s.MaxConnections, SlowOver: s.SlowOver, Slow: s.Slow,
+		Queries: list(s.Queries, func(q addon.Query) SlowQuery { return SlowQuery(q) }),
+	}
+	return c.JSON(http.StatusOK, StatsAnswer{body})
+}
+
 var blueprintOperations = []openapi.Operation{
 	{Route: "GET /api/v1/blueprints", Group: "Blueprints", Summary: "List the stacks that are ready to run", Status: http.StatusOK, Answer: BlueprintsAnswer{}},
 	{
@@ -148,6 +181,10 @@ var blueprintOperations = []openapi.Operation{
 	},
 	{Route: "GET /api/v1/bindings", Group: "Add-ons", Summary: "List which apps are bound to which add-ons", Status: http.StatusOK, Answer: BindingsAnswer{}},
 	{Route: "GET /api/v1/apps/:app/bindings", Group: "Add-ons", Summary: "List the add-ons of an app, or the apps of an add-on", Status: http.StatusOK, Answer: BindingsAnswer{}},
+	{
+		Route: "GET /api/v1/apps/:app/stats", Group: "Add-ons", Summary: "Tell how an add-on is: its size, connections and slow queries", Status: http.StatusOK, Answer: StatsAnswer{},
+		Notes: "The add-on is asked at this moment.", Errors: openapi.Codes{404: "addon_not_found", 409: "addon_not_running", 422: "app_not_addon", 503: "addon_stats_unreadable"},
+	},
 	begins(openapi.Operation{
 		Route: "POST /api/v1/apps/:app/bindings", Group: "Add-ons", Summary: "Bind an add-on to an app",
 		Notes: "The app reaches the add-on by its name and gets config vars; what runs gets them by a restart.", Body: BindingCreateBody{},

@@ -1,13 +1,16 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
+	"github.com/lugsail/lugsail/platform/addon"
 	"github.com/lugsail/lugsail/platform/app"
 	"github.com/lugsail/lugsail/platform/observe"
 )
@@ -78,6 +81,41 @@ func (c *Console) AddonReveal(e echo.Context) error {
 		return err
 	}
 	return c.addonWith(e, f, true, nil)
+}
+
+// AddonStats answers GET /apps/:app/stats: how it is at this moment. The overview takes it in when it is there.
+func (c *Console) AddonStats(e echo.Context) error {
+	f, err := c.inApp(e, "overview", "How it is")
+	if err != nil {
+		return err
+	}
+	stats, err := c.apps.AddonStats(e.Request().Context(), f.Actor, f.App.App.Name)
+	if err != nil {
+		return c.refuse(e, err, "stats", f)
+	}
+	f.Data = statsPage{stats, time.Duration(stats.SlowOver) * time.Millisecond}
+	return c.show(e, http.StatusOK, "stats", f)
+}
+
+type statsPage struct {
+	addon.Stats
+	Over time.Duration // from which on a query is slow
+}
+
+// HowMany were slow.
+func (p statsPage) HowMany() string {
+	switch {
+	case p.Slow == nil || *p.Slow == 0:
+		return "no query"
+	case *p.Slow == 1:
+		return "1 query since it started; the log has it"
+	}
+	return fmt.Sprintf("%d queries since it started; the log has them", *p.Slow)
+}
+
+// Took is a time in words.
+func (statsPage) Took(milliseconds int64) string {
+	return (time.Duration(milliseconds) * time.Millisecond).String()
 }
 
 // AddonRotate answers POST /apps/:app/rotate: a new password.

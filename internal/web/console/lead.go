@@ -40,6 +40,8 @@ var leads = []lead{
 	leadOf(`webhooks(?: (?:on|rotate))?`, "/apps/APP/source#webhook", "Webhook"),
 	leadOf(`builder auto`, "/apps/APP/settings", "Settings"),
 	leadOf(`addons unbind [a-z0-9-]+`, "/apps/APP/addons", "Add-ons"),
+	leadOf(`addons renew ([a-z0-9-]+)`, "/apps/APP", "Renew"),
+	leadOf(`doctor ([a-z0-9-]+)`, "/apps/APP/checkup", "Check-up"),
 	leadOf(`addons`, "/#addons", "Add-ons"),
 	leadOf(`volumes(?: (?:set|create|remove|ls) [a-zA-Z0-9-]+(?: /[a-z/]+)?)?`, "/apps/APP/volumes", "Volumes"),
 	leadOf(`snapshots(?: (?:remove|restore|create))?`, "/apps/APP/snapshots", "Snapshots"),

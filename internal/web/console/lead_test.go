@@ -30,6 +30,8 @@ func TestLead_CommandsBecomeThePagesThatDoTheSame(t *testing.T) {
 		{owner, "Create it: lugsail create shop. Your apps: lugsail apps", "Create it: [Create an app /create]. Your apps: [Apps /]"},
 		{inShop, "Try again later: lugsail deploy --pull. What served before goes on serving.", "Try again later: [Source /apps/shop/source]. What served before goes on serving."},
 		{inShop, "Wait until it has ended, or cancel it: lugsail cancel 3", "Wait until it has ended, or cancel it: [Deployments /apps/shop/deployments]"},
+		{owner, "Its data stays: lugsail addons renew tea-db", "Its data stays: [Renew /apps/tea-db]"},
+		{owner, "See why: lugsail doctor tea", "See why: [Check-up /apps/tea/checkup]"},
 		{owner, "Take it away from the app first: lugsail addons unbind shop-db --app shop", "Take it away from the app first: [Add-ons /apps/shop/addons]"},
 		{inShop, "Give it another path: lugsail volumes set data /data", "Give it another path: [Volumes /apps/shop/volumes]"},
 		{owner, "Remove one: lugsail snapshots remove ID --app shop", "Remove one: [Snapshots /apps/shop/snapshots]"},
