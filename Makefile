@@ -10,7 +10,7 @@ export GOCACHE    ?= $(shell $(GO) env GOCACHE)
 export GOMODCACHE ?= $(shell $(GO) env GOMODCACHE)
 
 # What each fuzz test gets, two at a time.
-FUZZTIME ?= 15s
+FUZZTIME ?= 10s
 
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 PACKAGES = ./...

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"os"
@@ -44,21 +45,29 @@ const shared = `mount --bind "$1" "$(command -v mmdebstrap)" && shift && exec sh
 // baseOnce gives the program that stands in mmdebstrap's place then; testdata/once says what it does.
 func baseOnce(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(os.TempDir(), "once", "mmdebstrap")
+	dir := cmp.Or(os.Getenv("LUGSAIL_TEST_ONCE"), filepath.Join(os.TempDir(), "once"))
+	program := filepath.Join(dir, "mmdebstrap")
 	if _, err := os.Stat(program); err == nil {
 		return program
 	}
-	dir := filepath.Dir(program)
 	check(t, os.MkdirAll(dir, 0o755))
 	path, err := exec.LookPath("mmdebstrap")
 	check(t, err)
 	real, err := os.ReadFile(path)
 	check(t, err)
-	check(t, os.WriteFile(filepath.Join(dir, "real"), real, 0o755))
+	atOnce(t, filepath.Join(dir, "real"), real)
 	text, err := os.ReadFile("testdata/once/mmdebstrap")
 	check(t, err)
-	check(t, os.WriteFile(program, []byte(strings.ReplaceAll(string(text), "DIR", dir)), 0o755))
+	atOnce(t, program, []byte(strings.ReplaceAll(string(text), "DIR", dir)))
 	return program
+}
+
+// atOnce writes a program that is there whole or not at all: another lane of the tests may look for it.
+func atOnce(t *testing.T, file string, content []byte) {
+	t.Helper()
+	part := fmt.Sprintf("%s.%d", file, os.Getpid())
+	check(t, os.WriteFile(part, content, 0o755))
+	check(t, os.Rename(part, file))
 }
 
 func (s *server) install(t *testing.T) string {
