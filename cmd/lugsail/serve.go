@@ -196,6 +196,7 @@ func (c *control) wireDoors() (err error) {
 	}
 	c.volumes = &volumes{Engine: c.engine, store: c.store, tell: c.tell, told: map[string]plan.Layer{}}
 	c.keeper = c.newKeeper()
+	c.volumes.hold = (&volume.Holder{Keeper: c.keeper, Tell: c.tell}).Judge
 	c.conductor.Data = c.keeper
 	c.backups = c.newBackups()
 	c.apps = &app.Service{

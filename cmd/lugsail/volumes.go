@@ -23,6 +23,7 @@ type volumes struct {
 	store *store.Store
 	tell  func(ctx context.Context, appID, action, text string)
 	told  map[string]plan.Layer // by app: what was said of its volumes
+	hold  func(ctx context.Context, db platform.App, p platform.Plan, bytes int64)
 	mu    sync.Mutex
 	sizes map[string]int64
 	came  map[string]int64 // by volume: what people have sent since it was measured
@@ -105,6 +106,9 @@ func (v *volumes) judge(ctx context.Context) {
 		if err != nil {
 			continue // of a newer Lugsail
 		}
+		if app.Addon && app.State == platform.AppActive {
+			v.hold(ctx, app, p, bytes)
+		}
 		state := plan.LayerOf(p, bytes)
 		if state == v.told[appID] {
 			continue
@@ -122,6 +126,9 @@ func volumesText(app platform.App, p platform.Plan, state plan.Layer, bytes int6
 	case plan.LayerNear:
 		return "disk.volumes_near", held + " Delete files that are not needed, or choose a larger plan."
 	case plan.LayerFull:
+		if app.Addon {
+			return "disk.volumes_full", held + " Choose a larger plan."
+		}
 		return "disk.volumes_full", held + " Nothing of them is taken away, but they take what other apps may need: delete files, or choose a larger plan."
 	}
 	return "", ""

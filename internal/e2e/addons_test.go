@@ -38,6 +38,7 @@ func TestAddons(t *testing.T) {
 		{"MariaDB", testAddonMariaDB},
 		{"Valkey", testAddonValkey},
 		{"how it is", testAddonStats},
+		{"full", testAddonFull},
 		{"made anew", testAddonRenewed},
 		{"into the trash and back", testAddonTrash},
 	} {
@@ -308,7 +309,9 @@ func testAddonTunnel(t *testing.T, r *repo) {
 
 func testAddonMariaDB(t *testing.T, r *repo) {
 	s := r.server
-	s.lugsail(t, "addons", "create", "mariadb", "wiki-db", "--app", "shop", "--as", "WIKI")
+	volumes := s.volumes(t)
+	s.lugsail(t, "addons", "create", "mariadb", "wiki-db", "--plan", "pico", "--app", "shop", "--as", "WIKI")
+	files := s.volumes(t, volumes...)[0]
 	eventually(t, time.Minute, func() bool { _, body := s.ask("shop", "/vars"); return strings.Contains(body, "WIKI_URL") }, func() string { return "the app has no WIKI_URL" })
 	if _, body := s.ask("shop", "/reach/wiki-db/3306"); body != "reached" {
 		t.Errorf("the app and wiki-db: %s", body)
@@ -338,6 +341,7 @@ func testAddonMariaDB(t *testing.T, r *repo) {
 		t.Errorf("MariaDB tells %+v, and before a slow query %+v", after, before)
 	}
 	s.logHas(t, "wiki-db", "a long one")
+	s.fullAndBack(t, "wiki-db", files, "read-only", "-e", "INSERT INTO pages VALUES (4)")
 	s.lugsail(t, "addons", "unbind", "wiki-db", "--app", "shop")
 	s.lugsail(t, "destroy", "wiki-db", "--confirm", "wiki-db")
 	s.lugsail(t, "destroy", "wiki-db", "--confirm", "wiki-db", "--now")
@@ -414,6 +418,61 @@ func testAddonStats(t *testing.T, r *repo) {
 	}
 	s.logHas(t, "shop-db", "pg_sleep")
 	s.refused(t, "is an app and no add-on", "addons", "stats", "shop")
+}
+
+// volumes are the directories of volumes, without those that were known.
+func (s *server) volumes(t *testing.T, known ...string) []string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(s.dir, "data", "volumes", "*"))
+	check(t, err)
+	return slices.DeleteFunc(all, func(dir string) bool { return slices.Contains(known, dir) })
+}
+
+// fullAndBack gives an add-on on the smallest plan more files than that holds, and takes them away again.
+func (s *server) fullAndBack(t *testing.T, name, files, says string, write ...string) {
+	t.Helper()
+	write = append([]string{"addons", "shell", name, "--"}, write...)
+	filler := filepath.Join(files, "filler")
+	t.Cleanup(func() { _ = os.Remove(filler) }) // it is large
+	s.must(t, s.dir, "fallocate", "-l", "5G", filler)
+	s.measured(t)
+	var got result
+	eventually(t, 90*time.Second, func() bool {
+		got = s.run(t, s.home(), s.binary(), write...)
+		return got.code != 0 || strings.Contains(got.out, says)
+	}, func() string { return name + " takes writes beyond its plan" })
+	if !strings.Contains(got.out, says) {
+		t.Errorf("%s refuses to write with %s", name, got.out)
+	}
+	s.lugsail(t, "restart", "--app", name) // it starts, and is told again
+	if out := s.lugsail(t, "activity", name); !strings.Contains(out, name+" takes no more writes") {
+		t.Errorf("the activity of %s does not tell why it takes no more writes:\n%s", name, out)
+	}
+	check(t, os.Remove(filler))
+	s.measured(t)
+	eventually(t, 90*time.Second, func() bool {
+		got = s.run(t, s.home(), s.binary(), write...)
+		return got.code == 0 && !strings.Contains(got.out, says)
+	}, func() string { return name + " takes no writes although there is room: " + got.out })
+}
+
+// measured lets volumes be measured now: the control plane does so when it begins.
+func (s *server) measured(t *testing.T) {
+	t.Helper()
+	s.kill(t, "serve")
+	s.answers(t)
+}
+
+func testAddonFull(t *testing.T, r *repo) {
+	s := r.server
+	volumes := s.volumes(t)
+	s.lugsail(t, "addons", "create", "postgresql", "full-db", "--plan", "pico")
+	s.lugsail(t, "addons", "shell", "full-db", "--", "-c", "CREATE TABLE pages (id int)")
+	s.fullAndBack(t, "full-db", s.volumes(t, volumes...)[0], "read-only transaction", "-c", "INSERT INTO pages VALUES (1)")
+	s.lugsail(t, "destroy", "full-db", "--confirm", "full-db", "--now")
+	s.lugsail(t, "addons", "create", "valkey", "full-cache", "--plan", "pico")
+	s.fullAndBack(t, "full-cache", s.volumes(t, volumes...)[0], "NOREPLICAS", "SET", "page", "1")
+	s.lugsail(t, "destroy", "full-cache", "--confirm", "full-cache", "--now")
 }
 
 func testAddonRenewed(t *testing.T, r *repo) {

@@ -15,23 +15,29 @@ const (
 	maxStats  = 64 << 10
 )
 
+// Stats is how an add-on is at a moment, and SlowQuery what was slow in it.
+type (
+	Stats     = addon.Stats
+	SlowQuery = addon.Query
+)
+
 // AddonStats tells how an add-on is at this moment: how much it holds, how many are connected, what was slow.
-func (s *Service) AddonStats(ctx context.Context, actor platform.Actor, name string) (addon.Stats, error) {
+func (s *Service) AddonStats(ctx context.Context, actor platform.Actor, name string) (Stats, error) {
 	db, err := s.addonFor(ctx, actor, name, platform.ActionRead)
 	if err != nil {
-		return addon.Stats{}, err
+		return Stats{}, err
 	}
 	replica, err := s.replicaNamed(ctx, db, "")
 	if platform.IsKind(err, platform.Conflict) {
-		return addon.Stats{}, platform.Errorf(platform.Conflict, "addon_not_running", "%s does not run just now.", db.Name).
+		return Stats{}, platform.Errorf(platform.Conflict, "addon_not_running", "%s does not run just now.", db.Name).
 			WithHint("See why: lugsail doctor %s", db.Name)
 	}
 	if err != nil {
-		return addon.Stats{}, err
+		return Stats{}, err
 	}
 	text, err := s.said(ctx, replica.ID, addon.StatsProgram)
 	if err != nil {
-		return addon.Stats{}, err
+		return Stats{}, err
 	}
 	stats, err := addon.ParseStats(text)
 	if err != nil {

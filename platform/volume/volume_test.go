@@ -137,6 +137,7 @@ type engine struct {
 	paused, resumed []string
 	database        string
 	loads           []string // replicas that took a dump in
+	holds           []string // what add-ons were told of writes
 	refuses         bool     // the next load
 	pauseFails      error
 }
@@ -165,6 +166,9 @@ func (e *engine) Exec(_ context.Context, id string, spec platform.ExecSpec) (pla
 	if spec.Command[0] == loadProgram {
 		e.loads = append(e.loads, id)
 	}
+	if spec.Command[0] == holdProgram && !e.refuses {
+		e.holds = append(e.holds, spec.Command[1])
+	}
 	return &term{engine: e, command: spec.Command, closed: make(chan struct{})}, nil
 }
 
@@ -190,6 +194,8 @@ func (t *term) Output(take func(string, []byte) error) error {
 	case t.engine.refuses:
 		t.engine.refuses, t.code = false, 3
 		return take("stderr", []byte("no such role"))
+	case t.command[0] == holdProgram:
+		return nil
 	}
 	t.engine.database = t.in.String()
 	return nil

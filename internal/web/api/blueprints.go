@@ -8,7 +8,6 @@ import (
 	"github.com/lugsail/lugsail/internal/web/openapi"
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
-	"github.com/lugsail/lugsail/platform/addon"
 	"github.com/lugsail/lugsail/platform/app"
 )
 
@@ -166,7 +165,7 @@ func (a *API) AddonStats(c echo.Context) error {
 	}
 	body := Stats{
 		Bytes: s.Bytes, MaxBytes: s.MaxBytes, Connections: s.Connections, MaxConnections: s.MaxConnections, SlowOver: s.SlowOver, Slow: s.Slow,
-		Queries: list(s.Queries, func(q addon.Query) SlowQuery { return SlowQuery(q) }),
+		Queries: list(s.Queries, func(q app.SlowQuery) SlowQuery { return SlowQuery(q) }),
 	}
 	return c.JSON(http.StatusOK, StatsAnswer{body})
 }

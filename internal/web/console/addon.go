@@ -10,7 +10,6 @@ import (
 
 	"github.com/lugsail/lugsail/internal/web/request"
 	"github.com/lugsail/lugsail/platform"
-	"github.com/lugsail/lugsail/platform/addon"
 	"github.com/lugsail/lugsail/platform/app"
 	"github.com/lugsail/lugsail/platform/observe"
 )
@@ -98,7 +97,7 @@ func (c *Console) AddonStats(e echo.Context) error {
 }
 
 type statsPage struct {
-	addon.Stats
+	app.Stats
 	Over time.Duration // from which on a query is slow
 }
 
