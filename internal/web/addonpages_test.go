@@ -413,7 +413,7 @@ func TestAddonStats_TellsWhatTheAddonSays(t *testing.T) {
 	a, err := r.store.AppByName(t.Context(), "tea")
 	must(t, err)
 	r.engine.replicas = append(r.engine.replicas, platform.Replica{ID: "r", AppID: a.ID, Process: "database", Index: 1, Release: a.CurrentRelease, State: platform.ReplicaRunning})
-	wants(t, r.page("/apps/tea"), `hx-get="/apps/tea/stats"`)
+	wants(t, r.page("/apps/tea"), `href="/apps/tea/stats"`)
 
 	program.text = "bytes\t12400000\nconnections\t3\nconnections-max\t29\nslow-over\t1000\nquery\t2\t1500\t2100\tSELECT '" + markup + "'\n"
 	page := r.do(ask{path: "/apps/tea/stats", session: r.session}).want(t, http.StatusOK).body

@@ -82,7 +82,7 @@ func (c *Console) AddonReveal(e echo.Context) error {
 	return c.addonWith(e, f, true, nil)
 }
 
-// AddonStats answers GET /apps/:app/stats: how it is at this moment. The overview takes it in when it is there.
+// AddonStats answers GET /apps/:app/stats: how it is at this moment. It is a page of its own, because the add-on is asked.
 func (c *Console) AddonStats(e echo.Context) error {
 	f, err := c.inApp(e, "overview", "How it is")
 	if err != nil {
