@@ -2,6 +2,7 @@ package restic
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lugsail/lugsail/internal/testenv/loopback"
 	"github.com/lugsail/lugsail/platform"
 )
 
@@ -102,5 +104,36 @@ func TestElsewhere_PasswordsAreNoArguments(t *testing.T) {
 	r := Repository{Address: "s3:https://example.com/bucket", Password: "the password", Env: []string{"AWS_SECRET_ACCESS_KEY=the secret"}, Options: []string{"sftp.command=ssh"}}
 	if args := strings.Join(r.where(), " "); strings.Contains(args, "the password") || strings.Contains(args, "the secret") {
 		t.Errorf("A81: the arguments are %s", args)
+	}
+}
+
+func TestElsewhere_APlaceThatIsFullIsSaidAndKeepsWhatItHas(t *testing.T) {
+	disk := loopback.Ext4(t, 48, 0)
+	dir := t.TempDir()
+	r := Repository{Address: filepath.Join(disk, "backups"), Password: "correct horse battery", CacheDir: filepath.Join(dir, "cache"), TempDir: dir}
+	must(t, os.Mkdir(r.Address, 0o700))
+	must(t, r.Init(t.Context()))
+	must(t, os.Mkdir(filepath.Join(dir, "staging"), 0o700))
+	must(t, os.WriteFile(filepath.Join(dir, "staging", "one"), []byte("first"), 0o600))
+	first, err := r.Keep(t.Context(), dir, []string{"staging"}, []string{"files"}, func(float64) {})
+	must(t, err)
+	large := make([]byte, 64<<20)
+	_, _ = rand.Read(large) // never fails (Go 1.24)
+	must(t, os.WriteFile(filepath.Join(dir, "staging", "large"), large, 0o600))
+	if _, err := r.Keep(t.Context(), dir, []string{"staging"}, []string{"files"}, func(float64) {}); code(err) != "backup_full" || !strings.Contains(platform.AsError(err).Hint, "room") {
+		t.Errorf("what does not fit: %v", err)
+	}
+	// With room again, what was there is there, and goes on.
+	must(t, os.Remove(filepath.Join(dir, "staging", "large")))
+	must(t, r.Open(t.Context()))
+	must(t, r.RestoreVerified(t.Context(), first.ID, filepath.Join(dir, "out")))
+	must(t, r.Forget(t.Context()))
+	must(t, os.WriteFile(filepath.Join(dir, "staging", "two"), []byte("second"), 0o600))
+	second, err := r.Keep(t.Context(), dir, []string{"staging"}, []string{"files"}, func(float64) {})
+	must(t, err)
+	must(t, r.Check(t.Context(), "100%"))
+	must(t, r.RestoreVerified(t.Context(), second.ID, filepath.Join(dir, "again")))
+	if got, err := os.ReadFile(filepath.Join(dir, "again", "staging", "two")); err != nil || string(got) != "second" {
+		t.Errorf("the file is %q, %v", got, err)
 	}
 }
