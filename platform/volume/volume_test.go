@@ -188,7 +188,12 @@ func (t *term) Output(take func(string, []byte) error) error {
 	<-t.closed
 	switch {
 	case t.command[0] == dumpProgram:
-		return take("stdout", []byte(t.engine.database))
+		for part := range slices.Chunk([]byte(t.engine.database), 1<<20) {
+			if err := take("stdout", part); err != nil {
+				return err
+			}
+		}
+		return nil
 	case t.command[0] == rowsProgram:
 		return take("stdout", []byte("lines 10\n"))
 	case t.engine.refuses:
