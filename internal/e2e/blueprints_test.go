@@ -342,6 +342,7 @@ func testWordPress(t *testing.T, first *made) {
 	// Under another name it is at another address, and so are its pictures.
 	s.lugsail(t, "rename", "sea", "--app", m.app, "--yes")
 	m.app = "sea"
+	s.settled(t, m.app) // its volume is for one replica at a time: until then the one of before may answer, or none
 	eventually(t, 2*time.Minute, func() bool { status, _ := s.ask(m.app, "/"); return status == http.StatusOK }, func() string {
 		return "it does not start under its new name: " + s.lugsail(t, "deployments", "--app", m.app)
 	})
