@@ -3,6 +3,7 @@ package e2e
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -73,6 +74,20 @@ func atOnce(t *testing.T, file string, content []byte) {
 func (s *server) install(t *testing.T) string {
 	t.Helper()
 	return s.installer(t)
+}
+
+// portsFree waits until nobody has the ports any more that an installation before this one had, and tells who has.
+func (s *server) portsFree(t *testing.T) {
+	t.Helper()
+	for _, port := range []int{httpPort, httpsPort, sshPort} {
+		eventually(t, 20*time.Second, func() bool {
+			l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+			return err == nil && l.Close() == nil
+		}, func() string {
+			who, _ := exec.Command("sh", "-c", fmt.Sprintf("ss -ltnp 'sport = :%d'; ps -eo pid,ppid,etime,args | grep lugsail", port)).CombinedOutput() // as much as it says
+			return fmt.Sprintf("port %d stays taken:\n%s", port, who)
+		})
+	}
 }
 
 // remove takes away what a test that ended early has left.

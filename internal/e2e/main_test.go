@@ -66,6 +66,7 @@ func TestMainJob(t *testing.T) {
 var setupLink = regexp.MustCompile(`https://\S+/setup/(\S+)`)
 
 func testInstall(t *testing.T, s *server) {
+	s.portsFree(t)
 	out := s.install(t)
 	link := setupLink.FindStringSubmatch(out)
 	if link == nil {
