@@ -56,6 +56,32 @@ func TestCreateForm_MakesTheAppAndDeploysTheArchiveWithIt(t *testing.T) {
 	}
 }
 
+// A browser sends a form again by itself when its connection ends before there is an answer.
+func TestCreateForm_SentTwiceIsAnsweredAsOnce(t *testing.T) {
+	r := newRig(t)
+	archive := zipped(t, [2]string{"index.html", "hello"})
+	fields := append([][2]string{{"mark", "ONE"}}, newApp("shop", "upload")...)
+	for range 2 {
+		if to := r.sendCreate(fields, "shop.zip", archive).want(t, http.StatusSeeOther).Header.Get("Location"); to != "/apps/shop/deployments/1" {
+			t.Errorf("it leads to %s", to)
+		}
+	}
+	if all, err := r.store.DeploymentsOf(t.Context(), r.newest("shop").AppID, 0); err != nil || len(all) != 1 {
+		t.Errorf("%d deployments, %v", len(all), err)
+	}
+	// The first time the archive was cut off.
+	body, kind := createForm(t, append([][2]string{{"mark", "TWO"}}, newApp("cut", "upload")...), "cut.zip", archive)
+	cut := r.do(ask{method: post, path: "/create", session: r.session, json: body[:len(body)-len(archive)], header: http.Header{"Content-Type": {kind}}})
+	if to := cut.want(t, http.StatusSeeOther).Header.Get("Location"); to != "/apps/cut/upload" {
+		t.Errorf("cut off it leads to %s", to)
+	}
+	again := r.do(ask{method: post, path: "/create", session: r.session, json: body, header: http.Header{"Content-Type": {kind}}})
+	if to := again.want(t, http.StatusSeeOther).Header.Get("Location"); to != "/apps/cut/deployments/1" {
+		t.Errorf("sent again it leads to %s", to)
+	}
+	r.sendCreate(append([][2]string{{"mark", "THREE"}}, newApp("shop", "git")...), "", "").want(t, http.StatusConflict)
+}
+
 func TestCreateForm_WithoutAnArchiveMakesTheAppAlone(t *testing.T) {
 	r := newRig(t)
 	if to := r.sendCreate(newApp("shop", "git"), "", "").want(t, http.StatusSeeOther).Header.Get("Location"); to != "/apps/shop" {

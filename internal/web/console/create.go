@@ -52,20 +52,38 @@ func (c *Console) CreateApp(e echo.Context) error {
 	if err != nil {
 		return err
 	}
-	var o app.Overview
+	var code begun
+	var made app.Made
 	if err = missingSource(form, file); err == nil {
-		o, err = c.apps.Create(e.Request().Context(), request.Actor(e), app.CreateRequest{Name: strings.TrimSpace(form.Get("name")), Plan: form.Get("plan")})
+		ctx, actor := e.Request().Context(), request.Actor(e)
+		made, err = c.onces.do(ctx, actor.AccountID, form.Get("mark"), c.now(), func() (app.Made, error) {
+			o, err := c.apps.Create(ctx, actor, app.CreateRequest{Name: strings.TrimSpace(form.Get("name")), Plan: form.Get("plan")})
+			if err == nil {
+				code = c.startApp(e, o.App.Name, form, file, fileName)
+			}
+			return app.Made{App: o, Deployment: code.deployment}, err
+		})
 	}
-	if err == nil {
-		e.SetParamNames("app")
-		e.SetParamValues(o.App.Name)
-		return c.startApp(e, form, file, fileName)
+	if err != nil {
+		page, pageErr := c.createPage(e, form)
+		if pageErr != nil {
+			return pageErr
+		}
+		return c.refuse(e, err, "create", frame{Title: "Create an app", Nav: "apps", Data: page})
 	}
-	page, pageErr := c.createPage(e, form)
-	if pageErr != nil {
-		return pageErr
+	e.SetParamNames("app")
+	e.SetParamValues(made.App.App.Name)
+	if made.Deployment.Number == 0 && code.page == "" { // the same form once more, whose code did not arrive the first time
+		code = c.startApp(e, made.App.App.Name, form, file, fileName)
+		made.Deployment = code.deployment
 	}
-	return c.refuse(e, err, "create", frame{Title: "Create an app", Nav: "apps", Data: page})
+	switch {
+	case code.err != nil:
+		return seeRefused(e, code.err, appPath(e, code.page))
+	case made.Deployment.Number == 0:
+		return see(e, appPath(e, ""))
+	}
+	return afterwards(e, made.Deployment, appPath(e, ""), "created")
 }
 
 // missingSource asks for what the chosen way needs, before the app is made.
@@ -87,36 +105,33 @@ func missingSource(form url.Values, file io.Reader) error {
 	return nil
 }
 
-// startApp deploys what came with the form. The app is there already, so what goes wrong is said on its pages.
-func (c *Console) startApp(e echo.Context, form url.Values, file io.Reader, fileName string) error {
-	ctx, actor, name := e.Request().Context(), request.Actor(e), e.Param("app")
+// begun is what came of the code that a form told of. The app is there already, so what goes wrong is said on one of
+// its pages.
+type begun struct {
+	deployment platform.Deployment
+	err        error
+	page       string // of the app, where err is said
+}
+
+// startApp deploys what came with the form.
+func (c *Console) startApp(e echo.Context, name string, form url.Values, file io.Reader, fileName string) (b begun) {
+	ctx, actor := e.Request().Context(), request.Actor(e)
 	switch form.Get("start") {
 	case "upload":
-		d, err := c.apps.Upload(ctx, actor, name, app.Upload{Body: file, Size: -1, Name: fileName})
-		if err != nil {
-			return seeRefused(e, err, appPath(e, "/upload"))
-		}
-		return afterwards(e, d, appPath(e, ""), "created")
+		b.page = "/upload"
+		b.deployment, b.err = c.apps.Upload(ctx, actor, name, app.Upload{Body: file, Size: -1, Name: fileName})
 	case "image":
 		image := strings.TrimSpace(form.Get("image"))
-		d, err := c.apps.DeployImage(ctx, actor, name, image)
-		if err != nil {
-			return seeRefused(e, err, appPath(e, "/upload?image="+url.QueryEscape(image)))
-		}
-		return afterwards(e, d, appPath(e, ""), "created")
+		b.page = "/upload?image=" + url.QueryEscape(image)
+		b.deployment, b.err = c.apps.DeployImage(ctx, actor, name, image)
 	case "remote":
 		address, branch := strings.TrimSpace(form.Get("url")), strings.TrimSpace(form.Get("branch"))
-		_, err := c.apps.Bind(ctx, actor, name, address, branch)
-		var d platform.Deployment
-		if err == nil {
-			d, err = c.apps.Pull(ctx, actor, name, true)
+		b.page = "/source?" + url.Values{"url": {address}, "branch": {branch}}.Encode()
+		if _, b.err = c.apps.Bind(ctx, actor, name, address, branch); b.err == nil {
+			b.deployment, b.err = c.apps.Pull(ctx, actor, name, true)
 		}
-		if err != nil {
-			return seeRefused(e, err, appPath(e, "/source?"+url.Values{"url": {address}, "branch": {branch}}.Encode()))
-		}
-		return afterwards(e, d, appPath(e, ""), "created")
 	}
-	return see(e, appPath(e, ""))
+	return b
 }
 
 func (c *Console) createPage(e echo.Context, form url.Values) (createPage, error) {
