@@ -27,6 +27,7 @@ type Blueprint struct {
 	Check    []string          // of an add-on: the command that exits with 0 in it when apps can use it
 	Cache    bool              // of an add-on: what it holds may be lost, so snapshots go without it
 	Note     string            // shown when the app is made, with {placeholders}
+	Gone     bool              // it was removed: nothing new is made of it
 }
 
 // BlueprintCategories are the shelves, in order.

@@ -19,7 +19,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
-	"github.com/lugsail/lugsail/blueprints"
 	"github.com/lugsail/lugsail/internal/archive"
 	"github.com/lugsail/lugsail/internal/blueprint"
 	"github.com/lugsail/lugsail/internal/cnb"
@@ -81,7 +80,7 @@ type control struct {
 	volumes    *volumes
 	keeper     *volume.Keeper
 	backups    *backup.Service
-	blueprints *blueprint.Catalogue
+	blueprints *blueprint.Library
 	addons     *addon.Service
 }
 
@@ -141,7 +140,7 @@ func (c *control) wireBuilder() (err error) {
 		return err
 	}
 	c.images = c.newImages()
-	if c.blueprints, err = blueprint.Open(blueprints.Folders); err != nil {
+	if c.blueprints, err = library(c.cfg); err != nil {
 		return err
 	}
 	c.addons = &addon.Service{Store: c.store, Blueprints: c.blueprints}

@@ -16,6 +16,8 @@ import (
 // Catalogue is the blueprints of a server.
 type Catalogue struct {
 	folders fs.FS
+	own     fs.FS             // of the owner's; nil where there are none
+	owned   map[string]string // the folder there, by name
 	all     []platform.Blueprint
 }
 
@@ -40,11 +42,15 @@ func Open(folders fs.FS) (*Catalogue, error) {
 		}
 		c.all = append(c.all, b)
 	}
+	c.sort()
+	return c, c.complete()
+}
+
+func (c *Catalogue) sort() {
 	shelf := func(b platform.Blueprint) int { return slices.Index(platform.BlueprintCategories, b.Category) }
 	slices.SortFunc(c.all, func(a, b platform.Blueprint) int {
 		return cmp.Or(cmp.Compare(shelf(a), shelf(b)), strings.Compare(a.Title, b.Title))
 	})
-	return c, c.complete()
 }
 
 // complete refuses a blueprint whose add-ons are not there.
@@ -87,6 +93,9 @@ const inStarter = ".starter"
 // Source gives what an app of the blueprint is made of, as a tar archive.
 func (c *Catalogue) Source(name string) (io.Reader, int64, error) {
 	folder, err := fs.Sub(c.folders, name)
+	if at, owners := c.owned[name]; owners {
+		folder, err = fs.Sub(c.own, at)
+	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading a blueprint: %w", err)
 	}

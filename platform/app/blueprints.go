@@ -63,6 +63,10 @@ func (s *Service) CreateFromBlueprint(ctx context.Context, actor platform.Actor,
 	if err != nil {
 		return Made{}, err
 	}
+	if b.Gone {
+		return Made{}, platform.Errorf(platform.NotFound, "blueprint_not_found", "The blueprint %s was removed from this server.", b.Name).
+			WithHint("See which there are: lugsail blueprints")
+	}
 	if err := platform.ValidateAppName(ask.Name); err != nil {
 		return Made{}, err
 	}
