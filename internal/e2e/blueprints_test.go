@@ -48,6 +48,40 @@ func TestBlueprints(t *testing.T) {
 		}
 		t.Run(part.blueprint, func(t *testing.T) { part.run(t, s.made(t, part.blueprint, "the-"+part.blueprint)) })
 	}
+	t.Run("of the owner's own", func(t *testing.T) { testOwnBlueprint(t, s) })
+}
+
+// testOwnBlueprint adds a blueprint to the server, makes apps of it, changes it and takes it away.
+func testOwnBlueprint(t *testing.T, s *server) {
+	folder := filepath.Join(s.home(), "stacks", "bay")
+	check(t, os.MkdirAll(folder, 0o755))
+	put := func(name, text string) { check(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644)) }
+	put("blueprint.yaml", "title: Bay\nsentence: A quiet place.\ncategory: site\nasks:\n  - name: wind\n    label: Wind\n    default: west\nconfig:\n  WIND: \"{wind}\"\nnote: It lies at {url}.\n")
+	put("page.html", "calm water")
+	put("Dockerfile", "FROM lugsail/base\nRUN apt-get -qq update && apt-get -qq install -y --no-install-recommends busybox >/dev/null\nCOPY page.html /srv/index.html\n"+
+		"EXPOSE 8080\nCMD [\"sh\", \"-c\", \"mkdir -p /tmp/w && sed s/water/$WIND/ /srv/index.html >/tmp/w/index.html && exec busybox httpd -f -p 8080 -h /tmp/w\"]\n")
+	if out := s.lugsail(t, "blueprints", "add", filepath.Dir(folder)); !strings.Contains(out, "Added bay: A quiet place.") {
+		t.Fatalf("it says %q", out)
+	}
+	m := s.made(t, "bay", "my-bay", "wind=breeze")
+	s.wantPage(t, m.app, "/", "calm breeze")
+	if !strings.Contains(m.said, "It lies at "+s.url(m.app)) {
+		t.Errorf("the note is not told:\n%s", m.said)
+	}
+	put("page.html", "open water")
+	s.lugsail(t, "blueprints", "add", folder)
+	s.lugsail(t, "deploy", "--renew", "--app", m.app)
+	s.wantPage(t, m.app, "/", "open breeze")
+	s.lugsail(t, "blueprints", "remove", "bay")
+	s.refused(t, "was removed from this server", "create", "other-bay", "--blueprint", "bay")
+	if out := s.lugsail(t, "blueprints"); strings.Contains(out, "A quiet place") {
+		t.Errorf("it is still offered:\n%s", out)
+	}
+	s.lugsail(t, "deploy", "--renew", "--app", m.app)
+	s.wantPage(t, m.app, "/", "open breeze")
+	put("blueprint.yaml", "title: Bay\ncolour: red\n")
+	s.refused(t, "line 2: nobody knows the key colour", "blueprints", "add", folder)
+	m.gone(t)
 }
 
 // made is an app that was made of a blueprint.
