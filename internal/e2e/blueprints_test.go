@@ -58,7 +58,7 @@ func testOwnBlueprint(t *testing.T, s *server) {
 	put := func(name, text string) { check(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644)) }
 	put("blueprint.yaml", "title: Bay\nsentence: A quiet place.\ncategory: site\nasks:\n  - name: wind\n    label: Wind\n    default: west\nconfig:\n  WIND: \"{wind}\"\nnote: It lies at {url}.\n")
 	put("page.html", "calm water")
-	put("Dockerfile", "FROM lugsail/base\nRUN apt-get -qq update && apt-get -qq install -y --no-install-recommends busybox >/dev/null\nCOPY page.html /srv/index.html\n"+
+	put("Dockerfile", "FROM lugsail/base\nUSER root\nRUN apt-get -qq update && apt-get -qq install -y --no-install-recommends busybox >/dev/null\nUSER 1000\nCOPY page.html /srv/index.html\n"+
 		"EXPOSE 8080\nCMD [\"sh\", \"-c\", \"mkdir -p /tmp/w && sed s/water/$WIND/ /srv/index.html >/tmp/w/index.html && exec busybox httpd -f -p 8080 -h /tmp/w\"]\n")
 	if out := s.lugsail(t, "blueprints", "add", filepath.Dir(folder)); !strings.Contains(out, "Added bay: A quiet place.") {
 		t.Fatalf("it says %q", out)
