@@ -88,7 +88,7 @@ func blueprintAdd() *cobra.Command {
 }
 
 func addBlueprints(ctx context.Context, m machine, from string) error {
-	folder, name := from, ""
+	var folder, name string
 	if strings.Contains(from, "://") || strings.HasPrefix(from, "git@") {
 		dir, err := os.MkdirTemp("", "lugsail-blueprints-")
 		if err != nil {
