@@ -84,8 +84,9 @@ func (s *server) portsFree(t *testing.T) {
 			l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 			return err == nil && l.Close() == nil
 		}, func() string {
-			who, _ := exec.Command("sh", "-c", fmt.Sprintf("ss -ltnp 'sport = :%d'; ps -eo pid,ppid,etime,args | grep lugsail", port)).CombinedOutput() // as much as it says
-			return fmt.Sprintf("port %d stays taken:\n%s", port, who)
+			who, _ := exec.Command("ss", "-ltnp", fmt.Sprintf("sport = :%d", port)).CombinedOutput()      // as much
+			since, _ := exec.Command("ps", "-C", "lugsail", "-o", "pid,ppid,etime,args").CombinedOutput() // as they say
+			return fmt.Sprintf("port %d stays taken:\n%s%s", port, who, since)
 		})
 	}
 }
