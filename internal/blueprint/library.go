@@ -134,8 +134,16 @@ func (l *Library) Add(folder, name string) (platform.Blueprint, error) {
 		_ = os.RemoveAll(next) // the first error is the one that counts
 		return b, err
 	}
-	// Between these two steps the name is the older one's, which is left out when it has the ending.
-	err = errors.Join(os.RemoveAll(place+gone), l.away(name), os.Rename(next, place), os.RemoveAll(place+gone))
+	// The older one goes when the new one is in its place: cut off before, it is one that was removed.
+	if err = os.RemoveAll(place + gone); err == nil {
+		err = l.away(name)
+	}
+	if err == nil {
+		err = os.Rename(next, place)
+	}
+	if err == nil {
+		err = os.RemoveAll(place + gone)
+	}
 	if err != nil {
 		return b, fmt.Errorf("putting a blueprint into its place: %w", err)
 	}

@@ -145,7 +145,7 @@ type Stats struct {
 	Connections    int64       `json:"connections" doc:"open ones"`
 	MaxConnections int64       `json:"max_connections"`
 	SlowOver       int64       `json:"slow_over" doc:"milliseconds from which on a query is slow"`
-	Slow           *int64      `json:"slow" doc:"how many were since it started; null where it tells which instead"`
+	Slow           *int64      `json:"slow" doc:"how many were since it started, of Valkey the last 128 at most; null where it tells which instead"`
 	Queries        []SlowQuery `json:"queries" doc:"that were slow, the slowest first; at most 10"`
 }
 

@@ -107,9 +107,9 @@ func (p statsPage) HowMany() string {
 	case p.Slow == nil || *p.Slow == 0:
 		return "no query"
 	case *p.Slow == 1:
-		return "1 query since it started; the log has it"
+		return "1 query since it started"
 	}
-	return fmt.Sprintf("%d queries since it started; the log has them", *p.Slow)
+	return fmt.Sprintf("%d queries since it started", *p.Slow)
 }
 
 // Took is a time in words.
