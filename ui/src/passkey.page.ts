@@ -74,9 +74,10 @@ async function go(form: HTMLFormElement): Promise<void> {
 
 for (const form of document.querySelectorAll<HTMLFormElement>("form[data-passkey]")) {
   const said = form.querySelector<HTMLElement>("[data-passkey-said]")!;
+  const button = form.querySelector("button")!; // the page has it disabled: sent without this script, the form says nothing
+  button.disabled = false;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const button = form.querySelector("button")!;
     if (button.disabled) return;
     said.hidden = button.disabled = true;
     go(form).catch((trouble: unknown) => { said.textContent = why(trouble); said.hidden = false; }).finally(() => { button.disabled = false; });
