@@ -20,9 +20,7 @@ import (
 
 // TestAddons makes each kind of add-on, and does with the rows in one of them what may lose them.
 func TestAddons(t *testing.T) {
-	s := newServer(t)
-	testInstall(t, s)
-	testAccount(t, s)
+	s := standingServer(t)
 	r := s.repo(t, "shop", "rows")
 	for _, part := range []struct {
 		name string

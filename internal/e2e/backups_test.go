@@ -12,9 +12,7 @@ import (
 // TestBackups backs a server up to a directory elsewhere, with the control plane killed in the middle, lets rehearsals
 // find what is damaged, and brings everything back on a server that has nothing, in other places.
 func TestBackups(t *testing.T) {
-	s := newServer(t)
-	testInstall(t, s)
-	testAccount(t, s)
+	s := standingServer(t)
 	b := &backedUp{whole: t, repo: s.repo(t, "shop", "rows"), to: filepath.Join(s.dir, "elsewhere", "backups")}
 	for _, part := range []struct {
 		name string

@@ -23,9 +23,7 @@ var nodeBlueprints = map[string]func(*testing.T, *server){
 
 // TestBlueprintsNode makes apps of these blueprints: some of them, or all with BLUEPRINTS=all.
 func TestBlueprintsNode(t *testing.T) {
-	s := newServer(t)
-	testInstall(t, s)
-	testAccount(t, s)
+	s := standingServer(t)
 	names := []string{"ghost", "node"}
 	if os.Getenv("BLUEPRINTS") == "all" {
 		names = slices.Sorted(maps.Keys(nodeBlueprints))

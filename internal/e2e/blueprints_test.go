@@ -39,9 +39,7 @@ var blueprintTests = []struct {
 
 // TestBlueprints makes an app of each blueprint, uses it as a person would, and does with it what may lose data.
 func TestBlueprints(t *testing.T) {
-	s := newServer(t)
-	testInstall(t, s)
-	testAccount(t, s)
+	s := standingServer(t)
 	for _, part := range blueprintTests {
 		if !part.usual && os.Getenv("BLUEPRINTS") != "all" {
 			continue

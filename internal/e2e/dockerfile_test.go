@@ -17,9 +17,7 @@ import (
 // TestDockerfileAndTrash lets an app with a Dockerfile live, die and come back.
 func TestDockerfileAndTrash(t *testing.T) {
 	turn.Steps(t)
-	s := newServer(t)
-	testInstall(t, s)
-	testAccount(t, s)
+	s := standingServer(t)
 	r := s.pageApp(t, "papers")
 	for _, part := range []struct {
 		name string
@@ -34,7 +32,6 @@ func TestDockerfileAndTrash(t *testing.T) {
 			break
 		}
 	}
-	s.installer(t, "--purge", "--yes")
 }
 
 // baseImage is the one that Lugsail itself has made: there is no registry in the tests.

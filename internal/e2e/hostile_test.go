@@ -22,9 +22,7 @@ import (
 // release commands that hang and fork, settings that change under a command, keys and tokens taken away in the
 // middle, and attacks on a control plane in safe mode.
 func TestHostile(t *testing.T) {
-	s := newServer(t)
-	testInstall(t, s)
-	testAccount(t, s)
+	s := standingServer(t)
 	shop := s.repo(t, "shop", "process")
 	shop.pushed(t, "first")
 	tr := drive(t, s.client, s.url("shop"), 5)

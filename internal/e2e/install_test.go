@@ -30,18 +30,22 @@ func (s *server) installer(t *testing.T, args ...string) string {
 // tryInstaller is installer for what may be refused.
 func (s *server) tryInstaller(t *testing.T, args ...string) result {
 	t.Helper()
-	args = append([]string{
+	return s.run(t, s.root, "unshare", append([]string{"--mount", "--propagation", "slave", "sh", "-c", shareBase, "sh", baseOnce(t)}, s.installation(args...)...)...)
+}
+
+// installation is the command line of install.sh for this server's places.
+func (s *server) installation(args ...string) []string {
+	return append(append([]string{
 		filepath.Join(s.root, "install.sh"), "--config", s.config, "--bin", s.binary(),
 		"--data-dir", filepath.Join(s.dir, "data"), "--run-dir", filepath.Join(s.dir, "run"), "--log-dir", filepath.Join(s.dir, "log"),
 		"--key-file", filepath.Join(s.dir, "etc", "master.key"), "--docker-host", "unix://" + s.engine, "--no-docker-setup",
 		"--http-port", strconv.Itoa(httpPort), "--https-port", strconv.Itoa(httpsPort), "--ssh-port", strconv.Itoa(sshPort), "--public-ip", "127.0.0.1",
 		"--app-pool", "10.213.0.0/16", "--build-subnet", "10.212.0.0/24", "--registry-port", "18005",
-	}, append(s.options, args...)...)
-	return s.run(t, s.root, "unshare", append([]string{"--mount", "--propagation", "slave", "sh", "-c", shared, "sh", baseOnce(t)}, args...)...)
+	}, s.options...), args...)
 }
 
-// shared runs an installation that takes the base image which an earlier one of this run has made.
-const shared = `mount --bind "$1" "$(command -v mmdebstrap)" && shift && exec sh "$@"`
+// shareBase runs an installation that takes the base image which an earlier one of this run has made.
+const shareBase = `mount --bind "$1" "$(command -v mmdebstrap)" && shift && exec sh "$@"`
 
 // baseOnce gives the program that stands in mmdebstrap's place then; testdata/once says what it does.
 func baseOnce(t *testing.T) string {

@@ -21,9 +21,7 @@ import (
 
 // TestProcessTypes pushes an app with web, worker and release, and runs commands in it as its owner does.
 func TestProcessTypes(t *testing.T) {
-	s := newServer(t)
-	testInstall(t, s)
-	testAccount(t, s)
+	s := standingServer(t)
 	app := s.repo(t, "shop", "process")
 	for _, part := range []struct {
 		name string

@@ -45,8 +45,19 @@ const (
 	sshPort   = 18022
 )
 
-// newServer makes the place of a Lugsail beside whatever else this machine has: own directories, ports and engine.
+// newServer makes the place of a Lugsail that one test has for itself, beside whatever else this machine has: own
+// directories, ports and engine.
 func newServer(t *testing.T) *server {
+	t.Helper()
+	if standing != nil {
+		check(t, standing.forget()) // it has the ports
+	}
+	s := placedServer(t)
+	t.Cleanup(func() { s.remove(t) })
+	return s
+}
+
+func placedServer(t *testing.T) *server {
 	t.Helper()
 	engine := os.Getenv("LUGSAIL_TEST_DOCKER")
 	if engine == "" {
@@ -58,7 +69,6 @@ func newServer(t *testing.T) *server {
 	s := &server{dir: dir, root: root, engine: strings.TrimPrefix(engine, "unix://"), config: filepath.Join(dir, "etc", "config.yaml"), email: "ada@example.com", pass: "correct horse battery"}
 	check(t, os.MkdirAll(dir, 0o755)) // the proxy's user passes through
 	check(t, os.MkdirAll(s.home(), 0o700))
-	t.Cleanup(func() { s.remove(t) })
 	return s
 }
 

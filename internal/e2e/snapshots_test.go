@@ -13,9 +13,7 @@ import (
 // TestSnapshots makes snapshots of an app that writes all the time and brings them back, with the control plane killed
 // in the middle of both, and with a repository that has lost a bit.
 func TestSnapshots(t *testing.T) {
-	s := newServer(t)
-	testInstall(t, s)
-	testAccount(t, s)
+	s := standingServer(t)
 	r := s.repo(t, "shop", "rows")
 	for _, part := range []struct {
 		name string

@@ -13,9 +13,7 @@ import (
 
 // TestVolumes keeps what an app writes through deployments, kills, a clean-up by hand, the trash and an uninstallation.
 func TestVolumes(t *testing.T) {
-	s := newServer(t)
-	testInstall(t, s)
-	testAccount(t, s)
+	s := standingServer(t)
 	r := s.repo(t, "notes", "notes")
 	for _, part := range []struct {
 		name string
@@ -38,7 +36,6 @@ func TestVolumes(t *testing.T) {
 			break
 		}
 	}
-	s.installer(t, "--purge", "--yes")
 }
 
 // note lets the app keep a line; everything that was kept before must be there still.
