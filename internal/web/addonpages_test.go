@@ -4,6 +4,7 @@ import (
 	"context"
 	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -36,7 +37,7 @@ plan: pico
 volumes: [{name: data, path: /data}]
 config: {ADDON_USER: app, ADDON_PASSWORD: "{secret}"}
 prefix: REDIS
-gives: {URL: "redis://:{addon_password}@{host}:6379/0", HOST: "{host}", USER: "{addon_user}", PASSWORD: "{addon_password}"}
+gives: {URL: "redis://:{addon_password}@{host}:6379/0", HOST: "{host}", PORT: "6379", USER: "{addon_user}", PASSWORD: "{addon_password}"}
 check: [/check]
 `)},
 	"cache/Dockerfile": {Data: []byte("FROM scratch\n")},
@@ -431,4 +432,29 @@ func TestAddonStats_TellsWhatTheAddonSays(t *testing.T) {
 	wants(t, r.do(ask{path: "/apps/tea/stats", session: r.session}).want(t, http.StatusServiceUnavailable).body, "does not tell how it is", "its data stays")
 	r.serving("shop")
 	r.do(ask{path: "/api/v1/apps/shop/stats", token: r.token("", platform.ScopeRead)}).want(t, 422)
+}
+
+// A browser whose connection breaks before the answer sends the form again by itself.
+func TestCreatePage_AFormSentAgainAfterABrokenConnectionMakesOneApp(t *testing.T) {
+	r := stacked(t)
+	mark := regexp.MustCompile(`name="mark" value="([A-Z2-7]{26})"`).FindStringSubmatch(r.do(ask{path: "/create", session: r.session}).want(t, http.StatusOK).body)
+	if mark == nil {
+		t.Fatal("the form has no mark")
+	}
+	form := ask{method: post, path: "/create", session: r.session, form: url.Values{"name": {"shop"}, "plan": {"pico"}, "start": {"git"}, "mark": {mark[1]}}}
+	ctx, broken := context.WithCancel(t.Context())
+	looks := 0
+	r.apps.Now = func() time.Time {
+		if looks++; looks == 2 { // the app is there, its answer is not
+			broken()
+		}
+		return time.Now()
+	}
+	r.server.Handler().ServeHTTP(httptest.NewRecorder(), form.request(ctx))
+	if _, err := r.store.AppByName(t.Context(), "shop"); err != nil || ctx.Err() == nil {
+		t.Fatalf("the connection has to break when the app is there: %v, %v", err, ctx.Err())
+	}
+	if to := r.do(form).want(t, http.StatusSeeOther).Header.Get("Location"); !strings.HasPrefix(to, "/apps/shop") {
+		t.Errorf("it leads to %s", to)
+	}
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -57,7 +58,8 @@ func (c *Console) CreateApp(e echo.Context) error {
 	if err = missingSource(form, file); err == nil {
 		ctx, actor := e.Request().Context(), request.Actor(e)
 		made, err = c.onces.do(ctx, actor.AccountID, form.Get("mark"), c.now(), func() (app.Made, error) {
-			o, err := c.apps.Create(ctx, actor, app.CreateRequest{Name: strings.TrimSpace(form.Get("name")), Plan: form.Get("plan")})
+			// A browser whose connection breaks sends the form again by itself: half of this would be refused then.
+			o, err := c.apps.Create(context.WithoutCancel(ctx), actor, app.CreateRequest{Name: strings.TrimSpace(form.Get("name")), Plan: form.Get("plan")})
 			if err == nil {
 				code = c.startApp(e, o.App.Name, form, file, fileName)
 			}
