@@ -10,6 +10,8 @@ type RouteTable struct {
 	Console  Console `json:"console"`
 	Routes   []Route `json:"routes"`
 
+	Ports []OpenPort `json:"ports,omitempty"` // beyond HTTP, of add-ons
+
 	Authority *Authority `json:"authority,omitempty"` // nil: the one that the proxy was started with
 }
 
@@ -67,6 +69,8 @@ type ProxyStatus struct {
 	Requests int64          `json:"requests"`  // served since the start
 
 	Certificates []CertificateStatus `json:"certificates"` // of names that want a public one
+
+	Ports map[int]string `json:"ports,omitempty"` // public ports of the table that are not open, and why
 }
 
 // CertificateStatus is how a name does that wants a certificate of a public authority.

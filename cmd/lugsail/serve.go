@@ -200,7 +200,7 @@ func (c *control) wireDoors() (err error) {
 	c.backups = c.newBackups()
 	c.apps = &app.Service{
 		Store: c.store, History: c.store, Names: c.store, Remotes: c.store, Webhooks: c.store, Snapshots: c.store, Shelf: c.keeper, BackupRows: c.store, Backuper: c.backups, BackupLogin: backupFiles{c}, Volumes: c.store, Directories: c.volumes, Files: c.volumes.files(),
-		Blueprints: c.blueprints, Stacks: c.store, Ties: c.store, Addons: c.addons, Linker: c.engine, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
+		Blueprints: c.blueprints, Stacks: c.store, Ties: c.store, Open: c.store, Addons: c.addons, Linker: c.engine, Reachable: c.outside.Check, Progress: c.store.Logs(), Changes: c.store,
 		Engine: c.engine, Sources: sources{c}, Uploads: c.uploads, Images: c.images, Conductor: c.conductor, Routes: c.routes, Resolve: resolve, Hide: c.hide, Now: time.Now,
 		Doctor: machineDoctor{c.cfg, c.engine, c}, DiskMeter: meter, Settings: serverSettings{c}, Cleaner: cleaner{c, meter}, Machine: serverMachine{c}, Meter: c.meter,
 		Addresses: app.Addresses{
@@ -303,7 +303,7 @@ func (c *control) run(ctx context.Context) error {
 	for name, part := range map[string]func(context.Context) error{
 		"registry": c.registry.Run, "conductor": c.conductor.Run, "git": c.git.Run, "web": c.web.Run, "admin": c.runAdmin,
 		"prepare": c.prepareAtStart, "memory": keepSmall, "check": c.checkDaily, "copies": c.copyDaily, "ballast": c.runBallast, "layers": c.watchLayers, "prune": c.pruneDaily, "database": c.watchDatabase, "domains": c.apps.RunDomains,
-		"firewall": c.runFirewall, "commands": c.apps.RunCommands, "meter": c.meter.Run, "volumes": c.apps.RunVolumes, "snapshots": c.keeper.Run, "backups": c.backups.Run, "bindings": c.apps.RunBindings, "volume sizes": c.volumes.run,
+		"firewall": c.runFirewall, "commands": c.apps.RunCommands, "meter": c.meter.Run, "volumes": c.apps.RunVolumes, "snapshots": c.keeper.Run, "backups": c.backups.Run, "bindings": c.apps.RunBindings, "public ports": c.apps.RunPublicPorts, "volume sizes": c.volumes.run,
 	} {
 		group.Go(func() error {
 			if err := part(ctx); err != nil && ctx.Err() == nil {

@@ -28,7 +28,7 @@ func (p *program) addons() *cobra.Command {
 			return p.listAddons(cmd.Context())
 		},
 	}
-	c.AddCommand(p.addonCreate(), p.addonBind(), p.addonUnbind(), p.addonRotate(), p.addonRenew(), p.addonStats(), p.addonShell(), p.addonExport(), p.addonImport(), p.addonTunnel())
+	c.AddCommand(p.addonCreate(), p.addonBind(), p.addonUnbind(), p.addonRotate(), p.addonRenew(), p.addonStats(), p.addonShell(), p.addonExport(), p.addonImport(), p.addonTunnel(), p.addonOpen(), p.addonClose())
 	return c
 }
 
@@ -45,22 +45,35 @@ func (p *program) listAddons(ctx context.Context) error {
 	if _, err := c.call(ctx, http.MethodGet, "/api/v1/bindings", nil, &ties); err != nil {
 		return err
 	}
+	var doors struct {
+		PublicPorts []publicPort `json:"public_ports"`
+	}
+	if _, err := c.call(ctx, http.MethodGet, "/api/v1/public-ports", nil, &doors); err != nil {
+		return err
+	}
 	type addon struct {
 		Name      string   `json:"name"`
 		Blueprint string   `json:"blueprint"`
 		State     string   `json:"state"`
 		Plan      string   `json:"plan"`
 		Apps      []string `json:"apps"`
+
+		PublicPort *publicPort `json:"public_port"` // null: only apps reach it
 	}
 	all := []addon{}
 	for _, a := range apps.Apps {
 		if !a.Addon {
 			continue
 		}
-		one := addon{a.Name, a.Blueprint, a.Status.Word, a.Plan, []string{}}
+		one := addon{Name: a.Name, Blueprint: a.Blueprint, State: a.Status.Word, Plan: a.Plan, Apps: []string{}}
 		for _, t := range ties.Bindings {
 			if t.Addon == a.Name {
 				one.Apps = append(one.Apps, t.App+" as "+t.Prefix)
+			}
+		}
+		for _, d := range doors.PublicPorts {
+			if d.Addon == a.Name {
+				one.PublicPort = &d
 			}
 		}
 		all = append(all, one)
@@ -75,6 +88,11 @@ func (p *program) listAddons(ctx context.Context) error {
 			rows = append(rows, []string{a.Name, a.Blueprint, a.State, a.Plan, strings.Join(a.Apps, ", ")})
 		}
 		p.table(rows)
+		for _, a := range all {
+			if a.PublicPort != nil {
+				p.printf("\n%s", a.PublicPort.told())
+			}
+		}
 	})
 }
 

@@ -33,6 +33,7 @@ func TestAddons(t *testing.T) {
 		{"nobody else reaches it", testAddonAlone},
 		{"out and in", testAddonDumps},
 		{"tunnel", testAddonTunnel},
+		{"from the internet", testAddonOpen},
 		{"MariaDB", testAddonMariaDB},
 		{"Valkey", testAddonValkey},
 		{"how it is", testAddonStats},
@@ -294,15 +295,80 @@ func testAddonTunnel(t *testing.T, r *repo) {
 	for range 2 {
 		conn, err := net.Dial("tcp", strings.Fields(line)[0])
 		check(t, err)
-		check(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
-		_, err = conn.Write([]byte{0, 0, 0, 8, 4, 210, 22, 47}) // PostgreSQL's SSLRequest
-		check(t, err)
-		answer := make([]byte, 1)
-		if _, err := conn.Read(answer); err != nil || answer[0] != 'N' && answer[0] != 'S' {
-			t.Errorf("what lies behind the tunnel says %q: %v", answer, err)
+		if !isPostgres(t, conn) {
+			t.Error("behind the tunnel is no PostgreSQL")
 		}
 		check(t, conn.Close())
 	}
+}
+
+// isPostgres asks for TLS as PostgreSQL's programs do.
+func isPostgres(t *testing.T, conn net.Conn) bool {
+	t.Helper()
+	check(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	answer := make([]byte, 1)
+	_, written := conn.Write([]byte{0, 0, 0, 8, 4, 210, 22, 47}) // its SSLRequest
+	_, err := conn.Read(answer)
+	return written == nil && err == nil && (answer[0] == 'N' || answer[0] == 'S')
+}
+
+// testAddonOpen opens the database to one address, and to no other, also while the control plane is away and after
+// the database has started anew.
+func testAddonOpen(t *testing.T, r *repo) {
+	const port = 15432
+	s := r.server
+	reached := func(from string) bool {
+		dialer := net.Dialer{Timeout: 5 * time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		conn, err := dialer.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return false
+		}
+		defer func() { _ = conn.Close() }()
+		return isPostgres(t, conn)
+	}
+	open := func(from ...string) string {
+		args := []string{"addons", "open", "shop-db", "--for", "2h", "--port", fmt.Sprint(port)}
+		for _, f := range from {
+			args = append(args, "--from", f)
+		}
+		return s.lugsail(t, args...)
+	}
+	s.refused(t, "too much of the internet", "addons", "open", "shop-db", "--from", "0.0.0.0/0")
+	s.refused(t, "Say who may connect", "addons", "open", "shop-db")
+	s.refused(t, "cannot be opened", "addons", "open", "shop-db", "--from", "127.0.0.1", "--port", fmt.Sprint(httpsPort))
+	if out := s.lugsail(t, "addons"); strings.Contains(out, "leads to shop-db") || reached("127.0.0.1") {
+		t.Errorf("it is open though nobody opened it:\n%s", out)
+	}
+	if out := open("127.0.0.1"); !strings.Contains(out, fmt.Sprintf(":%d leads to shop-db until ", port)) {
+		t.Errorf("it says %s", out)
+	}
+	if !reached("127.0.0.1") || reached("127.0.0.2") {
+		t.Error("the one that may does not reach it, or another one does")
+	}
+	s.kill(t, "serve")
+	if !reached("127.0.0.1") {
+		t.Error("it is not reached while the control plane is away")
+	}
+	s.answers(t)
+	s.kill(t, "proxy")
+	again := func() {
+		eventually(t, 30*time.Second, func() bool { return reached("127.0.0.1") }, func() string { return "it is not reached any more" })
+	}
+	again()
+	s.lugsail(t, "restart", "--app", "shop-db")
+	again()
+	open("127.0.0.2", "127.0.0.3")
+	if reached("127.0.0.1") || !reached("127.0.0.3") {
+		t.Error("changed, it is open to those of before")
+	}
+	if out := s.lugsail(t, "addons"); !strings.Contains(out, "for 127.0.0.2, 127.0.0.3") {
+		t.Errorf("the list says\n%s", out)
+	}
+	s.lugsail(t, "addons", "close", "shop-db")
+	if reached("127.0.0.3") {
+		t.Error("it is closed and reached")
+	}
+	s.refused(t, "has no public port", "addons", "close", "shop-db")
 }
 
 func testAddonMariaDB(t *testing.T, r *repo) {

@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
+
+	"github.com/lugsail/lugsail/platform"
 )
 
 // Server is the data plane of one machine.
@@ -26,6 +28,7 @@ type Server struct {
 	table   atomic.Pointer[table]
 	changed bell // a table was published or a target came back
 	certs   *certificates
+	ports   ports
 	console *http.Transport
 	upgrade *http.Transport // for WebSockets: a connection is never used again
 
@@ -89,6 +92,9 @@ func (s *Server) Run(ctx context.Context) error {
 	defer s.sockets.close()
 	s.certs.start(s.life, s.sockets, s.table.Load())
 	defer s.certs.stop()
+	s.background.Go(func() {
+		s.ports.begin(s.life, func() []platform.OpenPort { return s.table.Load().ports() })
+	})
 
 	g, gctx := errgroup.WithContext(ctx)
 	plain, secure, control := s.httpServer(), s.httpsServer(), s.controlServer()

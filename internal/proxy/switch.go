@@ -100,6 +100,7 @@ func (s *Server) swap(doc platform.RouteTable) error {
 	s.table.Store(next)
 	s.retireUnused(next)
 	s.certs.follow(next)
+	s.ports.follow(next.ports())
 	s.changed.ring()
 	return nil
 }
@@ -200,6 +201,7 @@ func (s *Server) status() platform.ProxyStatus {
 		}
 	}
 	slices.Sort(st.Dead)
+	st.Ports = s.ports.failures()
 	if acme := s.certs.acme.Load(); acme != nil {
 		st.Certificates = acme.statuses()
 	}

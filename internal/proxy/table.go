@@ -91,6 +91,14 @@ func (t *table) addParents(host string) {
 	}
 }
 
+// ports are the public ports, none of a table of another boot: its addresses may be somebody else's by now.
+func (t *table) ports() []platform.OpenPort {
+	if !t.current {
+		return nil
+	}
+	return t.doc.Ports
+}
+
 // acmeHosts are the names whose certificates come from ACME.
 func (t *table) acmeHosts() []string {
 	var names []string

@@ -110,8 +110,10 @@ func deleteAppRows(tx *gorm.DB, id string) error {
 			return err
 		}
 	}
-	if err := tx.Where("addon_id = ?", id).Delete(&platform.Binding{}).Error; err != nil {
-		return err
+	for _, row := range []any{&platform.Binding{}, &platform.PublicPort{}} {
+		if err := tx.Where("addon_id = ?", id).Delete(row).Error; err != nil {
+			return err
+		}
 	}
 	return tx.Where("id = ?", id).Delete(&platform.App{}).Error
 }

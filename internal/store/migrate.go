@@ -29,6 +29,7 @@ func migrations() []*gormigrate.Migration {
 		{ID: "0013_snapshots", Migrate: migrate13},
 		{ID: "0014_backups", Migrate: migrate14},
 		{ID: "0015_copies", Migrate: migrate15},
+		{ID: "0016_public_ports", Migrate: migrate16},
 	}
 }
 

@@ -59,6 +59,7 @@ func TestSchema_MigratedEqualsWhatTheNounsSay(t *testing.T) {
 		&platform.SSHKey{},
 		&secondFactor{}, &platform.RecoveryCode{}, &platform.Passkey{},
 		&platform.Remote{}, &webhook{}, &platform.Delivery{}, &deliveryMark{}, &platform.ConfigChange{}, &platform.Volume{}, &platform.Binding{}, &platform.Snapshot{}, &platform.Backup{},
+		&platform.PublicPort{},
 	))
 	want, got := schemaOf(t, fresh), schemaOf(t, s.reader)
 	if len(want) < 80 {

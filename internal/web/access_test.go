@@ -58,7 +58,7 @@ var expected = map[string]row{
 	"GET /login": open, "POST /login": open, "POST /api/v1/login": open, "POST /api/v1/setup": open,
 
 	"POST /api/v1/logout": apiAny, "GET /api/v1/account": apiAny, "GET /api/v1/server": apiAny, "GET /api/v1/plans": apiAny,
-	"GET /api/v1/blueprints": apiAny, "POST /api/v1/blueprints/:blueprint": apiServerDo, "GET /api/v1/bindings": apiAny,
+	"GET /api/v1/blueprints": apiAny, "POST /api/v1/blueprints/:blueprint": apiServerDo, "GET /api/v1/bindings": apiAny, "GET /api/v1/public-ports": apiAny, "PUT /api/v1/apps/:app/public-port": apiManage, "DELETE /api/v1/apps/:app/public-port": apiManage,
 	"GET /api/v1/apps/:app/bindings": apiRead, "GET /api/v1/apps/:app/stats": apiRead, "POST /api/v1/apps/:app/bindings": apiManage, "DELETE /api/v1/apps/:app/bindings/:addon": apiManage,
 	"POST /api/v1/apps/:app/rotate": apiManage, "POST /api/v1/apps/:app/renew": apiManage,
 	"GET /api/v1/trash": apiAny, "POST /api/v1/apps/:app/restore": apiManage,
@@ -119,7 +119,7 @@ var expected = map[string]row{
 	"POST /logout": pageRead, "GET /": pageRead, "GET /activity": pageRead, "GET /live": pageRead, "GET /palette": pageRead, "GET /apps/:app/live": pageRead, "GET /server": pageRead, "GET /account": pageRead,
 	"GET /create": pageDo, "POST /create": pageDo,
 	"GET /create/blueprint": pageDo, "GET /create/blueprint/:blueprint": pageDo, "POST /create/blueprint/:blueprint": pageDo, "GET /create/database": pageDo, "POST /create/database": pageDo,
-	"GET /apps/:app/addons": pageRead, "GET /apps/:app/stats": pageRead, "POST /apps/:app/addons": pageDo, "POST /apps/:app/addons/unbind": pageDo, "POST /apps/:app/connection": pageDo, "POST /apps/:app/rotate": pageDo, "POST /apps/:app/renew": pageDo,
+	"GET /apps/:app/addons": pageRead, "GET /apps/:app/stats": pageRead, "POST /apps/:app/addons": pageDo, "POST /apps/:app/addons/unbind": pageDo, "POST /apps/:app/connection": pageDo, "POST /apps/:app/rotate": pageDo, "POST /apps/:app/public-port": pageDo, "POST /apps/:app/public-port/close": pageDo, "POST /apps/:app/renew": pageDo,
 	"POST /account/password": pageRead, "POST /account/tokens": pageRead, "POST /account/tokens/:id/revoke": pageRead,
 	"POST /account/sessions/:id/end": pageRead,
 	"GET /apps/:app":                 pageRead, "GET /apps/:app/deployments": pageRead, "POST /apps/:app/deployments": pageDo,

@@ -86,6 +86,7 @@ func apiRoutes(a *api.API) []route {
 		{method: get, path: "/api/v1/blueprints", kind: program, action: read, any: true, handler: a.BlueprintsList},
 		{method: post, path: "/api/v1/blueprints/:blueprint", kind: program, action: manage, handler: a.BlueprintMake},
 		{method: get, path: "/api/v1/bindings", kind: program, action: read, any: true, handler: a.BindingsList},
+		{method: get, path: "/api/v1/public-ports", kind: program, action: read, any: true, handler: a.PublicPortsList},
 	}
 }
 
@@ -137,6 +138,8 @@ func appRoutes(a *api.API) []route {
 		{method: remove, path: app + "/bindings/:addon", kind: program, action: manage, handler: a.BindingRemove},
 		{method: get, path: app + "/stats", kind: program, action: read, handler: a.AddonStats},
 		{method: post, path: app + "/rotate", kind: program, action: manage, handler: a.AddonRotate},
+		{method: put, path: app + "/public-port", kind: program, action: manage, handler: a.PublicPortSet},
+		{method: remove, path: app + "/public-port", kind: program, action: manage, handler: a.PublicPortRemove},
 		{method: post, path: app + "/renew", kind: program, action: manage, handler: a.AddonRenew},
 		{method: get, path: app + "/events", kind: program, action: read, handler: a.EventsList},
 		{method: get, path: app + "/doctor", kind: program, action: read, handler: a.DoctorApp},
@@ -243,6 +246,8 @@ func appPageRoutes(p *console.Console) []route {
 		{method: post, path: app + "/connection", kind: page, action: secrets, handler: p.AddonReveal},
 		{method: get, path: app + "/stats", kind: page, action: read, handler: p.AddonStats},
 		{method: post, path: app + "/rotate", kind: page, action: manage, handler: p.AddonRotate},
+		{method: post, path: app + "/public-port", kind: page, action: manage, handler: p.PublicPortSet},
+		{method: post, path: app + "/public-port/close", kind: page, action: manage, handler: p.PublicPortClose},
 		{method: post, path: app + "/renew", kind: page, action: manage, handler: p.AddonRenew},
 		{method: get, path: app + "/volumes", kind: page, action: read, handler: p.Volumes},
 		{method: post, path: app + "/volumes", kind: page, action: manage, handler: p.VolumeCreate},

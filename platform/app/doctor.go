@@ -45,7 +45,7 @@ func (s *Service) ExamineServer(ctx context.Context, actor platform.Actor) ([]ob
 	looking.Go(func() { domains = s.everyDomain(ctx) })
 	looking.Wait()
 	m.Names = append(m.Names, domains...)
-	return observe.Examine(m), nil
+	return append(observe.Examine(m), s.publicPorts(ctx, actor)...), nil
 }
 
 // everyDomain tells where the domains of all apps lead.

@@ -116,6 +116,7 @@ type Service struct {
 	Ties        Bindings       // likewise
 	Addons      *addon.Service // likewise
 	Linker      Linker         // likewise
+	Open        PublicPorts    // likewise
 	Progress    DeploymentLogs
 	Changes     Changes
 	Engine      Engine

@@ -20,6 +20,9 @@ const keepImages = 10
 func (c *Conductor) route(ctx context.Context, app platform.App, replicas []platform.Replica) error {
 	before, serving := c.Routes.Targets(app.ID), route.Serving{Release: app.CurrentRelease}
 	for _, replica := range replicas {
+		if app.Addon && replica.State == platform.ReplicaRunning {
+			serving.Address = replica.Address
+		}
 		if replica.Process != platform.WebProcess || replica.Address == "" || replica.State != platform.ReplicaRunning {
 			continue
 		}

@@ -11,9 +11,11 @@ package route
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -30,6 +32,7 @@ type Publisher interface {
 type Store interface {
 	Apps(ctx context.Context) ([]platform.App, error)
 	Domains(ctx context.Context) ([]platform.Domain, error)
+	PublicPorts(ctx context.Context) ([]platform.PublicPort, error)
 	RouteRevision(ctx context.Context) (int64, error)
 }
 
@@ -37,8 +40,9 @@ type Store interface {
 type Serving struct {
 	Release int
 	Targets []platform.Target
-	Coming  bool // no targets just now, but on their way
-	NoWeb   bool // the app has no process type that gets traffic
+	Coming  bool   // no targets just now, but on their way
+	NoWeb   bool   // the app has no process type that gets traffic
+	Address string // of an add-on's replica, without a port; "" while none runs
 }
 
 // Hosts gives the host names that an app has without anybody adding one, the main one first.
@@ -141,6 +145,15 @@ func (s *Service) Verify(ctx context.Context) error {
 	return nil
 }
 
+// PortTrouble tells which public ports the proxy could not open, and why; nothing when it does not answer.
+func (s *Service) PortTrouble(ctx context.Context) map[int]string {
+	status, err := s.Publisher.Status(ctx)
+	if err != nil {
+		return nil // whoever needs the proxy says it
+	}
+	return status.Ports
+}
+
 // Refresh publishes again because names or domains have changed.
 func (s *Service) Refresh(ctx context.Context) error {
 	s.mu.Lock()
@@ -187,6 +200,10 @@ func (s *Service) table(ctx context.Context) (platform.RouteTable, error) {
 	if err != nil {
 		return platform.RouteTable{}, fmt.Errorf("reading domains: %w", err)
 	}
+	ports, err := s.Store.PublicPorts(ctx)
+	if err != nil {
+		return platform.RouteTable{}, fmt.Errorf("reading public ports: %w", err)
+	}
 	revision, err := s.Store.RouteRevision(ctx)
 	if err != nil {
 		return platform.RouteTable{}, fmt.Errorf("numbering the route table: %w", err)
@@ -198,6 +215,11 @@ func (s *Service) table(ctx context.Context) (platform.RouteTable, error) {
 		}
 		for _, host := range s.hostsOf(app, domains) {
 			table.Routes = append(table.Routes, s.route(app, host))
+		}
+		for _, p := range ports {
+			if p.AddonID == app.ID {
+				table.Ports = append(table.Ports, s.port(app, p))
+			}
 		}
 	}
 	return table, nil
@@ -211,6 +233,14 @@ func (s *Service) route(app platform.App, host string) platform.Route {
 	}
 }
 
+func (s *Service) port(app platform.App, p platform.PublicPort) platform.OpenPort {
+	open := platform.OpenPort{Port: p.Port, Sources: p.Networks(), Until: p.Until, Addon: app.Name}
+	if address := s.serving[app.ID].Address; address != "" {
+		open.Target = net.JoinHostPort(address, strconv.Itoa(p.Inside))
+	}
+	return open
+}
+
 func (s *Service) hostsOf(app platform.App, domains []platform.Domain) []string {
 	hosts := slices.Clone(s.Hosts(app.Name))
 	for _, d := range domains {
@@ -222,7 +252,7 @@ func (s *Service) hostsOf(app platform.App, domains []platform.Domain) []string 
 }
 
 func same(a, b Serving) bool {
-	return a.Release == b.Release && a.Coming == b.Coming && a.NoWeb == b.NoWeb && slices.Equal(a.Targets, b.Targets)
+	return a.Release == b.Release && a.Coming == b.Coming && a.NoWeb == b.NoWeb && a.Address == b.Address && slices.Equal(a.Targets, b.Targets)
 }
 
 // ValidateHost allows a full host name that a person may add: lower case letters, digits

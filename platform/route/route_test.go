@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/lugsail/lugsail/platform"
 	"github.com/lugsail/lugsail/platform/route"
@@ -29,7 +30,10 @@ func TestA10_Hosts(t *testing.T) {
 	}
 }
 
-type shelf struct{ revision int64 }
+type shelf struct {
+	revision int64
+	ports    []platform.PublicPort
+}
 
 func (s *shelf) Apps(context.Context) ([]platform.App, error) {
 	return []platform.App{{ID: "l1", Name: "one"}, {ID: "l2", Name: "two"}}, nil
@@ -38,6 +42,8 @@ func (s *shelf) Apps(context.Context) ([]platform.App, error) {
 func (s *shelf) Domains(context.Context) ([]platform.Domain, error) {
 	return []platform.Domain{{Host: "shop.example.com", AppID: "l2"}}, nil
 }
+
+func (s *shelf) PublicPorts(context.Context) ([]platform.PublicPort, error) { return s.ports, nil }
 
 func (s *shelf) RouteRevision(context.Context) (int64, error) {
 	s.revision++
@@ -140,5 +146,22 @@ func TestRepeat_OneAppThatCannotBeLookedAtHoldsUpTheOthersForAWhileOnly(t *testi
 	}
 	if err := s.Repeat(t.Context(), true); err != nil || len(p.tables) != 1 || s.Dirty() {
 		t.Fatalf("published %d tables, %v", len(p.tables), err)
+	}
+}
+
+func TestPublicPort_FollowsItsAddon(t *testing.T) {
+	p, until := &proxy{}, time.Now().Add(time.Hour)
+	s := &route.Service{Publisher: p, Store: &shelf{ports: []platform.PublicPort{{AddonID: "l2", Port: 6000, Inside: 5432, Sources: "203.0.113.7/32 2001:db8::/48", Until: until}}}, Hosts: func(name string) []string { return []string{name} }}
+	if err := s.Begin(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, now := range []struct{ address, target string }{{"", ""}, {"10.201.0.2", "10.201.0.2:5432"}, {"10.201.0.9", "10.201.0.9:5432"}} {
+		if err := s.Serve(t.Context(), "l2", route.Serving{Release: 1, NoWeb: true, Address: now.address}); err != nil {
+			t.Fatal(err)
+		}
+		got := p.tables[len(p.tables)-1].Ports
+		if len(got) != 1 || got[0].Target != now.target || got[0].Port != 6000 || got[0].Addon != "two" || len(got[0].Sources) != 2 || !got[0].Until.Equal(until) {
+			t.Errorf("at %q the proxy gets %+v, want the target %q", now.address, got, now.target)
+		}
 	}
 }

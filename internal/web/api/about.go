@@ -14,7 +14,7 @@ import (
 func Operations() []openapi.Operation {
 	return join(
 		accountOperations, serverOperations, doctorOperations, diskOperations, backupOperations, appOperations, configOperations, deploymentOperations, uploadOperations,
-		releaseOperations, replicaOperations, metricOperations, domainOperations, volumeOperations, fileOperations, snapshotOperations, blueprintOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
+		releaseOperations, replicaOperations, metricOperations, domainOperations, volumeOperations, fileOperations, snapshotOperations, blueprintOperations, publicPortOperations, eventOperations, tokenOperations, keyOperations, securityOperations,
 		sourceOperations, webhookOperations,
 		commandOperations,
 		trashOperations, previewOperations, addressOperations, machineOperations,

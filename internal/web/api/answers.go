@@ -86,6 +86,12 @@ type (
 	BindingsAnswer struct {
 		Bindings []Binding `json:"bindings"`
 	}
+	PublicPortsAnswer struct {
+		PublicPorts []PublicPort `json:"public_ports"`
+	}
+	PublicPortAnswer struct {
+		PublicPort PublicPort `json:"public_port"`
+	}
 	StatsAnswer struct {
 		Stats Stats `json:"stats"`
 	}

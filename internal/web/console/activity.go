@@ -26,7 +26,7 @@ var actions = map[string]string{
 	"account.recover": "password set anew", "account.recover_link": "recovery link made",
 	"account.second_factor_on": "second factor on", "account.second_factor_off": "second factor off", "account.recovery_codes": "recovery codes made",
 	"passkey.add": "passkey added", "passkey.remove": "passkey removed", "session.refused": "wrong code", "session.revoke_others": "other browsers signed out",
-	"addon.bound": "add-on bound", "addon.unbound": "add-on taken away", "addon.rotated": "new password of an add-on",
+	"addon.bound": "add-on bound", "addon.unbound": "add-on taken away", "addon.rotated": "new password of an add-on", "addon.opened": "add-on opened to the internet", "addon.closed": "add-on closed",
 	"app.configured": "settings changed", "app.destroy": "app being destroyed",
 	"config.changed": "config vars changed", "config.revealed": "config vars shown",
 	"deployment.cancel": "deployment to be cancelled", "session.create": "signed in", "session.revoke": "browser signed out",

@@ -1,10 +1,14 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/labstack/echo/v4"
 
@@ -25,6 +29,15 @@ type addonPage struct {
 	Replicas []replicaRow
 	LastHour *lastHour
 	Commands []addonCommand
+	Public   *app.PublicPortView // nil: only apps reach it
+	Ask      publicPortForm
+}
+
+// publicPortForm is what the form for a public port begins with.
+type publicPortForm struct {
+	From, Hours, Port string
+	You               string // the address that asks
+	Sent              bool   // and was refused
 }
 
 // addonCommand is something that the command line does with an add-on.
@@ -52,12 +65,28 @@ func (c *Console) addonWith(e echo.Context, f frame, revealed bool, wrong error)
 	if page.LastHour, err = c.lastHour(e, f); err != nil {
 		return err
 	}
+	if page.Public, page.Ask, err = c.publicPort(e, f); err != nil {
+		return err
+	}
 	f.Stream = url.Values{"measured": {"minute"}}
 	f.Data = page
 	if wrong != nil {
 		return c.refuse(e, wrong, "addon", f)
 	}
 	return c.show(e, http.StatusOK, "addon", f)
+}
+
+func (c *Console) publicPort(e echo.Context, f frame) (*app.PublicPortView, publicPortForm, error) {
+	form := publicPortForm{e.FormValue("from"), cmp.Or(e.FormValue("hours"), "24"), e.FormValue("port"), request.Source(e), e.FormValue("hours") != ""}
+	all, err := c.apps.PublicPortsSeen(e.Request().Context(), f.Actor)
+	for _, v := range all {
+		if v.AddonID == f.App.App.ID {
+			form.From = cmp.Or(form.From, strings.Join(v.Froms(), ", "))
+			return &v, form, err
+		}
+	}
+	form.From = cmp.Or(form.From, form.You)
+	return nil, form, err
 }
 
 func addonCommands(a platform.App) []addonCommand {
@@ -133,4 +162,31 @@ func (c *Console) AddonRenew(e echo.Context) error {
 		return c.overviewWith(e, err)
 	}
 	return afterwards(e, d, appPath(e, ""), "unchanged")
+}
+
+// PublicPortSet answers POST /apps/:app/public-port: some addresses reach the add-on for a while.
+func (c *Console) PublicPortSet(e echo.Context) error {
+	hours, err := strconv.Atoi(e.FormValue("hours"))
+	if err != nil || hours < 1 {
+		hours = -1 // refused in the words of the rule
+	}
+	port := 0
+	if text := strings.TrimSpace(e.FormValue("port")); text != "" {
+		if port, err = strconv.Atoi(text); err != nil || port == 0 {
+			port = -1
+		}
+	}
+	spec := app.PublicPortSpec{Sources: strings.FieldsFunc(e.FormValue("from"), func(r rune) bool { return r == ',' || unicode.IsSpace(r) }), Port: port, Time: time.Duration(min(hours, 10_000)) * time.Hour}
+	if _, err := c.apps.OpenPort(e.Request().Context(), request.Actor(e), e.Param("app"), spec); err != nil {
+		return c.overviewWith(e, err)
+	}
+	return e.Redirect(http.StatusSeeOther, appPath(e, "")+"?done=opened#public-port")
+}
+
+// PublicPortClose answers POST /apps/:app/public-port/close.
+func (c *Console) PublicPortClose(e echo.Context) error {
+	if err := c.apps.ClosePort(e.Request().Context(), request.Actor(e), e.Param("app")); err != nil {
+		return c.overviewWith(e, err)
+	}
+	return e.Redirect(http.StatusSeeOther, appPath(e, "")+"?done=port-closed#public-port")
 }

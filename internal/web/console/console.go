@@ -203,7 +203,10 @@ var notices = map[string]string{
 	"passkey":        "The passkey is added. The sign-in page takes it from now on.",
 	"passkey-gone":   "The passkey no longer works here. All other browsers are signed out. Your device may still offer it: remove it there, too.",
 
-	"bound":  "The add-on is bound. The app finds it by its config vars.",
+	"bound":       "The add-on is bound. The app finds it by its config vars.",
+	"opened":      "The port is open. A firewall of your provider has to let it through, too.",
+	"port-closed": "The port is closed. Only apps that are bound to it reach it now.",
+
 	"untied": "The add-on is not bound any more. It and its data are still there.",
 
 	"snapshot": "The snapshot is being made: the list tells how far it is.",

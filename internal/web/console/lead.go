@@ -41,6 +41,7 @@ var leads = []lead{
 	leadOf(`builder auto`, "/apps/APP/settings", "Settings"),
 	leadOf(`addons unbind [a-z0-9-]+`, "/apps/APP/addons", "Add-ons"),
 	leadOf(`addons renew ([a-z0-9-]+)`, "/apps/APP", "Renew"),
+	leadOf(`addons (?:open|close) ([a-z0-9-]+)(?: --port …)?`, "/apps/APP#public-port", "Public port"),
 	leadOf(`doctor ([a-z0-9-]+)`, "/apps/APP/checkup", "Check-up"),
 	leadOf(`addons`, "/#addons", "Add-ons"),
 	leadOf(`volumes(?: (?:set|create|remove|ls) [a-zA-Z0-9-]+(?: /[a-z/]+)?)?`, "/apps/APP/volumes", "Volumes"),
