@@ -132,6 +132,7 @@ function page(form: HTMLFormElement): void {
   form.addEventListener("submit", (event) => { event.preventDefault(); if (!socket || said) begin(); });
   end.addEventListener("click", () => { const line = socket; ended("You have ended the session.", ""); socket = null; line?.close(1000); });
   addEventListener("pagehide", () => socket?.close(1000));
+  connect.disabled = false; // until here the page has it disabled: without this script it leads nowhere
 }
 
 // Colours as the page has them at this moment; the sixteen are readable on either.
