@@ -258,8 +258,12 @@ func (c *control) clean(ctx context.Context) error {
 	if err := c.cleanBackups(ctx); err != nil {
 		slog.WarnContext(ctx, "backups that were cut off not settled", "error", err)
 	}
+	// Docker may still be starting.
 	if err := c.builder.Clean(ctx); err != nil {
-		slog.WarnContext(ctx, "leftovers of builds not removed", "error", err) // Docker may still be starting
+		slog.WarnContext(ctx, "leftovers of builds not removed", "error", err)
+	}
+	if err := c.engine.Clean(ctx); err != nil {
+		slog.WarnContext(ctx, "leftovers of volumes not removed", "error", err)
 	}
 	return nil
 }

@@ -104,7 +104,7 @@ func (e *Engine) prepare(ctx context.Context, image string, m platform.Mount) er
 // is one for a moment, in a container that is never started. A user that only the image knows by a name gets a
 // directory that everybody may write; none but containers reach it.
 func (e *Engine) fill(ctx context.Context, image string, m platform.Mount) (err error) {
-	name, dir := "lugsail-"+e.instance+"-fill-"+m.VolumeID, e.VolumeDirectory(m.VolumeID)
+	name, dir := e.helper("fill", m.VolumeID), e.VolumeDirectory(m.VolumeID)
 	if err := e.emptied(ctx, name); err != nil { // what a crash has left
 		return err
 	}
@@ -133,6 +133,28 @@ func (e *Engine) fill(ctx context.Context, image string, m platform.Mount) (err 
 	return giveTo(dir, info.Config.User)
 }
 
+// helper is the name of a container that is never started: to "fill" a volume, or to "look" into an image.
+func (e *Engine) helper(what, id string) string {
+	return "lugsail-" + e.instance + "-" + what + "-" + id
+}
+
+// Clean takes away what a crash has left of containers that are never started; they would keep their images.
+func (e *Engine) Clean(ctx context.Context) error {
+	list, err := e.listOf(ctx, e.ours(""))
+	for _, c := range list {
+		for _, name := range c.Names {
+			name = strings.TrimPrefix(name, "/")
+			switch {
+			case strings.HasPrefix(name, e.helper("look", "")):
+				e.discard(ctx, c.ID)
+			case strings.HasPrefix(name, e.helper("fill", "")):
+				err = errors.Join(err, e.emptied(ctx, name))
+			}
+		}
+	}
+	return err
+}
+
 // emptied takes away what fill has made.
 func (e *Engine) emptied(ctx context.Context, name string) error {
 	e.discard(ctx, name)
@@ -149,7 +171,7 @@ func (e *Engine) CheckMounts(ctx context.Context, imageName string, mounts []pla
 	if len(mounts) == 0 {
 		return nil
 	}
-	name := "lugsail-" + e.instance + "-look-" + platform.NewID()
+	name := e.helper("look", platform.NewID())
 	labels := map[string]string{labelInstance: e.instance}
 	made, err := call(ctx, e, e.limits.start, "creating a container", func(ctx context.Context) (container.CreateResponse, error) {
 		return e.client.ContainerCreate(ctx, &container.Config{Image: imageName, Cmd: []string{"none"}, Labels: labels}, &container.HostConfig{NetworkMode: "none"}, nil, nil, name)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/volume"
 	"golang.org/x/sys/unix"
 
@@ -207,5 +208,39 @@ func TestVolume_CannotLieWhereTheImageHasAFile(t *testing.T) {
 	left, err := e.listOf(t.Context(), e.ours(""))
 	if err != nil || len(left) > 0 {
 		t.Errorf("containers are left: %+v, %v", left, err)
+	}
+}
+
+// A control plane that is killed leaves containers that never start, of which the next one knows nothing.
+func TestClean_TakesAwayWhatACrashHasLeft(t *testing.T) {
+	e := openEngine(t)
+	replica := start(t, e, newApp(t, e, "serve"))
+	m := newVolume(t, e, false)
+	for _, name := range []string{e.helper("look", "l1"), e.helper("fill", m.VolumeID), "lugsail-another-look-l1"} {
+		labels := map[string]string{labelInstance: e.instance}
+		made, err := e.client.ContainerCreate(t.Context(), &container.Config{Image: testImage, Cmd: []string{"none"}, Labels: labels}, &container.HostConfig{NetworkMode: "none"}, nil, nil, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { e.discard(context.Background(), made.ID) })
+	}
+	if _, err := e.client.VolumeCreate(t.Context(), volume.CreateOptions{Name: e.helper("fill", m.VolumeID), Driver: "local", Labels: map[string]string{labelInstance: e.instance}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := e.Clean(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, err := e.listOf(t.Context(), e.ours(""))
+	if err != nil || len(left) != 2 {
+		t.Errorf("%d containers are left, want the replica and the one that is called as another's: %+v, %v", len(left), left, err)
+	}
+	if _, err := e.inspect(t.Context(), replica.ID); err != nil {
+		t.Errorf("the replica: %v", err)
+	}
+	volumes, err := e.client.VolumeList(t.Context(), volume.ListOptions{Filters: e.ours("")})
+	if err != nil || len(volumes.Volumes) > 0 {
+		t.Errorf("a volume's name is left: %+v, %v", volumes.Volumes, err)
 	}
 }
