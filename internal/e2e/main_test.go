@@ -249,6 +249,7 @@ func testNeverListens(t *testing.T, s *server) {
 	r.write(t, "server.js", "console.log('about to end'); process.exit(3);\n")
 	rejected(t, r, "Hello two", "exit code 3", "about to end")
 	r.back(t)
+	s.healthTimeout(t, "hello-node", 0)
 }
 
 func testOtherPort(t *testing.T, s *server) {
