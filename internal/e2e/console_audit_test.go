@@ -49,8 +49,8 @@ func (c *console) withoutScripts(t *testing.T) {
 	c.at(t, p, "/apps/plain/scaling")
 	p.Fill("web", "2")
 	p.Click("Set the replicas")
-	// Docker's new interfaces are a change of the network to this browser, which then sends what was not answered
-	// yet once more; without a script nothing stops it, and the second answer is that it is so already.
+	// Docker's new interfaces are a change of the network to this browser, which then loses the answer; the form is
+	// sent again (browser.reloadLost), and the second answer is that it is so already.
 	p.AskUntil(time.Minute, `location.pathname.startsWith("/apps/plain/deployments/") || /it was so already/.test(document.body.innerText)`, "no answer to Set the replicas")
 	c.at(t, p, fmt.Sprintf("/apps/plain/deployments/%d", c.newestDeployment(t, "plain")))
 	p.WaitLong(patience, "Live")

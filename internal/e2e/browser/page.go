@@ -33,6 +33,7 @@ type Page struct {
 	asked    []string           // the questions it put by confirm
 	requests map[string]*Loaded // by id
 	order    []string
+	lost     bool // a script did not come, because the network changed
 }
 
 // Tab opens a tab with a screen.
@@ -70,6 +71,11 @@ func (p *Page) hear(event any) {
 	case *page.EventJavascriptDialogOpening:
 		p.asked = append(p.asked, e.Message)
 		go func() { _ = chromedp.Run(p.ctx, page.HandleJavaScriptDialog(true)) }() // the tab may be gone by then
+	case *page.EventFrameNavigated:
+		p.lost = p.lost && e.Frame.ParentID != ""
+	case *network.EventLoadingFailed:
+		p.lost = p.lost || e.Type == network.ResourceTypeScript && strings.Contains(e.ErrorText, networkChanged)
+		p.weigh(event)
 	default:
 		p.weigh(event)
 	}
@@ -224,10 +230,15 @@ func (p *Page) until(limit time.Duration, look func() (ok bool, otherwise string
 	}
 }
 
-// reloadLost loads a page anew that Chromium has given up.
+// reloadLost loads a page anew that Chromium has given up, or without a script of it. One that was the answer to a
+// form sends the form again.
 func (p *Page) reloadLost() {
+	p.mu.Lock()
+	lost := p.lost
+	p.lost = false
+	p.mu.Unlock()
 	var address string
-	if err := p.try(chromedp.Location(&address)); err == nil && strings.HasPrefix(address, "chrome-error:") {
+	if err := p.try(chromedp.Location(&address)); lost || err == nil && strings.HasPrefix(address, "chrome-error:") {
 		_ = p.try(chromedp.Reload()) // else the next look finds it lost again
 	}
 }
