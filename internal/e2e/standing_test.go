@@ -60,7 +60,8 @@ func standingServer(t *testing.T) (made *server) {
 // forget removes the standing installation.
 func (s *server) forget() error {
 	standing = nil
-	cmd := exec.Command("sh", s.installation("--purge", "--yes")...)
+	args := s.installation("--purge", "--yes")
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir, cmd.Env = s.root, s.env()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("install.sh --purge: %w\n%s", err, out)
