@@ -24,8 +24,6 @@ const (
 // ports are the public ports of add-ons that are open: plain TCP, for the addresses that the table names, until the
 // time that it names.
 type ports struct {
-	address string // that they listen at; "" means all of the machine's
-
 	mu      sync.Mutex
 	running bool
 	open    map[int]*openPort
@@ -92,7 +90,7 @@ func (p *ports) follow(wanted []platform.OpenPort) {
 			o.allow(w)
 			continue
 		}
-		o, err := openAt(p.address, w)
+		o, err := openAt(w)
 		if err != nil {
 			p.failed[w.Port] = err.Error()
 			if before[w.Port] != err.Error() {
@@ -118,11 +116,11 @@ func (p *ports) failures() map[int]string {
 	return all
 }
 
-func openAt(address string, w platform.OpenPort) (*openPort, error) {
+func openAt(w platform.OpenPort) (*openPort, error) {
 	o := &openPort{conns: map[net.Conn]netip.Addr{}}
 	o.life, o.end = context.WithCancel(context.Background())
 	var err error
-	if o.listener, err = new(net.ListenConfig).Listen(o.life, "tcp", fmt.Sprintf("%s:%d", address, w.Port)); err != nil {
+	if o.listener, err = new(net.ListenConfig).Listen(o.life, "tcp", fmt.Sprintf(":%d", w.Port)); err != nil {
 		o.end()
 		return nil, err
 	}

@@ -173,6 +173,9 @@ func (s *Service) ClosePort(ctx context.Context, actor platform.Actor, name stri
 	if err != nil {
 		return err
 	}
+	if p == nil {
+		return platform.Errorf(platform.NotFound, "public_port_closed", "The add-on has no public port.")
+	}
 	if err := s.Open.ClosePublicPort(ctx, db.ID); err != nil {
 		return err
 	}
