@@ -57,9 +57,13 @@ func (b *broadcast) wake(keys ...string) {
 // the app's next change drops it.
 func (s *Store) Changed(appID string) <-chan struct{} { return s.waiter.wait(appID).woken }
 
+// Version grows with each change of any app, and is another one after a restart.
+func (s *Store) Version() int64 { return s.version.Load() }
+
 // changed wakes the followers of an app, and of a deployment's log when one is named, because
 // its end may be what they wait for.
 func (s *Store) changed(appID, deploymentID string) {
+	s.version.Add(1)
 	s.waiter.wake(appID, "")
 	if deploymentID != "" {
 		s.logs.waiter.wake(deploymentID)

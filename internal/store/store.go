@@ -48,18 +48,19 @@ type Config struct {
 
 // Store is the one open database of this process.
 type Store struct {
-	dir    string
-	key    Sealer
-	now    func() time.Time
-	lock   *instanceLock
-	remote *remote // nil with SQLite
-	steps  []*gormigrate.Migration
-	writer *gorm.DB
-	reader *gorm.DB
-	slot   chan struct{}                  // holds one value while a transaction writes
-	broken atomic.Pointer[platform.Error] // why nothing is written any more
-	logs   *Logs
-	waiter *broadcast
+	dir     string
+	key     Sealer
+	now     func() time.Time
+	lock    *instanceLock
+	remote  *remote // nil with SQLite
+	steps   []*gormigrate.Migration
+	writer  *gorm.DB
+	reader  *gorm.DB
+	slot    chan struct{}                  // holds one value while a transaction writes
+	broken  atomic.Pointer[platform.Error] // why nothing is written any more
+	logs    *Logs
+	waiter  *broadcast
+	version atomic.Int64
 
 	patience time.Duration
 	revision atomic.Int64 // the last that RouteRevision gave
@@ -85,6 +86,7 @@ func open(ctx context.Context, cfg Config, steps []*gormigrate.Migration) (_ *St
 		dir: cfg.Dir, key: cfg.Key, now: func() time.Time { return cfg.Now().UTC() },
 		slot: make(chan struct{}, 1), waiter: newBroadcast(), steps: steps,
 	}
+	s.version.Store(time.Now().UnixMicro())
 	defer func() {
 		if err != nil {
 			_ = s.Close() // already failing

@@ -3,6 +3,7 @@ package web
 import (
 	"bufio"
 	"context"
+	"html"
 	"net/http"
 	"slices"
 	"strings"
@@ -197,6 +198,28 @@ func TestPages_EachNewPointComesByTheStream(t *testing.T) {
 			mustHave(t, e.data, `"cpu":0.5`, `"memory":536870912`, `"median":null`, `"requests":0`)
 			return
 		}
+	}
+}
+
+func TestPages_AChangeBetweenPageAndStreamIsTold(t *testing.T) {
+	r := newRig(t)
+	a := r.serving("shop")
+	client := r.listen()
+	for _, path := range []string{"/", "/apps/shop"} {
+		page := r.do(ask{path: path, session: r.session}).want(t, http.StatusOK).body
+		_, rest, _ := strings.Cut(page, `data-stream="`)
+		address, _, _ := strings.Cut(rest, `"`)
+		_, err := r.store.UpdateApp(t.Context(), a.ID, func(a *platform.App) error { a.DeployBranch += "x"; return nil })
+		must(t, err)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+testHost+html.UnescapeString(address), nil)
+		must(t, err)
+		req.AddCookie(&http.Cookie{Name: request.SessionCookie, Value: r.session})
+		res, err := client.Do(req)
+		must(t, err)
+		if e, ok := nextEvent(bufio.NewScanner(res.Body)); !ok || e.event != "change" {
+			t.Errorf("%s by %q: %+v", path, address, e)
+		}
+		_ = res.Body.Close()
 	}
 }
 

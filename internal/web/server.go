@@ -114,8 +114,11 @@ func (s *Server) build() http.Handler {
 	e.Use(s.recover, s.headers, s.deadlines, s.onlyOwnHosts, s.sameOrigin)
 	for _, r := range s.routes {
 		handler := s.guard(r)
-		if r.stream {
+		switch {
+		case r.stream:
 			handler = s.untilStop(handler)
+		case r.kind == page:
+			handler = s.pages.Reads(handler)
 		}
 		e.Add(r.method, r.path, handler)
 	}

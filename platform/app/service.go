@@ -63,9 +63,11 @@ type DeploymentLogs interface {
 	Follow(ctx context.Context, deploymentID string, from int64, fn func(offset int64, line string) error, done func() bool) error
 }
 
-// Changes tells of the next change of an app; the channel is closed by it. Take it before reading.
+// Changes tells of the next change of an app; the channel is closed by it. Take it before reading. The version
+// is another one after each change of any app.
 type Changes interface {
 	Changed(appID string) <-chan struct{}
+	Version() int64
 }
 
 // Engine looks at replicas and the machine.

@@ -179,7 +179,9 @@ func TestWatch_TellsHowFarSnapshotsAre(t *testing.T) {
 	s, _, f, _ := newShelf(t)
 	told := errors.New("told")
 	ended := make(chan error, 1)
-	go func() { ended <- s.Watch(t.Context(), owner, "shop", func() error { return told }) }()
+	go func() {
+		ended <- s.Watch(t.Context(), owner, "shop", s.Changes.Version(), func() error { return told })
+	}()
 	for i := 0; ; i++ {
 		f.doing.Store(strings.Repeat("x", i)) // whenever it began to look
 		select {

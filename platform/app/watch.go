@@ -16,10 +16,10 @@ const (
 	gathering = 250 * time.Millisecond
 )
 
-// Watch calls fn each time something that can be seen of an app has changed: its rows, its
-// deployments' steps, its replicas' states. An empty name means all apps that there are. Changes that
-// come close together are one. It ends with ctx, or with fn's error.
-func (s *Service) Watch(ctx context.Context, actor platform.Actor, name string, fn func() error) error {
+// Watch calls fn each time something that can be seen of an app has changed since the version that its caller
+// has seen: its rows, its deployments' steps, its replicas' states. An empty name means all apps that there are.
+// Changes that come close together are one. It ends with ctx, or with fn's error.
+func (s *Service) Watch(ctx context.Context, actor platform.Actor, name string, since int64, fn func() error) error {
 	appID := ""
 	if name != "" {
 		app, err := s.find(ctx, actor, name, platform.ActionRead)
@@ -29,11 +29,16 @@ func (s *Service) Watch(ctx context.Context, actor platform.Actor, name string, 
 		appID = app.ID
 	}
 	defer s.glances.join()()
+	changed := s.Changes.Changed(appID)
+	if s.Changes.Version() != since {
+		if err := fn(); err != nil {
+			return err
+		}
+	}
 	seen := s.look(ctx, appID)
 	again := time.NewTicker(lookAgain)
 	defer again.Stop()
 	for {
-		changed := s.Changes.Changed(appID)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -41,6 +46,7 @@ func (s *Service) Watch(ctx context.Context, actor platform.Actor, name string, 
 			if err := pause(ctx, gathering); err != nil {
 				return err
 			}
+			changed = s.Changes.Changed(appID) // before fn's caller looks
 			seen = s.look(ctx, appID)
 		case <-again.C:
 			now := s.look(ctx, appID)

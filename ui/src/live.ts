@@ -5,6 +5,8 @@
 import { Idiomorph } from "idiomorph";
 
 const soonest = 400; // ms between two refreshes
+const first = 2000, longest = 60_000; // ms until what could not be asked for is asked for again
+let patience = first;
 let refreshing = false, again = false, stale = false, signedIn = true, doubt = false;
 let listen = () => {};
 
@@ -20,7 +22,10 @@ async function refresh(): Promise<void> {
       await once();
       await new Promise((done) => setTimeout(done, soonest));
     } while (again);
-  } catch { /* the stream says that the server is away, and when it is back */ } finally {
+  } catch { // a lost connection; the stream may not have noticed
+    setTimeout(() => void refresh(), patience);
+    patience = Math.min(2 * patience, longest);
+  } finally {
     refreshing = false;
   }
 }
@@ -33,6 +38,8 @@ async function once(): Promise<void> {
   url.searchParams.delete("done");
   const answer = await fetch(url, { credentials: "same-origin" });
   if (answer.status === 401) { signedOut(); return; }
+  if (answer.status >= 500) throw new Error("not now");
+  patience = first;
   if (!answer.ok) return;
   doubt = false;
   if (!signedIn) signedInAgain();

@@ -78,6 +78,7 @@ type frame struct {
 	Console string         // URL of the console, as this person knows it
 	Notice  string
 	Undo    *undo           // beside the notice; nil when nothing can be taken back
+	Seen    int64           // the version of all that the page may have read
 	Stream  url.Values      // what the page wants of its app's stream, beside changes
 	Events  string          // names of those events, for the script
 	Wrong   *platform.Error // why the form was refused
@@ -110,6 +111,7 @@ func (c *Console) show(e echo.Context, status int, name string, f frame) error {
 	} else {
 		f.Bare = true
 	}
+	f.Seen, _ = e.Get(seenVersion).(int64)
 	if f.Wrong == nil && opened(e) {
 		f.Wrong = request.TakeRefusal(e)
 	}

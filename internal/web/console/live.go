@@ -2,6 +2,8 @@ package console
 
 import (
 	"context"
+	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -23,8 +25,11 @@ import (
 func (c *Console) Live(e echo.Context) error {
 	actor, name := request.Actor(e), e.Param("app")
 	number, from := 0, request.LastEventID(e)
+	since, err := request.Int(e, seenVersion, c.apps.Changes.Version(), 0, math.MaxInt64)
+	if err != nil {
+		return err
+	}
 	if text := e.QueryParam("deployment"); text != "" {
-		var err error
 		if number, err = strconv.Atoi(text); err != nil {
 			return platform.Errorf(platform.NotFound, "deployment_not_found", "There is no deployment %q.", text)
 		}
@@ -32,7 +37,7 @@ func (c *Console) Live(e echo.Context) error {
 	return request.Serve(e, func(ctx context.Context, s *request.Stream) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error {
-			return c.apps.Watch(ctx, actor, name, func() error { return s.Send("change", 0, struct{}{}) })
+			return c.apps.Watch(ctx, actor, name, since, func() error { return s.Send("change", 0, struct{}{}) })
 		})
 		if number > 0 {
 			g.Go(func() error { return c.sendDeployment(ctx, s, actor, name, number, from) })
@@ -120,14 +125,27 @@ const lineTime = "2006-01-02T15:04:05.000Z"
 
 // streamOf is where a page hears of changes: those of its app, or of all.
 func streamOf(f frame) string {
-	switch {
-	case f.Bare:
+	if f.Bare {
 		return ""
-	case f.App == nil:
-		return "/live"
 	}
-	at := url.URL{Path: "/apps/" + f.App.App.Name + "/live", RawQuery: f.Stream.Encode()}
+	at, query := url.URL{Path: "/live"}, url.Values{seenVersion: {strconv.FormatInt(f.Seen, 10)}}
+	if f.App != nil {
+		at.Path = "/apps/" + f.App.App.Name + "/live"
+		maps.Copy(query, f.Stream)
+	}
+	at.RawQuery = query.Encode()
 	return at.String()
+}
+
+// seenVersion is what was there when the page began to read: what came between that and its stream is told by the stream.
+const seenVersion = "since"
+
+// Reads wraps the handlers of pages, which read after it.
+func (c *Console) Reads(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(e echo.Context) error {
+		e.Set(seenVersion, c.apps.Changes.Version())
+		return next(e)
+	}
 }
 
 // isLive tells that only the live parts of a page are asked for.
