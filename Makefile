@@ -1,4 +1,4 @@
-# Targets for people: build, test, test-ui, test-blueprints, check, e2e, screens, lighthouse, bench-deploy, bench-idle,
+# Targets for people: build, test, test-ui, test-blueprints, test-s3, check, e2e, screens, lighthouse, bench-deploy, bench-idle,
 # bench-pages, soak, dist, fuzz, clean.
 
 GO      ?= go
@@ -70,6 +70,11 @@ e2e: ## the scripts against the installed binary, with real git, Docker and curl
 .PHONY: e2e-all
 e2e-all: build audit
 	LUGSAIL_TEST_BINARY='$(CURDIR)/bin/lugsail' $(GO) test -v -count=1 -timeout 50m ./internal/e2e/...
+
+.PHONY: test-s3
+test-s3: ## backups to a real S3 server, which takes a minute or two to compile
+	$(GO) build -modfile=internal/tools/s3.mod -o bin/versitygw github.com/versity/versitygw/cmd/versitygw
+	LUGSAIL_TEST_S3='$(CURDIR)/bin/versitygw' $(GO) test -tags s3 -v -count=1 -run S3 ./cmd/lugsail
 
 .PHONY: test-blueprints
 test-blueprints: ## an app of every blueprint, used as a person would

@@ -205,14 +205,17 @@ func testAddonRotated(t *testing.T, r *repo) {
 	if out.code == 0 {
 		t.Error("the old password still logs in")
 	}
-	// The control plane dies in the middle: in the end app and database have one password.
-	s.lugsail(t, "addons", "rotate", "shop-db", "--detach")
-	s.kill(t, "serve")
-	s.answers(t)
-	w = r.writes(t, "killed")
-	eventually(t, 2*time.Minute, func() bool { return len(w.kept) > 50 }, func() string { return "the app does not write any more" })
-	rows = append(rows, w.end()...)
-	r.wantRows(t, rows)
+	// The control plane dies in the middle, and the engine: in the end app and database have one password.
+	for _, b := range []blow{{}, {after: 3 * time.Second, engine: true}} {
+		s.lugsail(t, "addons", "rotate", "shop-db", "--detach")
+		s.suffers(t, b)
+		_, state := s.deployed(t, "shop-db")
+		t.Logf("%s: %s", b, state)
+		w = r.writes(t, "killed")
+		eventually(t, 2*time.Minute, func() bool { return len(w.kept) > 50 }, func() string { return b.String() + ": the app does not write any more" })
+		rows = append(rows, w.end()...)
+		r.wantRows(t, rows)
+	}
 }
 
 func testAddonKilled(t *testing.T, r *repo) {

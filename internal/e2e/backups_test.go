@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -120,22 +121,24 @@ func (s *server) instance(t *testing.T) string {
 func testBackupKilled(t *testing.T, b *backedUp) {
 	s := b.server
 	w := b.writes(t, "meanwhile")
-	for _, after := range []time.Duration{300 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second} {
+	for _, b := range []blow{{after: 300 * time.Millisecond}, {after: 1500 * time.Millisecond, engine: true}, {after: 3 * time.Second}} {
 		s.lugsail(t, "backups", "create", "--detach")
-		time.Sleep(after) // somewhere in the middle
-		s.kill(t, "serve")
-		s.answers(t)
-		if out := s.lugsail(t, "backups"); strings.Contains(out, "making") {
-			t.Errorf("killed after %s, one is made for ever:\n%s", after, out)
-		}
+		s.suffers(t, b)
+		var out string
+		eventually(t, 2*time.Minute, func() bool {
+			out = s.lugsail(t, "backups")
+			return !strings.Contains(out, "making")
+		}, func() string { return fmt.Sprintf("%s, one is made for ever:\n%s", b, out) })
 		s.nothingOfBackups(t)
 	}
-	s.lugsail(t, "backups", "rehearse", "--detach")
-	time.Sleep(4 * time.Second) // somewhere in the middle
-	s.kill(t, "serve")
-	s.answers(t)
-	eventually(t, 3*time.Minute, func() bool { return !strings.Contains(s.lugsail(t, "backups"), "ready: ") }, func() string { return s.lugsail(t, "backups") })
-	s.nothingOfBackups(t)
+	for _, b := range []blow{{after: 4 * time.Second}, {after: 5 * time.Second, engine: true}} {
+		s.lugsail(t, "backups", "rehearse", "--detach")
+		s.suffers(t, b)
+		eventually(t, 3*time.Minute, func() bool { return !strings.Contains(s.lugsail(t, "backups"), "ready: ") }, func() string { return s.lugsail(t, "backups") })
+		s.nothingOfBackups(t)
+		t.Logf("%s:\n%s", b, s.lugsail(t, "backups"))
+	}
+	s.wantAdds(t)
 	w.end()
 }
 

@@ -229,27 +229,55 @@ func (s *server) letGo(t *testing.T, app string) {
 	s.lugsail(t, "destroy", app+"-db", "--confirm", app+"-db", "--now")
 }
 
+// blow ends a part of the server with SIGKILL some time after something was begun, and waits until it is there again.
+type blow struct {
+	after  time.Duration
+	engine bool // else the control plane
+}
+
+func (b blow) String() string {
+	if b.engine {
+		return fmt.Sprintf("the engine killed after %s", b.after)
+	}
+	return fmt.Sprintf("the control plane killed after %s", b.after)
+}
+
+func (s *server) suffers(t *testing.T, b blow) {
+	t.Helper()
+	time.Sleep(b.after) // somewhere in the middle
+	if b.engine {
+		s.killEngine(t)()
+	} else {
+		s.kill(t, "serve")
+	}
+	s.answers(t)
+}
+
+// deployed waits for the end of the app's newest deployment and gives its kind and state.
+func (s *server) deployed(t *testing.T, app string) (kind, state string) {
+	t.Helper()
+	var answer struct {
+		Deployments []struct{ Kind, State string }
+	}
+	eventually(t, 4*time.Minute, func() bool {
+		s.json(t, &answer, "deployments", "--app", app)
+		state := answer.Deployments[0].State
+		return state != "running" && state != "waiting"
+	}, func() string { return "it does not end: " + s.lugsail(t, "deployments", "--app", app) })
+	return answer.Deployments[0].Kind, answer.Deployments[0].State
+}
+
 func testCopyKilled(t *testing.T, r *repo) {
 	s := r.server
 	id := s.snapshot(t, "shop", "to be copied")
 	then := s.holds(t)
 	s.letGo(t, "shop-copy")
-	for i, after := range []time.Duration{200 * time.Millisecond, 4 * time.Second, 8 * time.Second} {
+	for i, b := range []blow{{after: 200 * time.Millisecond}, {after: 4 * time.Second}, {after: 8 * time.Second}} {
 		name := fmt.Sprintf("copy%d", i)
 		s.lugsail(t, "snapshots", "restore", id, "--as", name, "--app", "shop", "--detach")
-		time.Sleep(after) // somewhere in the middle
-		s.kill(t, "serve")
-		s.answers(t)
-		var answer struct {
-			Deployments []struct{ Kind, State string }
-		}
-		eventually(t, 3*time.Minute, func() bool {
-			s.json(t, &answer, "deployments", "--app", name)
-			last := answer.Deployments[len(answer.Deployments)-1]
-			return last.State != "running" && last.State != "waiting"
-		}, func() string { return "the copy does not end" })
-		if last := answer.Deployments[len(answer.Deployments)-1]; last.State != "live" || last.Kind != "copy" {
-			t.Fatalf("killed after %s: %+v\n%s", after, last, s.lugsail(t, "deployments", "1", "--app", name))
+		s.suffers(t, b)
+		if kind, state := s.deployed(t, name); state != "live" || kind != "copy" {
+			t.Fatalf("%s: %s %s\n%s", b, kind, state, s.lugsail(t, "deployments", "1", "--app", name))
 		}
 		s.copied(t, name, then, then)
 		s.letGo(t, name)
@@ -302,15 +330,14 @@ func testSnapshotBefore(t *testing.T, r *repo) {
 
 func testSnapshotKilled(t *testing.T, r *repo) {
 	s := r.server
-	for _, after := range []time.Duration{300 * time.Millisecond, 2500 * time.Millisecond, 4 * time.Second} {
+	for _, b := range []blow{{after: 300 * time.Millisecond}, {after: 700 * time.Millisecond, engine: true}, {after: 4 * time.Second}, {after: 3 * time.Second, engine: true}} {
 		s.lugsail(t, "snapshots", "create", "--detach", "--app", "shop")
-		time.Sleep(after) // somewhere in the middle
-		s.kill(t, "serve")
-		s.answers(t)
-		out := s.lugsail(t, "snapshots", "--app", "shop")
-		if strings.Contains(out, "making") {
-			t.Errorf("killed after %s, one is made for ever:\n%s", after, out)
-		}
+		s.suffers(t, b)
+		var out string
+		eventually(t, time.Minute, func() bool {
+			out = s.lugsail(t, "snapshots", "--app", "shop")
+			return !strings.Contains(out, "making")
+		}, func() string { return fmt.Sprintf("%s, one is made for ever:\n%s", b, out) })
 		s.nothingLeft(t)
 		s.wantAdds(t)
 	}
@@ -324,27 +351,28 @@ func testRestoreKilled(t *testing.T, r *repo) {
 	s := r.server
 	want := s.holds(t)
 	id := s.snapshot(t, "shop", "to be restored")
-	for _, after := range []time.Duration{time.Second, 6 * time.Second, 9 * time.Second, 12 * time.Second} {
+	for _, b := range []blow{{after: time.Second}, {after: 3 * time.Second, engine: true}, {after: 6 * time.Second}, {after: 8 * time.Second, engine: true}, {after: 10 * time.Second}} {
 		s.sql(t, "DELETE FROM lines WHERE line LIKE 'bulk-%'; CREATE TABLE IF NOT EXISTS half (a int)")
 		s.inShop(t, "rm -rf /data/d; echo half >/data/half")
+		spoilt := s.holds(t)
 		s.lugsail(t, "snapshots", "restore", id, "--confirm", "shop", "--app", "shop", "--detach")
-		time.Sleep(after) // somewhere in the middle
-		s.kill(t, "serve")
-		s.answers(t)
-		var answer struct {
-			Deployments []struct{ Kind, State string }
+		s.suffers(t, b)
+		kind, state := s.deployed(t, "shop")
+		t.Logf("%s: %s", b, state)
+		if kind != "rewind" || state != "live" && !b.engine {
+			t.Fatalf("%s: %s %s\n%s", b, kind, state, s.lugsail(t, "deployments", "--app", "shop"))
 		}
-		eventually(t, 3*time.Minute, func() bool {
-			s.json(t, &answer, "deployments", "--app", "shop")
-			state := answer.Deployments[0].State
-			return state != "running" && state != "waiting"
-		}, func() string { return "the restore does not end" })
-		if answer.Deployments[0].State != "live" || answer.Deployments[0].Kind != "rewind" {
-			t.Fatalf("killed after %s: %+v\n%s", after, answer.Deployments[0], s.lugsail(t, "deployments", "--app", "shop"))
+		if state != "live" { // undone, and done again
+			eventually(t, time.Minute, func() bool { status, _ := s.ask("shop", "/"); return status == http.StatusOK }, func() string { return "the app does not answer" })
+			if got := s.holds(t); got != spoilt {
+				t.Errorf("%s, the app keeps\n%+v\nand not what it had\n%+v", b, got, spoilt)
+			}
+			s.nothingLeft(t)
+			s.restored(t, "shop", id)
 		}
 		s.wantPage(t, "shop", "/", "bulk-77\n")
 		if got := s.holds(t); got != want {
-			t.Errorf("killed after %s, the app keeps\n%+v\nand not\n%+v", after, got, want)
+			t.Errorf("%s, the app keeps\n%+v\nand not\n%+v", b, got, want)
 		}
 		s.nothingLeft(t)
 	}

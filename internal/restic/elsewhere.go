@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/lugsail/lugsail/platform"
@@ -86,8 +87,10 @@ func explainElsewhere(doing, said string, err error) error {
 		return unavailable("backup_password_wrong", "The password does not open the backups.", "Give the one that was shown when backups were set up: lugsail backups set ADDRESS --password-file FILE")
 	case says(said, "no space left on device", "disk quota exceeded"):
 		return platform.Errorf(platform.NoRoom, "backup_full", "There is no room where the backups go.").WithHint("Make some room there, or let them go elsewhere: lugsail backups set ADDRESS").Because(cause)
-	case says(said, "Access Denied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "Access Key Id you provided does not exist"):
+	case says(said, "Access Denied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "Access Key Id you provided does not exist", "request signature we calculated does not match", "No user exists with the provided access key"):
 		return unavailable("backup_denied", "The storage does not accept the access key.", "Look whether the key and its secret are right and may read, write and delete in the bucket: lugsail backups set ADDRESS")
+	case says(said, "RequestTimeTooSkewed", "request time and the current time is too large", "request time and the server's time is too large"):
+		return unavailable("backup_clock", "The storage refuses this server because its clock is wrong.", "Set the clock, as root on the server: apt-get install systemd-timesyncd")
 	case says(said, "Permission denied (publickey", "Permission denied, please try again", "Too many authentication failures"):
 		return unavailable("backup_denied", "The SFTP server does not let this server log in.", "Add this server's key there, as `lugsail backups key` shows it, to ~/.ssh/authorized_keys.")
 	case says(said, "Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED"):
@@ -103,8 +106,14 @@ func explainElsewhere(doing, said string, err error) error {
 	case says(said, damage...):
 		return unavailable("backup_damaged", "What was stored of the backups is damaged: the storage did not keep a part of what was written"+damagedFile(said)+".", "Make a new place for them: lugsail backups set ADDRESS. Backups that do not need that part can still be restored.")
 	}
+	if answer := storageSaid.FindStringSubmatch(said); answer != nil {
+		return unavailable("backup_refused", "The storage does not do what the backups need. It says: "+strings.TrimSuffix(answer[1], ".")+".", "Look whether the address, the bucket and what the key may do are right: lugsail backups set ADDRESS")
+	}
 	return cause
 }
+
+// storageSaid finds what an S3 server answers in what restic says.
+var storageSaid = regexp.MustCompile(`client\.\w+: (.{1,200})`)
 
 var packName = regexp.MustCompile(`(?i)\bpack (?:id does not match, want )?([0-9a-f]{8,64})`)
 

@@ -137,3 +137,21 @@ func TestElsewhere_APlaceThatIsFullIsSaidAndKeepsWhatItHas(t *testing.T) {
 		t.Errorf("the file is %q, %v", got, err)
 	}
 }
+
+// The texts are what restic said of versitygw, MinIO and Amazon's servers.
+func TestExplainElsewhere_AnswersOfS3Servers(t *testing.T) {
+	for said, code := range map[string]string{
+		"client.BucketExists: The request signature we calculated does not match the signature you provided. Check your key and signing method.": "backup_denied",
+		"client.BucketExists: No user exists with the provided access key ID.":                                                                   "backup_denied",
+		"client.BucketExists: The Access Key Id you provided does not exist in our records.":                                                     "backup_denied",
+		"client.MakeBucket: Access Denied.": "backup_denied",
+		"client.BucketExists: The difference between the request time and the current time is too large.": "backup_clock",
+		"client.MakeBucket: The specified bucket is not valid.":                                           "backup_refused",
+		"ciphertext verification failed":                                                                  "backup_damaged",
+	} {
+		err := explainElsewhere("making the repository", "Fatal: create repository at s3:https://example.com/b failed: "+said+"\n", errors.New("exit status 1"))
+		if e := platform.AsError(err); e.Code != code || e.Hint == "" {
+			t.Errorf("%s: %s %s %s", said, e.Code, e.Message, e.Hint)
+		}
+	}
+}
