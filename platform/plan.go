@@ -10,4 +10,5 @@ type Plan struct {
 	Disk          int64   `json:"disk"`           // bytes, writable layer and volumes
 	Transfer      int64   `json:"transfer"`       // bytes a month
 	MonthlyDollar float64 `json:"monthly_dollar"` // a label: what Amazon Lightsail would ask
+	Addon         bool    `json:"addon"`          // for add-ons; the others are for apps
 }

@@ -148,7 +148,7 @@ func (c *checker) blueprint(name string, f file) platform.Blueprint {
 		c.say([]any{"category"}, "the category must be one of %s", strings.Join(platform.BlueprintCategories, ", "))
 	}
 	if f.Plan != "" {
-		_, err := plan.ByName(f.Plan)
+		_, err := plan.Choose(f.Plan, b.IsAddon())
 		c.take(err, "plan")
 	}
 	c.take(b.Health.Validate(), "health")

@@ -820,9 +820,9 @@ func TestPlans_TellWhereTheServersCoresLimit(t *testing.T) {
 	w := newWorld(t)
 	w.signedIn()
 	w.says("GET /api/v1/plans", 200, `{"plans": [{"name": "micro", "memory": 1073741824, "fits": 6}, {"name": "large", "memory": 8589934592, "fits": 1, "limited": true},
-		{"name": "xlarge", "memory": 17179869184, "limited": true}], "capacity": {"cpus": 2}}`)
+		{"name": "xlarge", "memory": 17179869184, "limited": true}, {"name": "db-pico", "addon": true}], "capacity": {"cpus": 2}}`)
 	_, out, errs := w.run("plans")
-	for _, want := range []string{"6 more\n", "1 more, limited to this server's cores (2)\n", "no\n"} {
+	for _, want := range []string{"db-pico  add-ons  ", "6 more\n", "1 more, limited to this server's cores (2)\n", "no\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("without %q: %s %s", want, out, errs)
 		}

@@ -24,7 +24,7 @@ func (p *program) plans() *cobra.Command {
 				return err
 			}
 			return p.answer(raw, func() {
-				rows := [][]string{{"PLAN", "MEMORY", "CPU", "FITS"}}
+				rows := [][]string{{"PLAN", "FOR", "MEMORY", "CPU", "FITS"}}
 				for _, o := range answer.Plans {
 					fits := fmt.Sprintf("%d more", o.Fits)
 					if o.Limited {
@@ -33,7 +33,11 @@ func (p *program) plans() *cobra.Command {
 					if o.Fits == 0 {
 						fits = "no"
 					}
-					rows = append(rows, []string{o.Name, memory(o.Memory), fmt.Sprintf("%g–%g", o.CPU, o.CPUBurst), fits})
+					kind := "apps"
+					if o.Addon {
+						kind = "add-ons"
+					}
+					rows = append(rows, []string{o.Name, kind, memory(o.Memory), fmt.Sprintf("%g–%g", o.CPU, o.CPUBurst), fits})
 				}
 				p.table(rows)
 				k := answer.Capacity

@@ -131,6 +131,7 @@ type plan struct {
 	Memory        int64   `json:"memory"`
 	CPU           float64 `json:"cpu"`
 	CPUBurst      float64 `json:"cpu_burst"`
+	Addon         bool    `json:"addon"`
 	MonthlyDollar float64 `json:"monthly_dollar"`
 	Fits          int     `json:"fits"`
 	Limited       bool    `json:"limited"`

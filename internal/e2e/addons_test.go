@@ -377,7 +377,7 @@ func testAddonOpen(t *testing.T, r *repo) {
 func testAddonMariaDB(t *testing.T, r *repo) {
 	s := r.server
 	volumes := s.volumes(t)
-	s.lugsail(t, "addons", "create", "mariadb", "wiki-db", "--plan", "pico", "--app", "shop", "--as", "WIKI")
+	s.lugsail(t, "addons", "create", "mariadb", "wiki-db", "--plan", "db-pico", "--app", "shop", "--as", "WIKI")
 	files := s.volumes(t, volumes...)[0]
 	eventually(t, time.Minute, func() bool { _, body := s.ask("shop", "/vars"); return strings.Contains(body, "WIKI_URL") }, func() string { return "the app has no WIKI_URL" })
 	if _, body := s.ask("shop", "/reach/wiki-db/3306"); body != "reached" {
@@ -533,11 +533,11 @@ func (s *server) measured(t *testing.T) {
 func testAddonFull(t *testing.T, r *repo) {
 	s := r.server
 	volumes := s.volumes(t)
-	s.lugsail(t, "addons", "create", "postgresql", "full-db", "--plan", "pico")
+	s.lugsail(t, "addons", "create", "postgresql", "full-db", "--plan", "db-pico")
 	s.lugsail(t, "addons", "shell", "full-db", "--", "-c", "CREATE TABLE pages (id int)")
 	s.fullAndBack(t, "full-db", s.volumes(t, volumes...)[0], "read-only transaction", "-c", "INSERT INTO pages VALUES (1)")
 	s.lugsail(t, "destroy", "full-db", "--confirm", "full-db", "--now")
-	s.lugsail(t, "addons", "create", "valkey", "full-cache", "--plan", "pico")
+	s.lugsail(t, "addons", "create", "valkey", "full-cache", "--plan", "db-pico")
 	s.fullAndBack(t, "full-cache", s.volumes(t, volumes...)[0], "NOREPLICAS", "SET", "page", "1")
 	s.lugsail(t, "destroy", "full-cache", "--confirm", "full-cache", "--now")
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // monkeyTime is how long the monkey plays where SOAKTIME does not say otherwise.
-const monkeyTime = 4 * time.Minute
+const monkeyTime = 3 * time.Minute
 
 // monkey does random things to a server, and knows what has to be there afterwards.
 type monkey struct {

@@ -17,6 +17,14 @@ func (s *Store) AddDomain(ctx context.Context, domain *platform.Domain) error {
 		if _, err := appIn(tx, domain.AppID); err != nil {
 			return err
 		}
+		own := int64(0)
+		if err := tx.Model(&platform.Domain{}).Where("app_id = ? AND host = ?", domain.AppID, domain.Host).Count(&own).Error; err != nil {
+			return err
+		}
+		if own > 0 {
+			return platform.Errorf(platform.Conflict, "domain_taken", "The app has the domain %s already.", domain.Host).
+				WithHint("See how far it is: lugsail domains")
+		}
 		err := tx.Create(domain).Error
 		if errors.Is(err, gorm.ErrDuplicatedKey) {
 			return platform.Errorf(platform.Conflict, "domain_taken", "The domain %s is already in use on this server.", domain.Host).

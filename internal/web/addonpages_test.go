@@ -33,7 +33,7 @@ var shelves = fstest.MapFS{
 title: Cache
 sentence: It forgets. <b>Always.</b>
 category: database
-plan: pico
+plan: db-pico
 volumes: [{name: data, path: /data}]
 config: {ADDON_USER: app, ADDON_PASSWORD: "{secret}"}
 prefix: REDIS
@@ -136,7 +136,7 @@ func TestBlueprintPages_TellBeforeWhatTheyMake(t *testing.T) {
 	wants(t, shelf, `href="/create/blueprint/site"`, "fetches from the internet", "nano or larger", html.EscapeString(markup))
 	wantsNone(t, shelf, markup, "/create/blueprint/cache") // databases have a page of their own
 	form := r.do(ask{path: "/create/blueprint/site", session: r.session}).want(t, http.StatusOK).body
-	wants(t, form, `value="site"`, "site is free.", "Left empty: Pages of site", `value="admin"`, "<b>Cache</b> on plan pico", "<b>The volume uploads</b>",
+	wants(t, form, `value="site"`, "site is free.", "Left empty: Pages of site", `value="admin"`, "<b>Cache</b> on plan db-pico", "<b>The volume uploads</b>",
 		`value="nano" checked`, "Smaller than it runs well on", "needs 256 MB beside the plan", "It fetches from the internet.")
 	wantsNone(t, form, markup, "Site <i>")
 	r.serving("site")
@@ -192,19 +192,19 @@ func TestDatabasePage_MakesAnAddonAndBindsIt(t *testing.T) {
 	r := stacked(t)
 	r.serving("shop")
 	form := r.do(ask{path: "/create/database?app=shop", session: r.session}).want(t, http.StatusOK).body
-	wants(t, form, `value="shop-db"`, "shop-db is free.", "<option selected>shop</option>", "It forgets. &lt;b&gt;Always.&lt;/b&gt;", `value="pico" checked`)
-	bad := r.sends("/create/database", "kind", "cache", "name", "shop-db", "plan", "pico", "app", "shop", "prefix", "a b").want(t, 422)
+	wants(t, form, `value="shop-db"`, "shop-db is free.", "<option selected>shop</option>", "It forgets. &lt;b&gt;Always.&lt;/b&gt;", `value="db-pico" checked`)
+	bad := r.sends("/create/database", "kind", "cache", "name", "shop-db", "plan", "db-pico", "app", "shop", "prefix", "a b").want(t, 422)
 	wants(t, bad.body, "cannot be what config vars begin with", `value="A B"`)
 	if _, err := r.store.AppByName(t.Context(), "shop-db"); !platform.IsKind(err, platform.NotFound) {
 		t.Fatalf("a refused form made an add-on: %v", err)
 	}
-	made := r.sends("/create/database", "kind", "cache", "name", "shop-db", "plan", "pico", "app", "shop", "prefix", "").want(t, http.StatusSeeOther)
+	made := r.sends("/create/database", "kind", "cache", "name", "shop-db", "plan", "db-pico", "app", "shop", "prefix", "").want(t, http.StatusSeeOther)
 	if to := made.Header.Get("Location"); to != "/apps/shop-db/deployments/1" {
 		t.Errorf("it leads to %s", to)
 	}
 	bound := r.do(ask{path: "/apps/shop/addons", session: r.session}).want(t, http.StatusOK).body
 	wants(t, bound, `href="/apps/shop-db"`, "<code>REDIS_URL</code>", "<code>REDIS_PASSWORD</code>", "There is no other add-on on this server.", `href="/create/database?app=shop"`)
-	taken := r.sends("/create/database", "kind", "cache", "name", "second", "plan", "pico", "app", "shop").want(t, http.StatusSeeOther)
+	taken := r.sends("/create/database", "kind", "cache", "name", "second", "plan", "db-pico", "app", "shop").want(t, http.StatusSeeOther)
 	if to := taken.Header.Get("Location"); to != "/apps/shop/addons?addon=second&prefix=" || len(taken.Cookies()) != 1 {
 		t.Fatalf("it leads to %s with %v", to, taken.Cookies())
 	}
@@ -229,7 +229,7 @@ func TestBlueprintPages_AFormSentTwiceIsAnsweredAsBefore(t *testing.T) {
 		t.Error("two forms have the same mark")
 	}
 	send := func(mark, name string) answer {
-		return r.sends("/create/database", "kind", "cache", "name", name, "plan", "pico", "app", "shop", "mark", mark)
+		return r.sends("/create/database", "kind", "cache", "name", name, "plan", "db-pico", "app", "shop", "mark", mark)
 	}
 	leads := func(got answer) {
 		if to := got.want(t, http.StatusSeeOther).Header.Get("Location"); to != "/apps/tea/deployments/1" {
@@ -245,7 +245,7 @@ func TestBlueprintPages_AFormSentTwiceIsAnsweredAsBefore(t *testing.T) {
 	leads(send(one, "tea"))
 	send(form("/create/database"), "tea").want(t, http.StatusConflict)
 	other := r.signedIn("eve@example.test", platform.RoleOwner)
-	stranger := url.Values{"kind": {"cache"}, "name": {"tea"}, "plan": {"pico"}, "mark": {one}}
+	stranger := url.Values{"kind": {"cache"}, "name": {"tea"}, "plan": {"db-pico"}, "mark": {one}}
 	r.do(ask{method: post, path: "/create/database", session: other, form: stranger}).want(t, http.StatusConflict)
 }
 
@@ -368,7 +368,7 @@ func TestHome_AddonsHaveASectionOfTheirOwn(t *testing.T) {
 	must(t, err)
 	home := r.page("/")
 	apps, addons, _ := strings.Cut(home, `id="addons"`)
-	wants(t, addons, `<a href="/apps/tea">tea</a>`, ">Cache<", "Used by shop.", "<span>pico</span>")
+	wants(t, addons, `<a href="/apps/tea">tea</a>`, ">Cache<", "Used by shop.", "<span>db-pico</span>")
 	wantsNone(t, home, "tea.example.test")
 	wantsNone(t, apps, `href="/apps/tea"`)
 }

@@ -365,9 +365,9 @@ func TestPages_PlansTellWhereTheCoresLimit(t *testing.T) {
 	r := newRig(t)
 	r.serving("mine")
 	r.apps.Engine = roomy{r.engine}
-	for _, path := range []string{"/create", "/server", "/apps/mine/scaling"} {
+	for path, want := range map[string]int{"/create": 3, "/server": 4, "/apps/mine/scaling": 3} { // large, xlarge, 2xlarge; db-large
 		page := html.UnescapeString(r.do(ask{path: path, session: r.session}).want(t, http.StatusOK).body)
-		if got := strings.Count(page, "limited to this server's 2 cores"); got != 3 { // large, xlarge, 2xlarge
+		if got := strings.Count(page, "limited to this server's 2 cores"); got != want {
 			t.Errorf("%s tells it of %d plans", path, got)
 		}
 	}

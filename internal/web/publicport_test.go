@@ -88,7 +88,7 @@ func TestPublicPort_InTheConsole(t *testing.T) {
 	wants(t, page, "Open a port for a while", `value="198.51.100.9"`)
 	wantsNone(t, page, "Close it now")
 	refused := r.sends("/apps/tea/public-port", "from", "0.0.0.0/0, 203.0.113.7", "hours", "3", "port", "6400").want(t, http.StatusUnprocessableEntity).body
-	wants(t, refused, "too much of the internet", `value="0.0.0.0/0, 203.0.113.7"`, `value="3"`, `value="6400"`, "<details open>")
+	wants(t, refused, "too much of the internet", `value="0.0.0.0/0, 203.0.113.7"`, `value="3"`, `value="6400"`, "<details open>", `<p class="hint bad" role="alert">`)
 	r.sends("/apps/tea/public-port", "from", "203.0.113.7", "hours", "many").want(t, http.StatusUnprocessableEntity)
 	r.sends("/apps/tea/public-port", "from", "203.0.113.7", "hours", "1", "port", "many").want(t, http.StatusUnprocessableEntity)
 	if to := r.sends("/apps/tea/public-port", "from", "203.0.113.7 203.0.113.8", "hours", "3", "port", "").want(t, http.StatusSeeOther).Header.Get("Location"); to != "/apps/tea?done=opened#public-port" {
@@ -97,11 +97,18 @@ func TestPublicPort_InTheConsole(t *testing.T) {
 	if len(g.table.Ports) != 1 || len(g.table.Ports[0].Sources) != 2 {
 		t.Fatalf("the proxy has %+v", g.table.Ports)
 	}
-	wants(t, r.page("/apps/tea"), ":6379</code> leads here until", "<code>203.0.113.8</code>", "Close it now", "Change it")
+	wants(t, r.page("/apps/tea"), ":6379</code> <button", "leads here until", "<code>203.0.113.8</code>", "Close it now", "Change it", "shows the whole URL, too")
+	shown := r.sends("/apps/tea/connection").want(t, http.StatusOK).body
+	_, outside, _ := strings.Cut(shown, `id="outside-url">`)
+	if url, _, _ := strings.Cut(outside, "<"); !strings.HasPrefix(url, "redis://") || !strings.HasSuffix(url, ":6379/0") || strings.Contains(url, "tea:") {
+		t.Errorf("programs elsewhere shall connect with %q", url)
+	}
+	wants(t, r.page("/"), `href="/apps/tea#public-port"`, "Port 6379 is open to the internet")
 	looks := r.do(ask{path: "/apps/tea", session: r.viewer()}).want(t, http.StatusOK).body
-	wants(t, looks, ":6379</code> leads here until")
+	wants(t, looks, ":6379</code> <button", "leads here until")
 	wantsNone(t, looks, "Close it now", "Change it")
 	r.sends("/apps/tea/public-port/close").want(t, http.StatusSeeOther)
+	wantsNone(t, r.page("/"), "is open to the internet")
 	wants(t, r.page("/apps/tea"), "Open a port for a while")
 }
 

@@ -31,9 +31,9 @@ func (s *Service) Create(ctx context.Context, actor platform.Actor, ask CreateRe
 		return Overview{}, err
 	}
 	if ask.Plan == "" {
-		ask.Plan = capacity.Largest(plan.Default).Name
+		ask.Plan = capacity.Proposed(false, "")
 	}
-	if _, err := plan.ByName(ask.Plan); err != nil {
+	if _, err := plan.Choose(ask.Plan, false); err != nil {
 		return Overview{}, err
 	}
 	app := platform.App{
@@ -70,7 +70,7 @@ func (s *Service) Configure(ctx context.Context, actor platform.Actor, name stri
 	if err != nil {
 		return platform.Deployment{}, err
 	}
-	if err := validateSettings(set); err != nil {
+	if err := validateSettings(app, set); err != nil {
 		return platform.Deployment{}, err
 	}
 	var said []string
@@ -104,9 +104,9 @@ func (s *Service) reconfigure(ctx context.Context, actor platform.Actor, app pla
 	return s.begin(ctx, actor, app, platform.Deployment{Kind: platform.DeployConfig, Cause: cause})
 }
 
-func validateSettings(set Settings) error {
-	if set.Plan != nil {
-		if _, err := plan.ByName(*set.Plan); err != nil {
+func validateSettings(app platform.App, set Settings) error {
+	if set.Plan != nil && *set.Plan != app.Plan {
+		if _, err := plan.Choose(*set.Plan, app.Addon); err != nil {
 			return err
 		}
 	}

@@ -103,6 +103,11 @@ func (s *Service) blueprint(name string) (platform.Blueprint, error) {
 
 // planStack lays out the app, last, and before it the add-ons that it needs.
 func (s *Service) planStack(actor platform.Actor, b platform.Blueprint, ask BlueprintRequest) ([]platform.NewApp, string, error) {
+	if ask.Plan != "" {
+		if _, err := plan.Choose(ask.Plan, b.IsAddon()); err != nil {
+			return nil, "", err
+		}
+	}
 	own, err := s.newApp(actor, b, ask.Name, ask.Plan)
 	if err != nil {
 		return nil, "", err
@@ -137,11 +142,6 @@ func (s *Service) planStack(actor platform.Actor, b platform.Blueprint, ask Blue
 }
 
 func (s *Service) newApp(actor platform.Actor, b platform.Blueprint, name, planName string) (platform.NewApp, error) {
-	if planName != "" {
-		if _, err := plan.ByName(planName); err != nil {
-			return platform.NewApp{}, err
-		}
-	}
 	now := s.Now().UTC()
 	n := platform.NewApp{Vars: map[string]string{}, Via: actor.Via, App: platform.App{
 		ID: platform.NewID(), Name: name, State: platform.AppActive, Plan: planName, Scale: platform.Scale{}, Health: b.Health,
@@ -236,7 +236,7 @@ func (s *Service) recordStack(ctx context.Context, actor platform.Actor, least s
 	for i := range stack {
 		app := &stack[i].App
 		if app.Plan == "" {
-			app.Plan = plan.Larger(capacity.Largest(cmp.Or(least, plan.Default)).Name, least)
+			app.Plan = capacity.Proposed(app.Addon, least)
 		}
 		if err := capacity.Admit(platform.App{State: platform.AppDestroying}, *app); err != nil {
 			return err

@@ -65,7 +65,7 @@ func (s *Service) copyable(app platform.App, row platform.Snapshot, ask CopyRequ
 	if err := platform.ValidateAppName(ask.Name); err != nil || ask.Plan == "" {
 		return err
 	}
-	p, err := plan.ByName(ask.Plan)
+	p, err := plan.Choose(ask.Plan, false)
 	if err != nil {
 		return err
 	}

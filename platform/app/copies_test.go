@@ -21,9 +21,9 @@ func (kinds) Blueprints() []platform.Blueprint { return nil }
 func (kinds) Blueprint(name string) (platform.Blueprint, error) {
 	switch name {
 	case "postgresql":
-		return platform.Blueprint{Name: name, Title: "PostgreSQL", Category: "database", Plan: "nano", Prefix: "DATABASE", Config: map[string]string{"ADDON_PASSWORD": "{secret}"}, Volumes: []platform.BlueprintVolume{{Name: "data", Path: "/data"}}}, nil
+		return platform.Blueprint{Name: name, Title: "PostgreSQL", Category: "database", Plan: "db-nano", Prefix: "DATABASE", Config: map[string]string{"ADDON_PASSWORD": "{secret}"}, Volumes: []platform.BlueprintVolume{{Name: "data", Path: "/data"}}}, nil
 	case "valkey":
-		return platform.Blueprint{Name: name, Title: "Valkey", Category: "database", Plan: "pico", Prefix: "REDIS", Cache: true}, nil
+		return platform.Blueprint{Name: name, Title: "Valkey", Category: "database", Plan: "db-pico", Prefix: "REDIS", Cache: true}, nil
 	}
 	return platform.Blueprint{}, platform.Errorf(platform.NotFound, "blueprint_not_found", "There is no blueprint %q.", name)
 }
@@ -95,7 +95,7 @@ func TestCopySnapshot_LaysTheNewAppOutInOneStep(t *testing.T) {
 		}
 	}
 	slices.Sort(own)
-	if want := []string{"test-cache valkey pico REDIS", "test-db postgresql pico MAIN", "test-old-db postgresql nano DATABASE"}; !slices.Equal(own, want) {
+	if want := []string{"test-cache valkey pico REDIS", "test-db postgresql pico MAIN", "test-old-db postgresql db-nano DATABASE"}; !slices.Equal(own, want) {
 		t.Errorf("add-ons %q, want %q", own, want)
 	}
 }

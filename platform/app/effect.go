@@ -113,8 +113,10 @@ func (s *Service) ScaleEffect(ctx context.Context, actor platform.Actor, name, p
 	if planName == "" {
 		planName = app.Plan
 	}
-	if _, err := plan.ByName(planName); err != nil {
-		return Effect{}, err
+	if planName != app.Plan {
+		if _, err := plan.Choose(planName, app.Addon); err != nil {
+			return Effect{}, err
+		}
 	}
 	if len(scale) > 0 {
 		if err := s.validateScale(ctx, app, scale); err != nil {
@@ -150,7 +152,7 @@ func (s *Service) PlanEffects(ctx context.Context, actor platform.Actor, name st
 		return nil, err
 	}
 	effects := map[string]Effect{}
-	for _, p := range plan.Catalogue() {
+	for _, p := range plan.Of(app.Addon) {
 		effects[p.Name] = scaleEffect(capacity, app, was, serves, p.Name, nil)
 	}
 	return effects, nil

@@ -227,13 +227,12 @@ func (s *Service) ReplicasWithLastLines(ctx context.Context, actor platform.Acto
 	return replicas, last, nil
 }
 
-// Plans gives the catalogue with what still fits, and the machine's capacity.
-func (s *Service) Plans(ctx context.Context, actor platform.Actor) ([]plan.Offer, plan.Capacity, error) {
+// Plans gives the machine's capacity, which tells what still fits of each plan.
+func (s *Service) Plans(ctx context.Context, actor platform.Actor) (plan.Capacity, error) {
 	if !platform.Can(actor, platform.ActionRead, actor.AppID) {
-		return nil, plan.Capacity{}, forbidden()
+		return plan.Capacity{}, forbidden()
 	}
-	capacity, err := s.capacity(ctx)
-	return capacity.Offers(), capacity, err
+	return s.capacity(ctx)
 }
 
 func (s *Service) capacity(ctx context.Context) (plan.Capacity, error) {

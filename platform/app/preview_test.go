@@ -105,7 +105,7 @@ func TestPreviewRollback_TellsWhatChangesAndRefusesWhatRollbackDoes(t *testing.T
 	}
 	free := func() int64 {
 		t.Helper()
-		_, capacity, err := s.Plans(t.Context(), owner)
+		capacity, err := s.Plans(t.Context(), owner)
 		check(t, err)
 		return capacity.Free
 	}

@@ -43,10 +43,10 @@ func TestScale_AllTypesTogetherAndNeverTheReleaseCommand(t *testing.T) {
 	if err != nil || d.Cause != "scale web=2 worker=3" {
 		t.Errorf("%+v, %v", d, err)
 	}
-	_, capacity, err := s.Plans(t.Context(), owner)
+	capacity, err := s.Plans(t.Context(), owner)
 	check(t, err)
 	liveWith(t, db, "shop", "worker") // neither web nor release any more
-	_, alone, err := s.Plans(t.Context(), owner)
+	alone, err := s.Plans(t.Context(), owner)
 	check(t, err)
 	if capacity.Promised*3 != alone.Promised*5 {
 		t.Errorf("5 replicas promise %d, 3 promise %d", capacity.Promised, alone.Promised)

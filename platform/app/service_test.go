@@ -242,7 +242,7 @@ func TestLedger_CountsThePlanOfWhatServes(t *testing.T) {
 	live(t, db, "shop", 1)
 	free := func() int64 {
 		t.Helper()
-		_, capacity, err := s.Plans(t.Context(), owner)
+		capacity, err := s.Plans(t.Context(), owner)
 		check(t, err)
 		return capacity.Free
 	}
@@ -333,6 +333,9 @@ func TestDomains(t *testing.T) {
 	}
 	_, _, err = s.AddDomain(t.Context(), owner, "blog", "shop.example.org")
 	want(t, err, platform.Conflict, "domain_taken")
+	if _, _, err = s.AddDomain(t.Context(), owner, "shop", "shop.example.org"); !strings.Contains(platform.AsError(err).Message, "has the domain shop.example.org already") {
+		t.Errorf("its own once more: %v", err)
+	}
 	_, _, err = s.AddDomain(t.Context(), owner, "blog", "console.example.com")
 	want(t, err, platform.Conflict, "domain_taken")
 	check(t, s.RemoveDomain(t.Context(), owner, "shop", " SHOP.example.org."))

@@ -33,19 +33,59 @@ func Catalogue() []platform.Plan {
 	}
 }
 
-// Default is the plan of an app that asks for none, when it fits.
-const Default = "micro"
+// Databases gives the plans of add-ons, the smallest first. From db-micro on memory, CPU, disk, transfer and price
+// labels are those of Amazon Lightsail's databases; it has none so small as the two before.
+func Databases() []platform.Plan {
+	return []platform.Plan{
+		{Addon: true, Name: "db-pico", Memory: 256 * mib, CPU: 0.125, CPUBurst: 0.5, PIDs: 128, Disk: 5 * gb, Transfer: tb / 10, MonthlyDollar: 4},
+		{Addon: true, Name: "db-nano", Memory: 512 * mib, CPU: 0.25, CPUBurst: 1, PIDs: 256, Disk: 10 * gb, Transfer: tb / 10, MonthlyDollar: 7},
+		{Addon: true, Name: "db-micro", Memory: gib, CPU: 0.5, CPUBurst: 2, PIDs: 512, Disk: 40 * gb, Transfer: tb / 10, MonthlyDollar: 15},
+		{Addon: true, Name: "db-small", Memory: 2 * gib, CPU: 1, CPUBurst: 2, PIDs: 1024, Disk: 80 * gb, Transfer: tb / 10, MonthlyDollar: 30},
+		{Addon: true, Name: "db-medium", Memory: 4 * gib, CPU: 2, CPUBurst: 2, PIDs: 2048, Disk: 120 * gb, Transfer: tb / 10, MonthlyDollar: 60},
+		{Addon: true, Name: "db-large", Memory: 8 * gib, CPU: 4, CPUBurst: 4, PIDs: 4096, Disk: 240 * gb, Transfer: tb / 5, MonthlyDollar: 115},
+	}
+}
 
-// ByName finds a plan. The error names all that there are.
+// Of gives the plans that an app can have, or an add-on, the smallest first.
+func Of(addon bool) []platform.Plan {
+	if addon {
+		return Databases()
+	}
+	return Catalogue()
+}
+
+// Default is the plan of an app that asks for none, when it fits; DefaultAddon that of an add-on.
+const (
+	Default      = "micro"
+	DefaultAddon = "db-nano"
+)
+
+// ByName finds a plan of an app or an add-on. The error names all that there are.
 func ByName(name string) (platform.Plan, error) {
-	names := make([]string, 0, 8)
-	for _, p := range Catalogue() {
+	return among(append(Catalogue(), Databases()...), name, "")
+}
+
+// Choose finds a plan that an app, or an add-on, can be given. Add-ons of before there were plans of their own keep
+// the one that they have.
+func Choose(name string, addon bool) (platform.Plan, error) {
+	what := ""
+	if p, err := ByName(name); err == nil && p.Addon != addon {
+		if what = " for an add-on"; p.Addon {
+			what = " for an app"
+		}
+	}
+	return among(Of(addon), name, what)
+}
+
+func among(all []platform.Plan, name, what string) (platform.Plan, error) {
+	names := make([]string, 0, len(all))
+	for _, p := range all {
 		if p.Name == name {
 			return p, nil
 		}
 		names = append(names, p.Name)
 	}
-	return platform.Plan{}, platform.Errorf(platform.Invalid, "plan_unknown", "There is no plan %q.", short(name)).
+	return platform.Plan{}, platform.Errorf(platform.Invalid, "plan_unknown", "There is no plan %q%s.", short(name), what).
 		WithHint("Choose one of %s.", strings.Join(names, ", "))
 }
 

@@ -19,23 +19,23 @@ func (c Capacity) Fit(was, wanted platform.App) Fit {
 		return Fit{Free: c.Free, Left: c.Free}
 	}
 	n, room := replicas(wanted.Scale), c.Free+Promise(was)
-	f := Fit{More: Promise(wanted) - Promise(was), Free: c.Free, Largest: c.largest(room, n), Most: min(int(room/p.Memory), platform.MaxAppReplicas)}
+	f := Fit{More: Promise(wanted) - Promise(was), Free: c.Free, Largest: largest(p.Addon, room, n), Most: min(int(room/p.Memory), platform.MaxAppReplicas)}
 	f.Fits = f.More <= 0 || f.More <= c.Free
 	f.Left = max(0, c.Free-f.More)
 	return f
 }
 
-// OffersOf tells for each plan how often that many replicas of it fit.
+// OffersOf tells for each plan of apps, then of add-ons, how often that many replicas of it fit.
 func (c Capacity) OffersOf(n int) []Offer {
-	offers := c.Offers()
+	offers := append(c.Offers(false), c.Offers(true)...)
 	for i := range offers {
 		offers[i].Fits /= max(1, n)
 	}
 	return offers
 }
 
-func (c Capacity) largest(room int64, n int) (name string) {
-	for _, p := range Catalogue() {
+func largest(addon bool, room int64, n int) (name string) {
+	for _, p := range Of(addon) {
 		if p.Memory*int64(n) <= room {
 			name = p.Name
 		}

@@ -52,19 +52,20 @@ func Measure(memory int64, cpus int, apps []platform.App) Capacity {
 	return c
 }
 
-// Offers tells for each plan how many more of it fit.
-func (c Capacity) Offers() []Offer {
+// Offers tells for each plan of apps, or of add-ons, how many more of it fit.
+func (c Capacity) Offers(addon bool) []Offer {
 	var offers []Offer
-	for _, p := range Catalogue() {
+	for _, p := range Of(addon) {
 		offers = append(offers, Offer{Plan: p, Fits: int(c.Free / p.Memory), Limited: p.CPUBurst > float64(c.CPUs)})
 	}
 	return offers
 }
 
-// Largest is the largest plan up to the wanted one that fits once more; the smallest plan when none does.
+// Largest is the largest plan of its kind up to the wanted one that fits once more; the smallest plan when none does.
 func (c Capacity) Largest(upTo string) platform.Plan {
-	best := Catalogue()[0]
-	for _, p := range Catalogue() {
+	wanted, _ := ByName(upTo) // an unknown one is none of an add-on
+	best := Of(wanted.Addon)[0]
+	for _, p := range Of(wanted.Addon) {
 		if p.Memory <= c.Free {
 			best = p
 		}
@@ -73,6 +74,18 @@ func (c Capacity) Largest(upTo string) platform.Plan {
 		}
 	}
 	return best
+}
+
+// Proposed is the plan of an app or an add-on that asks for none: the default as far as it fits, and where it runs well
+// from a plan on, that one.
+func (c Capacity) Proposed(addon bool, least string) string {
+	if p, err := ByName(least); err == nil && p.Addon == addon {
+		return least
+	}
+	if addon {
+		return c.Largest(DefaultAddon).Name
+	}
+	return c.Largest(Default).Name
 }
 
 // Admit refuses a change of one app from what it was to what it shall be, when the
@@ -86,11 +99,11 @@ func (c Capacity) Admit(was, wanted platform.App) error {
 	return platform.Errorf(platform.NoRoom, "does_not_fit",
 		"%s of plan %s would need %s more memory; this server has %s free.",
 		count(replicas(wanted.Scale)), p.Name, Bytes(more), Bytes(c.Free)).
-		WithHint("%s", c.advice(c.Free+Promise(was), replicas(wanted.Scale)))
+		WithHint("%s", advice(p.Addon, c.Free+Promise(was), replicas(wanted.Scale)))
 }
 
-func (c Capacity) advice(room int64, n int) string {
-	fits := c.largest(room, n)
+func advice(addon bool, room int64, n int) string {
+	fits := largest(addon, room, n)
 	if fits == "" {
 		return "Make room first: scale another app down, choose a smaller plan for it, or destroy one that is not needed."
 	}

@@ -38,7 +38,7 @@ func TestMeasure_SmallMachineKeeps384MB(t *testing.T) {
 }
 
 func TestOffers_TellWhereCoresLimit(t *testing.T) {
-	for _, o := range plan.Measure(64*gib, 2, nil).Offers() {
+	for _, o := range plan.Measure(64*gib, 2, nil).OffersOf(1) {
 		if want := o.Plan.CPUBurst > 2; o.Limited != want {
 			t.Errorf("%s, which may use %g cores, on 2: limited %t", o.Plan.Name, o.Plan.CPUBurst, o.Limited)
 		}
@@ -84,5 +84,47 @@ func TestCatalogue_GrowsInEveryColumn(t *testing.T) {
 	}
 	if _, err := plan.ByName("huge"); !platform.IsKind(err, platform.Invalid) || !strings.Contains(platform.AsError(err).Hint, "2xlarge") {
 		t.Errorf("an unknown plan must name those that exist: %v", err)
+	}
+}
+
+func TestChoose_AppsAndAddonsHavePlansOfTheirOwn(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		addon bool
+		says  string // "" means that it can be given
+	}{
+		{"nano", false, ""},
+		{"db-nano", true, ""},
+		{"db-nano", false, `There is no plan "db-nano" for an app.`},
+		{"nano", true, `There is no plan "nano" for an add-on.`},
+		{"tiny", true, `There is no plan "tiny".`},
+	} {
+		p, err := plan.Choose(test.name, test.addon)
+		if test.says == "" {
+			if err != nil || p.Name != test.name || p.Addon != test.addon {
+				t.Errorf("%s: %+v, %v", test.name, p, err)
+			}
+			continue
+		}
+		if e := platform.AsError(err); e.Message != test.says || e.Code != "plan_unknown" || strings.Contains(e.Hint, "db-") != test.addon {
+			t.Errorf("%s: %s %s", test.name, e.Message, e.Hint)
+		}
+	}
+}
+
+func TestProposed(t *testing.T) {
+	small, tight := plan.Measure(4*gib, 2, nil), plan.Measure(gib, 1, []platform.App{app("pico", 1)})
+	for _, test := range []struct {
+		on    plan.Capacity
+		addon bool
+		least string
+		want  string
+	}{
+		{small, false, "", "micro"}, {small, true, "", "db-nano"}, {small, true, "db-pico", "db-pico"}, {small, false, "small", "small"},
+		{tight, false, "", "pico"}, {tight, true, "", "db-pico"}, {tight, false, "micro", "micro"}, {small, true, "micro", "db-nano"},
+	} {
+		if got := test.on.Proposed(test.addon, test.least); got != test.want {
+			t.Errorf("add-on %t, least %q: %s and not %s", test.addon, test.least, got, test.want)
+		}
 	}
 }

@@ -213,7 +213,11 @@ func (s *Service) table(ctx context.Context) (platform.RouteTable, error) {
 		if app.State == platform.AppTrashed {
 			continue // its names lead nowhere, and nobody else gets them
 		}
-		for _, host := range s.hostsOf(app, domains) {
+		hosts := s.hostsOf(app, domains)
+		if app.Addon {
+			hosts = nil // nobody visits one, so none needs a certificate
+		}
+		for _, host := range hosts {
 			table.Routes = append(table.Routes, s.route(app, host))
 		}
 		for _, p := range ports {

@@ -23,7 +23,7 @@ func (a *API) PlansList(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	_, capacity, err := a.Apps.Plans(c.Request().Context(), request.Actor(c))
+	capacity, err := a.Apps.Plans(c.Request().Context(), request.Actor(c))
 	if err != nil {
 		return err
 	}

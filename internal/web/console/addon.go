@@ -3,7 +3,9 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -30,14 +32,17 @@ type addonPage struct {
 	LastHour *lastHour
 	Commands []addonCommand
 	Public   *app.PublicPortView // nil: only apps reach it
+	Outside  string              // the URL by which programs elsewhere reach it; "" when it is not shown
 	Ask      publicPortForm
 }
 
 // publicPortForm is what the form for a public port begins with.
 type publicPortForm struct {
 	From, Hours, Port string
-	You               string // the address that asks
-	Sent              bool   // and was refused
+	You               string // the address that asks; "" when it is none of the internet
+	Own               string // the add-on's own port
+	Wrong             string // why it was refused
+	Sent              bool   // and was refused, or something else of the page
 }
 
 // addonCommand is something that the command line does with an add-on.
@@ -68,6 +73,12 @@ func (c *Console) addonWith(e echo.Context, f frame, revealed bool, wrong error)
 	if page.Public, page.Ask, err = c.publicPort(e, f); err != nil {
 		return err
 	}
+	page.Ask.Own = page.Kind.Gives["PORT"]
+	if wrong != nil && page.Ask.Sent {
+		_, why := request.Explain(wrong)
+		page.Ask.Wrong = why.Message
+	}
+	page.Outside = outside(page.Parts, page.Public)
 	f.Stream = url.Values{"measured": {"minute"}}
 	f.Data = page
 	if wrong != nil {
@@ -77,7 +88,10 @@ func (c *Console) addonWith(e echo.Context, f frame, revealed bool, wrong error)
 }
 
 func (c *Console) publicPort(e echo.Context, f frame) (*app.PublicPortView, publicPortForm, error) {
-	form := publicPortForm{e.FormValue("from"), cmp.Or(e.FormValue("hours"), "24"), e.FormValue("port"), request.Source(e), e.FormValue("hours") != ""}
+	form := publicPortForm{From: e.FormValue("from"), Hours: cmp.Or(e.FormValue("hours"), "24"), Port: e.FormValue("port"), Sent: e.FormValue("hours") != ""}
+	if ip, err := netip.ParseAddr(request.Source(e)); err == nil && ip.Unmap().IsGlobalUnicast() {
+		form.You = ip.Unmap().String()
+	}
 	all, err := c.apps.PublicPortsSeen(e.Request().Context(), f.Actor)
 	for _, v := range all {
 		if v.AddonID == f.App.App.ID {
@@ -87,6 +101,20 @@ func (c *Console) publicPort(e echo.Context, f frame) (*app.PublicPortView, publ
 	}
 	form.From = cmp.Or(form.From, form.You)
 	return nil, form, err
+}
+
+// outside is the URL of the connection with the server's address and the public port in it.
+func outside(parts []app.ConnectionPart, p *app.PublicPortView) string {
+	if p == nil || p.Trouble != "" {
+		return ""
+	}
+	for _, part := range parts {
+		if u, err := url.Parse(part.Value); err == nil && u.Host != "" {
+			u.Host = net.JoinHostPort(p.Host, strconv.Itoa(p.Port))
+			return u.String()
+		}
+	}
+	return ""
 }
 
 func addonCommands(a platform.App) []addonCommand {

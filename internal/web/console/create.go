@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -138,7 +137,7 @@ func (c *Console) startApp(e echo.Context, name string, form url.Values, file io
 
 func (c *Console) createPage(e echo.Context, form url.Values) (createPage, error) {
 	ctx, actor := e.Request().Context(), request.Actor(e)
-	plans, err := c.offeredPlans(e, form.Get("plan"), "", 0)
+	plans, err := c.offeredPlans(e, false, form.Get("plan"), "", 0)
 	if err != nil {
 		return createPage{}, err
 	}
@@ -159,18 +158,18 @@ func (c *Console) createPage(e echo.Context, form url.Values) (createPage, error
 
 // offeredPlans are those that something new can have which runs well on the plan least and larger ones, and brings
 // along what needs room beside it.
-func (c *Console) offeredPlans(e echo.Context, chosen, least string, room int64) ([]planCard, error) {
-	_, capacity, err := c.apps.Plans(e.Request().Context(), request.Actor(e))
+func (c *Console) offeredPlans(e echo.Context, addon bool, chosen, least string, room int64) ([]planCard, error) {
+	capacity, err := c.apps.Plans(e.Request().Context(), request.Actor(e))
 	if err != nil {
 		return nil, err
 	}
 	missing := max(0, room-capacity.Free)
 	capacity.Free = max(0, capacity.Free-room)
 	if chosen == "" {
-		chosen = plan.Larger(capacity.Largest(cmp.Or(least, plan.Default)).Name, least)
+		chosen = capacity.Proposed(addon, least)
 	}
 	var cards []planCard
-	for _, o := range capacity.Offers() {
+	for _, o := range capacity.Offers(addon) {
 		card := planCard{Plan: o.Plan, Fits: o.Fits, Disabled: o.Fits == 0, Chosen: o.Plan.Name == chosen && o.Fits > 0}
 		card.Note = "Fits " + times(o.Fits)
 		if o.Fits == 0 {

@@ -155,7 +155,7 @@ func (c *Console) blueprintPage(e echo.Context, form url.Values, sent bool) (blu
 		return page, err
 	}
 	for _, a := range b.Addons {
-		p, err := plan.ByName(cmp.Or(byName[a.Blueprint].Plan, plan.Default))
+		p, err := plan.ByName(cmp.Or(byName[a.Blueprint].Plan, plan.DefaultAddon))
 		if err != nil {
 			return page, err
 		}
@@ -163,7 +163,7 @@ func (c *Console) blueprintPage(e echo.Context, form url.Values, sent bool) (blu
 		page.Room += p.Memory
 	}
 	page.Asks = c.askedRows(b, page.Name.Name, actor.Name, form, sent)
-	page.Plans, err = c.offeredPlans(e, form.Get("plan"), b.Plan, page.Room)
+	page.Plans, err = c.offeredPlans(e, b.IsAddon(), form.Get("plan"), b.Plan, page.Room)
 	return page, err
 }
 

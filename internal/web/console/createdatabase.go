@@ -113,6 +113,6 @@ func (c *Console) databasePage(e echo.Context, form url.Values) (databasePage, e
 	if page.Name, err = c.nameAnswer(e, form.Get("name"), like); err != nil {
 		return page, err
 	}
-	page.Plans, err = c.offeredPlans(e, form.Get("plan"), page.Kind.Plan, 0)
+	page.Plans, err = c.offeredPlans(e, true, form.Get("plan"), page.Kind.Plan, 0)
 	return page, err
 }

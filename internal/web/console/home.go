@@ -36,8 +36,8 @@ func (c *Console) Home(e echo.Context) error {
 	if page.Apps, page.Addons, err = c.addonsApart(e, apps); err != nil {
 		return err
 	}
-	if offers, capacity, err := c.apps.Plans(ctx, actor); err == nil {
-		page.Capacity = drawCapacity(apps, offers, capacity)
+	if capacity, err := c.apps.Plans(ctx, actor); err == nil {
+		page.Capacity = drawCapacity(apps, capacity)
 	}
 	return c.show(e, http.StatusOK, "home", frame{Title: "Apps", Nav: "apps", Data: page})
 }
@@ -45,8 +45,9 @@ func (c *Console) Home(e echo.Context) error {
 // addonCard is an add-on on the home page.
 type addonCard struct {
 	app.Overview
-	Kind string   // title of its blueprint
-	Apps []string // that are bound to it
+	Kind   string              // title of its blueprint
+	Apps   []string            // that are bound to it
+	Public *app.PublicPortView // nil: only apps reach it
 }
 
 // addonsApart tells add-ons from apps.
@@ -63,9 +64,17 @@ func (c *Console) addonsApart(e echo.Context, all []app.Overview) (apps []app.Ov
 	for _, b := range bindings {
 		users[b.AddonID] = append(users[b.AddonID], b.App)
 	}
+	ports, err := c.apps.PublicPortsSeen(e.Request().Context(), request.Actor(e))
+	if err != nil {
+		return nil, nil, err
+	}
+	open := map[string]*app.PublicPortView{}
+	for i := range ports {
+		open[ports[i].AddonID] = &ports[i]
+	}
 	for _, o := range all {
 		if o.App.Addon {
-			addons = append(addons, addonCard{o, kinds[o.App.Blueprint].Title, users[o.App.ID]})
+			addons = append(addons, addonCard{o, kinds[o.App.Blueprint].Title, users[o.App.ID], open[o.App.ID]})
 		} else {
 			apps = append(apps, o)
 		}
@@ -105,12 +114,8 @@ type capacityPart struct {
 	X, W   float64 // percent
 }
 
-func drawCapacity(apps []app.Overview, offers []plan.Offer, capacity plan.Capacity) *capacityBar {
-	bar := &capacityBar{Capacity: capacity, Fits: fits(offers)}
-	prices := map[string]platform.Plan{}
-	for _, o := range offers {
-		prices[o.Plan.Name] = o.Plan
-	}
+func drawCapacity(apps []app.Overview, capacity plan.Capacity) *capacityBar {
+	bar := &capacityBar{Capacity: capacity, Fits: fits(capacity.Offers(false))}
 	shades := []string{"s0", "s1", "s2", "s3"}
 	x := 0.0
 	add := func(name, class string, memory int64) {
@@ -123,7 +128,7 @@ func drawCapacity(apps []app.Overview, offers []plan.Offer, capacity plan.Capaci
 		if memory == 0 {
 			continue
 		}
-		p := prices[o.App.Plan]
+		p, _ := plan.ByName(o.App.Plan) // it promises something, so it exists
 		bar.Worth += p.MonthlyDollar * float64(memory/max(1, p.Memory))
 		add(o.App.Name, shades[len(bar.Parts)%len(shades)], memory)
 	}

@@ -38,7 +38,7 @@ func (c *Console) scalingWith(e echo.Context, asked platform.Scale, wrong error)
 	if err != nil {
 		return err
 	}
-	offers, capacity, err := c.apps.Plans(e.Request().Context(), f.Actor)
+	capacity, err := c.apps.Plans(e.Request().Context(), f.Actor)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (c *Console) scalingWith(e echo.Context, asked platform.Scale, wrong error)
 		return err
 	}
 	page := scalingPage{
-		Plans: planCards(a, offers, capacity, effects), Processes: processRows(f.App.Overview),
+		Plans: planCards(a, capacity, effects), Processes: processRows(f.App.Overview),
 		Release: releaseCommand(f.App.Overview), NoWeb: f.App.NoWeb,
 		Max: platform.MaxReplicas, MaxAll: platform.MaxAppReplicas, Free: capacity.Free,
 	}
@@ -71,8 +71,12 @@ func (c *Console) scalingWith(e echo.Context, asked platform.Scale, wrong error)
 }
 
 // planCards says of each plan what a change to it does.
-func planCards(a platform.App, offers []plan.Offer, capacity plan.Capacity, effects map[string]app.Effect) []planCard {
+func planCards(a platform.App, capacity plan.Capacity, effects map[string]app.Effect) []planCard {
 	var cards []planCard
+	offers := capacity.Offers(a.Addon)
+	if p, err := plan.ByName(a.Plan); err == nil && p.Addon != a.Addon { // of before add-ons had plans of their own
+		offers = append([]plan.Offer{{Plan: p}}, offers...)
+	}
 	for _, o := range offers {
 		e := effects[o.Plan.Name]
 		card := planCard{Plan: o.Plan, Chosen: o.Plan.Name == a.Plan, Note: e.Sentence, Limit: limit(o, capacity), Disabled: !e.Memory.Fits}

@@ -31,8 +31,8 @@ func (c *Console) Server(e echo.Context) error {
 		return err
 	}
 	page := serverPage{Tab: "overview", Fingerprint: readable(c.fingerprint(ctx)), SSH: c.sshFacts(actor)}
-	if offers, capacity, err := c.apps.Plans(ctx, actor); err == nil {
-		page.Capacity, page.Offers = drawCapacity(apps, offers, capacity), offers
+	if capacity, err := c.apps.Plans(ctx, actor); err == nil {
+		page.Capacity, page.Offers = drawCapacity(apps, capacity), capacity.OffersOf(1)
 	}
 	if platform.Can(actor, platform.ActionServer, "") {
 		if facts, err := c.apps.ServerFacts(ctx, actor); err == nil {

@@ -50,9 +50,11 @@ func (c *Console) snapshotsWith(e echo.Context, page snapshotsPage, wrong error)
 	if err != nil {
 		return err
 	}
-	if page.Plans, _, err = c.apps.Plans(ctx, f.Actor); err != nil {
+	capacity, err := c.apps.Plans(ctx, f.Actor)
+	if err != nil {
 		return err
 	}
+	page.Plans = capacity.Offers(false)
 	open := ""
 	if wrong != nil {
 		open = path.Base(e.Request().URL.Path)
