@@ -80,7 +80,7 @@ func (r *addressRig) start() {
 	}
 	r.control = &control{cfg: cfg, store: r.store, quit: func() { r.quits <- struct{}{} }}
 	apps := &app.Service{
-		Store: r.store, History: r.store, Names: r.store, Now: time.Now, Settings: serverSettings{r.control},
+		Store: r.store, History: r.store, Names: r.store, Changes: r.store, Now: time.Now, Settings: serverSettings{r.control},
 		Conductor: &deploy.Conductor{Deployments: r.store, Apps: r.store, Now: time.Now},
 		Routes:    &route.Service{Store: r.store, Hosts: cfg.AppHosts},
 		Resolve: func(_ context.Context, host string) ([]netip.Addr, error) {
