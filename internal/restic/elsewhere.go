@@ -24,6 +24,11 @@ type Kept struct {
 func (r Repository) Init(ctx context.Context) error {
 	err := r.run(ctx, "opening the repository", "", "cat", "config")
 	var e *platform.Error
+	for range 2 { // restic may be gone before it has read why ssh was
+		if errors.As(err, &e) && e.Code == "backup_session" {
+			err = r.run(ctx, "opening the repository", "", "cat", "config")
+		}
+	}
 	if !errors.As(err, &e) || e.Code != "backup_repository_missing" {
 		return err
 	}
@@ -97,6 +102,8 @@ func explainElsewhere(doing, said string, err error) error {
 		return unavailable("backup_host_changed", "The SFTP server shows another host key than the first time.", "If that is meant to be so, say again where backups go: lugsail backups set ADDRESS --new-host-key")
 	case says(said, "no such host", "Could not resolve hostname", "connection refused", "Connection refused", "i/o timeout", "Connection timed out", "No route to host", "network is unreachable", "connection reset"):
 		return unavailable("backup_unreachable", "The place where the backups go does not answer.", "Look whether the address is right and the machine is up. The next backup tries again by itself.")
+	case says(said, "unable to start the sftp session"):
+		return unavailable("backup_session", "The SFTP server did not let a session begin.", "Look whether the address is right and the server offers SFTP. The next backup tries again by itself.")
 	case says(said, "Is there a repository at the following location", "repository does not exist", "unable to open config file"):
 		return unavailable("backup_repository_missing", "There are no backups at that address.", "If it is a disk, look whether it is mounted. A new place for backups is made by: lugsail backups set ADDRESS")
 	case says(said, "already locked"):

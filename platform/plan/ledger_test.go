@@ -120,8 +120,14 @@ func TestProposed(t *testing.T) {
 		least string
 		want  string
 	}{
-		{small, false, "", "micro"}, {small, true, "", "db-nano"}, {small, true, "db-pico", "db-pico"}, {small, false, "small", "small"},
-		{tight, false, "", "pico"}, {tight, true, "", "db-pico"}, {tight, false, "micro", "micro"}, {small, true, "micro", "db-nano"},
+		{small, false, "", "micro"},
+		{small, true, "", "db-nano"},
+		{small, true, "db-pico", "db-pico"},
+		{small, false, "small", "small"},
+		{tight, false, "", "pico"},
+		{tight, true, "", "db-pico"},
+		{tight, false, "micro", "micro"},
+		{small, true, "micro", "db-nano"},
 	} {
 		if got := test.on.Proposed(test.addon, test.least); got != test.want {
 			t.Errorf("add-on %t, least %q: %s and not %s", test.addon, test.least, got, test.want)

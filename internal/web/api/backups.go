@@ -146,7 +146,7 @@ var backupOperations = []openapi.Operation{
 		Body:  BackupsSetBody{}, Status: http.StatusOK, Answer: BackupsSetAnswer{},
 		Errors: openapi.Codes{
 			409: "backup_making backup_password_wrong", 422: "backup_address_invalid backup_password_invalid backup_key_missing",
-			503: "backup_denied backup_refused backup_clock backup_unreachable backup_host_changed backup_repository_missing backup_password_wrong restic_missing ssh_missing", 507: "backup_full",
+			503: "backup_denied backup_refused backup_clock backup_session backup_unreachable backup_host_changed backup_repository_missing backup_password_wrong restic_missing ssh_missing", 507: "backup_full",
 		},
 	},
 	{Route: "DELETE /api/v1/backups/target", Group: "Backups", Summary: "Make no more backups", Notes: "For the owner. Those that there are stay where they are.", Status: http.StatusNoContent, Errors: openapi.Codes{409: "backup_target_missing"}},
